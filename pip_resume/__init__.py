@@ -1,0 +1,38 @@
+"""`pip install` that continues a broken download instead of starting again, even in the next run.
+
+There is no Python API: the package acts inside pip when `PIP_RESUME` is on. This page is the map. Read it from the
+top: every module imports only what stands below it, and only `inside_pip` imports pip.
+
+People
+    `__main__`, `cli`   the command `pip-resume`
+    `doctor`            is it on, does it reach this pip, would it resume
+    `demo`              a broken download on this machine, with the plugin and without
+
+Start-up
+    `pip_resume_hook.pth`   one guarded line that the wheel puts at the root of site-packages
+    `sitecustomize/`        the same for a `PYTHONPATH`; goes on to the `sitecustomize` that it hides
+    `startup`               waits for pip's download module; never raises
+
+Inside pip
+    `inside_pip.download_step`     stands in for pip's download; falls back to pip's own
+    `inside_pip.display`           pip's progress bar and words
+    `inside_pip.http_cache`        pip's own cache: asked first, filled last
+    `inside_pip.session_adapter`   pip's session as a transport: one GET, errors sorted
+    `inside_pip.host`              what this pip has, found by looking
+
+Engine
+    `transfer`   the one verb: ask, judge, append, wait, until the artifact is whole
+    `store`      partials on disk: claim, append, release, discard, prune
+
+Pure: no clock, file, socket, environment or chance
+    `protocol`      what to ask, and what the answer means
+    `checkpoint`    the record beside a partial
+    `http_fields`   what RFC 9110 says about ETag, Range and their kin
+    `retry`         retry budget and backoff, as values
+    `settings`      the environment's `PIP_RESUME_*`, as one value
+    `errors`        what we raise
+"""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"
