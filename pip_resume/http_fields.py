@@ -1,0 +1,222 @@
+"""The HTTP fields that decide about a resume: parsed, printed, and never trusted further than RFC 9110 allows.
+
+Three rules. Every ``parse_`` function answers None for what it cannot use and raises on no text whatsoever. Patterns
+are ASCII only: the usual digit class and case folding would let in digits and letters of other scripts. Numbers end
+at ``LARGEST_NUMBER``, so that nothing a server sends becomes an offset no file can have.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from dataclasses import dataclass
+
+# No file is longer (a signed 64-bit off_t), and int() itself refuses texts of some thousand digits.
+LARGEST_NUMBER = 2**63 - 1
+
+# RFC 9110 section 5.6.3: OWS = *( SP / HTAB ). It surrounds a field value and is no part of it (section 5.5).
+_OWS = " \t"
+
+_NUMBER = "[0-9]{1,19}"
+
+# RFC 9110 section 8.8.3: entity-tag = [ weak ] opaque-tag ; weak = %s"W/" (case-sensitive)
+# opaque-tag = DQUOTE *etagc DQUOTE ; etagc = %x21 / %x23-7E / obs-text. HTTP libraries hand obs-text over as latin-1.
+_ENTITY_TAG = re.compile(r'(?P<weak>W/)?"(?P<opaque>[\x21\x23-\x7e\x80-\xff]*)"')
+
+# RFC 9110 section 14.4: Content-Range = range-unit SP ( range-resp / unsatisfied-range )
+# range-resp = incl-range "/" ( complete-length / "*" ) ; unsatisfied-range = "*/" complete-length
+# Section 14.1: range units are case-insensitive, like every registered name there.
+_CONTENT_RANGE = re.compile(
+    rf"bytes (?:(?P<first>{_NUMBER})-(?P<last>{_NUMBER})/(?:(?P<complete>{_NUMBER})|\*)|\*/(?P<unsatisfied>{_NUMBER}))",
+    re.IGNORECASE | re.ASCII,
+)
+
+# RFC 9110 section 14.1.1: ranges-specifier = range-unit "=" range-set ; int-range = first-pos "-" [ last-pos ]
+# Only the one open range that we send ourselves.
+_OPEN_RANGE = re.compile(rf"bytes=(?P<first>{_NUMBER})-", re.IGNORECASE | re.ASCII)
+
+# RFC 9110 section 8.6: Content-Length = 1*DIGIT. Section 10.2.3: delay-seconds = 1*DIGIT
+_DIGITS = re.compile(_NUMBER)
+
+# RFC 9110 section 5.6.7: time-of-day = hour ":" minute ":" second ; 00:00:00 - 23:59:60 (leap second)
+_TIME = "(?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9]):(?P<second>[0-5][0-9]|60)"
+_SHORT_DAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_LONG_DAY = "(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)"
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
+
+# RFC 9110 section 5.6.7: HTTP-date = IMF-fixdate / rfc850-date / asctime-date, all three case-sensitive.
+# Sun, 06 Nov 1994 08:49:37 GMT
+_IMF_FIXDATE = re.compile(rf"{_SHORT_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT")
+# Sunday, 06-Nov-94 08:49:37 GMT
+_RFC850_DATE = re.compile(rf"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT")
+# Sun Nov  6 08:49:37 1994
+_ASCTIME_DATE = re.compile(rf"{_SHORT_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})")
+
+# RFC 9110 section 5.6.7 moves a two-digit year that is more than 50 years ahead into the past. That needs a clock;
+# a fixed pivot at the Unix epoch needs none, and no artifact is older than that.
+_FIRST_TWO_DIGIT_YEAR_OF_THE_1900S = 70
+
+_EPOCH_ORDINAL = datetime.date(1970, 1, 1).toordinal()
+
+# RFC 9110 section 8.4.1: a recipient takes the old names as the new ones.
+_CODING_ALIASES = {"x-gzip": "gzip", "x-compress": "compress"}
+
+
+@dataclass(frozen=True)
+class EntityTag:
+    """An ETag. ``opaque`` is what stands between the quotes; a weak tag says nothing about bytes (RFC 9110 8.8.1)."""
+
+    opaque: str
+    weak: bool
+
+
+@dataclass(frozen=True)
+class ContentRange:
+    """What a Content-Range field claims, in bytes; first-pos and last-pos are inclusive (RFC 9110 section 14.4).
+
+    Both positions are None in the form for 416 (``bytes */10``); the complete-length is None where the server does
+    not know it (``bytes 0-4/*``).
+    """
+
+    first_pos: int | None
+    last_pos: int | None
+    complete_length: int | None
+
+
+def parse_entity_tag(text: str | None) -> EntityTag | None:
+    """Read one ETag; None without one, for a list, and for an unquoted one (Artifactory), which is no entity tag.
+
+    RFC 9110 section 8.8.3.
+    """
+    match = _ENTITY_TAG.fullmatch((text or "").strip(_OWS))
+    if match is None:
+        return None
+    return EntityTag(opaque=match["opaque"], weak=match["weak"] is not None)
+
+
+def encode_entity_tag(tag: EntityTag) -> str:
+    """Print an ETag the way ``parse_entity_tag`` reads it."""
+    return f'{"W/" if tag.weak else ""}"{tag.opaque}"'
+
+
+def parse_content_range(text: str | None) -> ContentRange | None:
+    """Read a Content-Range; None for other units than bytes and for one that contradicts itself.
+
+    RFC 9110 section 14.4: a last-pos below first-pos, or a complete-length that does not exceed last-pos, is invalid,
+    and then nothing may be combined.
+    """
+    match = _CONTENT_RANGE.fullmatch((text or "").strip(_OWS))
+    if match is None:
+        return None
+    numbers = {name: None if digits is None else int(digits) for name, digits in match.groupdict().items()}
+    if any(number is not None and number > LARGEST_NUMBER for number in numbers.values()):
+        return None
+    if numbers["unsatisfied"] is not None:
+        return ContentRange(None, None, numbers["unsatisfied"])
+    first_pos, last_pos, complete_length = numbers["first"], numbers["last"], numbers["complete"]
+    if first_pos is None or last_pos is None or last_pos < first_pos:
+        return None
+    if complete_length is not None and complete_length <= last_pos:
+        return None
+    return ContentRange(first_pos, last_pos, complete_length)
+
+
+def encode_content_range(content_range: ContentRange) -> str:
+    """Print a Content-Range the way ``parse_content_range`` reads it."""
+    complete_length = "*" if content_range.complete_length is None else content_range.complete_length
+    if content_range.first_pos is None:
+        return f"bytes */{complete_length}"
+    return f"bytes {content_range.first_pos}-{content_range.last_pos}/{complete_length}"
+
+
+def encode_range(first_pos: int) -> str:
+    """Print the Range that asks for everything from first-pos (inclusive) to the end (RFC 9110 section 14.2)."""
+    return f"bytes={first_pos}-"
+
+
+def parse_range(text: str | None) -> int | None:
+    """Read the first-pos of a single open byte range; None for every other form (RFC 9110 section 14.1.2)."""
+    match = _OPEN_RANGE.fullmatch((text or "").strip(_OWS))
+    return None if match is None else _parse_number(match["first"])
+
+
+def parse_content_length(text: str | None) -> int | None:
+    """Read a Content-Length in bytes; None without a usable one.
+
+    RFC 9110 section 8.6: libraries join repeated fields to a list; the same number said twice is that number.
+    """
+    lengths = {_parse_number(element.strip(_OWS)) for element in (text or "").split(",")}
+    return lengths.pop() if len(lengths) == 1 else None
+
+
+def parse_http_date(text: str | None) -> float | None:
+    """Read an HTTP-date as seconds since the epoch, UTC; None for nonsense and for days the calendar does not have.
+
+    RFC 9110 section 5.6.7, obsolete forms included. The day's name is not held against the date: nothing here depends
+    on it. A leap second (60) counts as the first second of the next minute.
+    """
+    value = (text or "").strip(_OWS)
+    match = _IMF_FIXDATE.fullmatch(value) or _RFC850_DATE.fullmatch(value) or _ASCTIME_DATE.fullmatch(value)
+    if match is None:
+        return None
+    year, hour, minute, second = (int(match[name]) for name in ("year", "hour", "minute", "second"))
+    if match.re is _RFC850_DATE:
+        year += 1900 if year >= _FIRST_TWO_DIGIT_YEAR_OF_THE_1900S else 2000
+    try:
+        date = datetime.date(year, _MONTHS.index(match["month"]) + 1, int(match["day"]))
+    except ValueError:
+        return None
+    return float((date.toordinal() - _EPOCH_ORDINAL) * 86400 + hour * 3600 + minute * 60 + second)
+
+
+def parse_retry_after(text: str | None, now_s: float) -> float | None:
+    """Read a Retry-After as seconds from now, never below 0; None without a usable one. Not capped: the caller does.
+
+    ``now_s`` is seconds since the epoch, by the server's Date where there is one. RFC 9110 section 10.2.3.
+    """
+    delay_s = _parse_number((text or "").strip(_OWS))
+    if delay_s is not None:
+        return float(delay_s)
+    date_s = parse_http_date(text)
+    return None if date_s is None else max(0.0, date_s - now_s)
+
+
+def strong_validator(etag: str | None, last_modified: str | None, date: str | None) -> str | None:
+    """Tell what may be sent as If-Range, byte for byte as it was received; None if nothing may.
+
+    The arguments are the fields of one response. A strong ETag; else, where there is no ETag, a Last-Modified at least
+    one second older than Date (RFC 9110 sections 8.8.2.2 and 13.1.5). A weak ETag forbids the date as well.
+    """
+    tag = parse_entity_tag(etag)
+    if etag is not None and tag is not None:
+        return None if tag.weak else etag.strip(_OWS)
+    # An unquoted tag counts as none, so the date may still serve. Quotes around something else (a list, blanks,
+    # a lower-case w/) mean a server that does tag its representations: its date is not to be used instead.
+    if '"' in (etag or ""):
+        return None
+    modified_s, date_s = parse_http_date(last_modified), parse_http_date(date)
+    if last_modified is None or modified_s is None or date_s is None or date_s - modified_s < 1:
+        return None
+    return last_modified.strip(_OWS)
+
+
+def parse_content_coding(text: str | None) -> str:
+    """Bring a Content-Encoding into the one form in which two can be compared; empty for none (RFC 9110 section 8.4).
+
+    Lower case, ``identity`` and empty elements left out, old names replaced, order kept.
+    """
+    codings = (element.strip(_OWS).lower() for element in (text or "").split(","))
+    return ", ".join(_CODING_ALIASES.get(coding, coding) for coding in codings if coding not in ("", "identity"))
+
+
+def is_multipart_byteranges(content_type: str | None) -> bool:
+    """Tell whether a body is parts with headers of their own, not bytes of the artifact (RFC 9110 section 14.6)."""
+    return (content_type or "").partition(";")[0].strip(_OWS).lower() == "multipart/byteranges"
+
+
+def _parse_number(text: str) -> int | None:
+    if _DIGITS.fullmatch(text) is None:
+        return None
+    number = int(text)
+    return number if number <= LARGEST_NUMBER else None

@@ -1,0 +1,108 @@
+"""Our environment variables, read into one frozen value. Nonsense costs a sentence and the default, never an install.
+
+Sizes follow what pip prints: ``K``, ``KB``, ``M``, ``MB``, ... are powers of 1000, and only an ``i`` (``KiB``, ``GiB``,
+``Gi``) makes them powers of 1024. A number without a unit is bytes. Durations always need a unit.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SWITCH = "PIP_RESUME"
+KEEP_DAYS = "PIP_RESUME_KEEP_DAYS"
+MAX_SIZE = "PIP_RESUME_MAX_SIZE"
+OUR_NAMES = (SWITCH, KEEP_DAYS, MAX_SIZE)
+
+# pip >= 25.1 reads this as its own option --resume-retries; a name of ours must never collide with it.
+PIPS_OWN_NAME = "PIP_RESUME_RETRIES"
+
+DEFAULT_KEEP_DAYS = 14.0
+DEFAULT_MAX_SIZE = 10 * 1024**3
+
+_LARGEST_SIZE = 2**63 - 1
+_LONGEST_QUOTE = 40
+
+_AMOUNT = r"(?P<whole>[0-9]{1,19})(?:\.(?P<fraction>[0-9]{1,9}))?"
+_DAYS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+_SIZE = re.compile(rf"{_AMOUNT}[ \t]*(?:(?P<prefix>[KMGT])(?P<binary>I?))?B?", re.IGNORECASE | re.ASCII)
+_DURATION = re.compile(r"(?P<amount>[0-9]{1,9}(?:\.[0-9]{1,9})?)[ \t]*(?P<unit>[WDHMS])", re.IGNORECASE | re.ASCII)
+_UNIT_S = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment asks for.
+
+    ``keep_days``: partials older than this many days are pruned; 0 prunes at once whatever is not claimed.
+    ``max_size``: bytes that all partials together may hold; 0 likewise.
+    ``complaints``: one sentence for each variable that could not be understood and so has its default here.
+    """
+
+    keep_days: float = DEFAULT_KEEP_DAYS
+    max_size: int = DEFAULT_MAX_SIZE
+    complaints: tuple[str, ...] = ()
+
+
+def parse_settings(environ: Mapping[str, str]) -> Settings:
+    """Read our variables; an empty one counts as unset, as it does for pip's own. Raises nothing."""
+    keep_days: float | None = DEFAULT_KEEP_DAYS
+    max_size: int | None = DEFAULT_MAX_SIZE
+    complaints = []
+    if environ.get(KEEP_DAYS):
+        keep_days = _parse_days(environ[KEEP_DAYS])
+    if keep_days is None:
+        keep_days = DEFAULT_KEEP_DAYS
+        complaints.append(
+            f"{KEEP_DAYS} is {_quote(environ[KEEP_DAYS])}, which is not a number of days such as 14 or 0.5; "
+            f"using the default, {DEFAULT_KEEP_DAYS:g}."
+        )
+    if environ.get(MAX_SIZE):
+        max_size = parse_size(environ[MAX_SIZE])
+    if max_size is None:
+        max_size = DEFAULT_MAX_SIZE
+        complaints.append(
+            f"{MAX_SIZE} is {_quote(environ[MAX_SIZE])}, which is not a size such as 500M, 1.5GiB or 20 GB; "
+            f"using the default, {DEFAULT_MAX_SIZE // 1024**3}GiB."
+        )
+    return Settings(keep_days, max_size, tuple(complaints))
+
+
+def unknown_names(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """List, sorted, the variables that look like ours and are neither ours nor pip's: most likely misspelt."""
+    known = {*OUR_NAMES, PIPS_OWN_NAME}
+    return tuple(sorted(name for name in environ if name.startswith(f"{SWITCH}_") and name not in known))
+
+
+def parse_size(text: str) -> int | None:
+    """Read a size in bytes, rounded down (units: see the module); None for anything else, raises on no text."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        return None
+    unit = 1
+    if match["prefix"]:
+        base = 1024 if match["binary"] else 1000
+        unit = base ** ("KMGT".index(match["prefix"].upper()) + 1)
+    # In integers: a float loses bytes beyond 2**53.
+    fraction = match["fraction"] or "0"
+    size = int(match["whole"]) * unit + int(fraction) * unit // 10 ** len(fraction)
+    return size if size <= _LARGEST_SIZE else None
+
+
+def parse_duration(text: str) -> float | None:
+    """Read a duration in seconds, such as ``2w``, ``3d``, ``12h``, ``90m`` or ``45s``; None for anything else."""
+    match = _DURATION.fullmatch(text.strip())
+    return None if match is None else float(match["amount"]) * _UNIT_S[match["unit"].lower()]
+
+
+def _parse_days(text: str) -> float | None:
+    return float(text.strip()) if _DAYS.fullmatch(text.strip()) else None
+
+
+def _quote(value: str) -> str:
+    shown = value if len(value) <= _LONGEST_QUOTE else f"{value[:_LONGEST_QUOTE]}..."
+    return ascii(shown)
