@@ -1,0 +1,10 @@
+"""`python -m pip_resume`: the command `pip-resume`, where its script is not on the path."""
+
+from __future__ import annotations
+
+import sys
+
+from pip_resume.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

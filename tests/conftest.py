@@ -1,0 +1,22 @@
+"""What every test has: a mark by its folder, and the options that the sessions pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+# The servers of the tests are themselves tested over sockets.
+MARK_OF_FOLDER = {"unit": "unit", "servers": "integration", "integration": "integration", "e2e": "e2e"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all-pips", action="store_true", help="every supported pip, not only one per kind (e2e)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        if folder in MARK_OF_FOLDER:
+            item.add_marker(MARK_OF_FOLDER[folder])
