@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import pytest
+
+from pip_resume.settings import (
+    DEFAULT_KEEP_DAYS,
+    DEFAULT_MAX_SIZE,
+    OUR_NAMES,
+    PIPS_OWN_NAME,
+    Settings,
+    parse_duration,
+    parse_settings,
+    parse_size,
+    unknown_names,
+)
+
+ARABIC_FIVE = "\u0665"
+KELVIN_SIGN = "\u212a"  # folds to "k" where case is ignored for all scripts
+LONE_SURROGATE = "\udcff"  # how Python hands over a byte of the environment that is no text
+
+
+def test_without_variables_partials_stay_two_weeks_and_hold_ten_gibibytes() -> None:
+    assert parse_settings({}) == Settings(keep_days=14, max_size=10 * 1024**3, complaints=())
+
+
+@pytest.mark.parametrize(
+    ("value", "keep_days"),
+    [
+        pytest.param("3", 3.0, id="whole-days"),
+        pytest.param("0.5", 0.5, id="half-a-day"),
+        pytest.param("0", 0.0, id="zero-prunes-at-once"),
+        pytest.param(" 7 ", 7.0, id="white-space-around-it"),
+        pytest.param("", DEFAULT_KEEP_DAYS, id="empty-is-unset"),
+    ],
+)
+def test_the_days_to_keep_are_taken_from_the_environment(value: str, keep_days: float) -> None:
+    assert parse_settings({"PIP_RESUME_KEEP_DAYS": value}) == Settings(keep_days=keep_days)
+
+
+@pytest.mark.parametrize(
+    ("value", "max_size"),
+    [
+        pytest.param("500M", 500_000_000, id="decimal"),
+        pytest.param("1.5GiB", 3 * 1024**3 // 2, id="binary"),
+        pytest.param("0", 0, id="zero-prunes-at-once"),
+        pytest.param("", DEFAULT_MAX_SIZE, id="empty-is-unset"),
+    ],
+)
+def test_the_largest_size_is_taken_from_the_environment(value: str, max_size: int) -> None:
+    assert parse_settings({"PIP_RESUME_MAX_SIZE": value}) == Settings(max_size=max_size)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("soon", id="word"),
+        pytest.param("-1", id="negative"),
+        pytest.param("nan", id="not-a-number"),
+        pytest.param("inf", id="infinite"),
+        pytest.param("1e3", id="exponent"),
+        pytest.param("1_0", id="underscore-as-in-python"),
+        pytest.param("14d", id="with-a-unit"),
+        pytest.param("1,5", id="comma"),
+        pytest.param(".", id="dot"),
+        pytest.param(" ", id="blank"),
+        pytest.param(ARABIC_FIVE, id="digit-of-another-script"),
+        pytest.param("9" * 400, id="larger-than-any-float"),
+    ],
+)
+def test_nonsense_for_days_is_the_default_and_one_sentence(value: str) -> None:
+    settings = parse_settings({"PIP_RESUME_KEEP_DAYS": value})
+
+    assert settings.keep_days == DEFAULT_KEEP_DAYS
+    assert len(settings.complaints) == 1
+
+
+def test_a_complaint_names_the_variable_the_value_what_is_accepted_and_the_default() -> None:
+    settings = parse_settings({"PIP_RESUME_KEEP_DAYS": "soon", "PIP_RESUME_MAX_SIZE": "10 pounds"})
+
+    assert settings == Settings(
+        complaints=(
+            "PIP_RESUME_KEEP_DAYS is 'soon', which is not a number of days such as 14 or 0.5; using the default, 14.",
+            "PIP_RESUME_MAX_SIZE is '10 pounds', which is not a size such as 500M, 1.5GiB or 20 GB; "
+            "using the default, 10GiB.",
+        )
+    )
+
+
+def test_nonsense_in_one_variable_leaves_the_other_in_force() -> None:
+    settings = parse_settings({"PIP_RESUME_KEEP_DAYS": "3", "PIP_RESUME_MAX_SIZE": "lots"})
+
+    assert (settings.keep_days, settings.max_size, len(settings.complaints)) == (3.0, DEFAULT_MAX_SIZE, 1)
+
+
+def test_a_complaint_is_one_short_printable_line_whatever_the_value() -> None:
+    (complaint,) = parse_settings({"PIP_RESUME_MAX_SIZE": f"\x1b[31m\n{LONE_SURROGATE}" + "x" * 10_000}).complaints
+
+    assert complaint.isascii()
+    assert complaint.isprintable()
+    assert len(complaint) < 250
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        pytest.param("0", 0, id="zero"),
+        pytest.param("1024", 1024, id="no-unit-is-bytes"),
+        pytest.param("20 B", 20, id="bytes"),
+        pytest.param("1k", 1000, id="k"),
+        pytest.param("1kB", 1000, id="kb"),
+        pytest.param("1KiB", 1024, id="kib"),
+        pytest.param("1Ki", 1024, id="ki"),
+        pytest.param("500M", 500 * 1000**2, id="m"),
+        pytest.param("20 MB", 20 * 1000**2, id="mb-with-a-blank"),
+        pytest.param("20mib", 20 * 1024**2, id="mib-in-lower-case"),
+        pytest.param("10G", 10 * 1000**3, id="g"),
+        pytest.param("1.5GiB", 1024**3 * 3 // 2, id="fraction-of-a-gib"),
+        pytest.param("2T", 2 * 1000**4, id="t"),
+        pytest.param("2TiB", 2 * 1024**4, id="tib"),
+        pytest.param("1.9", 1, id="rounded-down"),
+        pytest.param("9007199254740993", 2**53 + 1, id="more-than-a-float-can-tell"),
+        pytest.param("1.000000001G", 1_000_000_001, id="fraction-to-the-byte"),
+        pytest.param("\t20 MB\n", 20 * 1000**2, id="white-space-around-it"),
+        pytest.param("", None, id="empty"),
+        pytest.param("G", None, id="unit-alone"),
+        pytest.param("-1G", None, id="negative"),
+        pytest.param("+1G", None, id="plus-sign"),
+        pytest.param("1.G", None, id="dot-without-a-fraction"),
+        pytest.param(".5G", None, id="fraction-without-a-whole"),
+        pytest.param("1,5G", None, id="comma"),
+        pytest.param("1iB", None, id="i-without-a-prefix"),
+        pytest.param("1P", None, id="unit-we-do-not-know"),
+        pytest.param("1 G B", None, id="blank-in-the-unit"),
+        pytest.param("1e9", None, id="exponent"),
+        pytest.param(f"1{KELVIN_SIGN}", None, id="letter-that-folds-to-k"),
+        pytest.param(ARABIC_FIVE, None, id="digit-of-another-script"),
+        pytest.param("9" * 5000, None, id="absurdly-long"),
+        pytest.param("9999999999T", None, id="larger-than-any-file-system"),
+    ],
+)
+def test_a_size_has_decimal_units_unless_an_i_makes_them_binary(text: str, size: int | None) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "duration_s"),
+    [
+        pytest.param("45s", 45.0, id="seconds"),
+        pytest.param("90m", 5400.0, id="minutes"),
+        pytest.param("12h", 43200.0, id="hours"),
+        pytest.param("3d", 259200.0, id="days"),
+        pytest.param("2w", 1209600.0, id="weeks"),
+        pytest.param("1.5d", 129600.0, id="fraction"),
+        pytest.param("0s", 0.0, id="zero"),
+        pytest.param("3D", 259200.0, id="upper-case"),
+        pytest.param(" 3 d ", 259200.0, id="blanks"),
+        pytest.param("", None, id="empty"),
+        pytest.param("3", None, id="no-unit"),
+        pytest.param("d", None, id="unit-alone"),
+        pytest.param("-3d", None, id="negative"),
+        pytest.param("3y", None, id="unit-we-do-not-know"),
+        pytest.param("1d12h", None, id="two-units"),
+        pytest.param("infd", None, id="infinite"),
+        pytest.param(f"{ARABIC_FIVE}d", None, id="digit-of-another-script"),
+        pytest.param("9" * 400 + "d", None, id="larger-than-any-float"),
+    ],
+)
+def test_a_duration_is_a_number_with_a_unit(text: str, duration_s: float | None) -> None:
+    assert parse_duration(text) == duration_s
+
+
+def test_misspelt_names_are_listed_in_order() -> None:
+    environ = {"PIP_RESUME_MAXSIZE": "1G", "PIP_RESUME_DAYS": "3"}
+
+    assert unknown_names(environ) == ("PIP_RESUME_DAYS", "PIP_RESUME_MAXSIZE")
+
+
+@pytest.mark.parametrize("name", [*OUR_NAMES, PIPS_OWN_NAME, "PIP_RESUMES", "PIP_RETRIES", "HOME"])
+def test_names_that_are_ours_or_pips_or_nobodys_business_are_not_unknown(name: str) -> None:
+    assert unknown_names({name: "1"}) == ()
+
+
+def test_no_name_of_ours_is_the_one_that_pip_reads_as_an_option() -> None:
+    assert PIPS_OWN_NAME == "PIP_RESUME_RETRIES"
+    assert PIPS_OWN_NAME not in OUR_NAMES
