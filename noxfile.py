@@ -55,7 +55,7 @@ def types(session: nox.Session, pip: str) -> None:
     """Check types against the annotations of a new pip and of an old one."""
     install_groups(session, "types")
     session.install("--upgrade", "pip" if pip == "newest" else f"pip=={pip}")
-    session.run("mypy", "--strict", *session.posargs)
+    session.run("mypy", "--strict")
 
 
 @nox.session(python=PYTHONS)
