@@ -1,0 +1,50 @@
+"""How the body of an answer goes out: cut, framed, in pieces. No I/O."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Union
+
+from servers.script import Answer, FileAnswer, Framing, Then
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Body = Union[Answer, FileAnswer]
+
+# A slow body goes in at least so many pieces a second: an even trickle, no bursts.
+PIECES_PER_SECOND = 20
+NEEDS_AN_END = frozenset({Framing.UNTIL_CLOSE, Framing.UNFINISHED_CHUNKS, Framing.BROKEN_CHUNKS})
+
+
+def is_cut(answer: Body, length: int) -> bool:
+    """Whether a body of this length ends early."""
+    return answer.cut_after is not None and answer.cut_after < length
+
+
+def ending(answer: Body, length: int) -> Then:
+    """How the connection goes on: as scripted, unless the script's cut lies behind the end of this body."""
+    then = answer.then if answer.cut_after is None or is_cut(answer, length) else Then.KEEP_ALIVE
+    return Then.CLOSE if then is Then.KEEP_ALIVE and answer.framing in NEEDS_AN_END else then
+
+
+def pieces(answer: Body, body: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yield what to write at once, and how many bytes of the body have gone with it and all before it."""
+    end = answer.cut_after if answer.cut_after is not None and answer.cut_after < len(body) else len(body)
+    size = answer.piece if answer.rate is None else max(1, min(answer.piece, answer.rate // PIECES_PER_SECOND))
+    for start in range(0, end, size):
+        announced = min(size, len(body) - start)
+        data = body[start : min(start + size, end)]
+        yield in_frame(answer.framing, data, announced), start + len(data)
+    if answer.framing is Framing.CHUNKED and end == len(body):
+        yield b"0\r\n\r\n", end
+    if answer.framing is Framing.BROKEN_CHUNKS:
+        yield b"zz\r\n", end
+
+
+def in_frame(framing: Framing, data: bytes, announced: int) -> bytes:
+    """The data as a chunk of the announced size, which it may not fill; or as it is."""
+    if framing in {Framing.LENGTH, Framing.UNTIL_CLOSE}:
+        return data
+    if framing is Framing.BROKEN_CHUNKS:
+        announced = len(data)
+    return f"{announced:x}\r\n".encode() + data + (b"\r\n" if len(data) == announced else b"")

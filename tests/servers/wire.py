@@ -1,0 +1,118 @@
+"""One accepted connection: reads requests, writes bytes, ends in every way a connection can end."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import socket
+import ssl
+import struct
+import termios
+import time
+from typing import TYPE_CHECKING
+
+from servers.journal import Request
+from servers.script import Then
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Small, so that what the kernel holds back is never mistaken for what the client got.
+SEND_BUFFER_BYTES = 16384
+HEAD_LIMIT_BYTES = 65536
+PARTING_S = 1.0
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Wire:
+    """A connection, with TLS or without; every method may raise OSError when the client has gone."""
+
+    def __init__(self, accepted: socket.socket) -> None:
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        accepted.settimeout(None)
+        self._socket = accepted
+        self._unread = b""
+
+    def start_tls(self, context: ssl.SSLContext) -> None:
+        """Raise ssl.SSLError when the client does not agree."""
+        self._socket = context.wrap_socket(self._socket, server_side=True)
+
+    def read_request(self) -> Request | None:
+        """The next request without its body, None at the end of the connection."""
+        while b"\r\n\r\n" not in self._unread:
+            received = self._socket.recv(4096)
+            if not received or len(self._unread) > HEAD_LIMIT_BYTES:
+                return None
+            self._unread += received
+        head, _, self._unread = self._unread.partition(b"\r\n\r\n")
+        line, *rest = head.decode("latin-1").split("\r\n")
+        method, path, _ = line.split(" ", 2)
+        named = (text.partition(":") for text in rest)
+        return Request(method, path, {name.strip().lower(): value.strip() for name, _, value in named})
+
+    def write(self, data: bytes) -> None:
+        self._socket.sendall(data)
+
+    def unacknowledged(self) -> int:
+        """Bytes written that the client's side has not taken yet, as they are on the wire (with TLS overhead)."""
+        answer: bytes = fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, b"\0" * 4)
+        return int.from_bytes(answer, "little")
+
+    def hang_up(self) -> None:
+        """Wake every thread that waits on this connection; callable from another thread."""
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def end(self, then: Then) -> None:
+        """End the connection; returns when it is closed."""
+        ways: dict[Then, Callable[[], None]] = {
+            Then.CLOSE: self._close,
+            Then.DROP: self._drop,
+            Then.RESET: self._reset,
+            Then.STALL: self._stall,
+            Then.GARBAGE_TLS: lambda: self._write_under_tls(b"HTTP/1.1 502 this is no TLS record\r\n\r\n" * 4),
+            Then.BAD_MAC: lambda: self._write_under_tls(b"\x17\x03\x03\x01\x00" + os.urandom(256)),
+        }
+        try:
+            with contextlib.suppress(OSError):
+                ways[then]()
+        finally:
+            self._socket.close()
+
+    def _close(self) -> None:
+        if isinstance(self._socket, ssl.SSLSocket):
+            # Not blocking: the first half sends our close_notify, for the second a client may let us wait for ever.
+            self._socket.setblocking(False)
+            with contextlib.suppress(OSError):
+                self._socket.unwrap()
+        self._drop()
+
+    def _drop(self) -> None:
+        socket.socket.shutdown(self._socket, socket.SHUT_WR)
+        self._wait_for_client(PARTING_S)
+
+    def _reset(self) -> None:
+        # What is still queued would be thrown away by the reset, and the client would have less than the script says.
+        deadline_s = time.monotonic() + PARTING_S
+        while self.unacknowledged() and time.monotonic() < deadline_s:
+            time.sleep(0.001)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+
+    def _stall(self) -> None:
+        self._wait_for_client(None)
+
+    def _write_under_tls(self, data: bytes) -> None:
+        socket.socket.sendall(self._socket, data)
+        self._wait_for_client(PARTING_S)
+
+    def _wait_for_client(self, timeout_s: float | None) -> None:
+        """Swallow what the client still says until it closes: closing with unread data would be a reset."""
+        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            left_s = None if deadline_s is None else max(0.0, deadline_s - time.monotonic())
+            ready, _, _ = select.select([self._socket], [], [], left_s)
+            if not ready or not socket.socket.recv(self._socket, 4096):
+                return
