@@ -1,4 +1,4 @@
-"""Switches pip-resume on in a starting interpreter: waits for pip's download module and does nothing else.
+"""Switches pip-resume on in a starting interpreter: waits until pip is about to download and does nothing else.
 
 This module runs in every Python process of an environment where `PIP_RESUME` is set, most of which are not pip. So it
 imports only what the interpreter has already loaded, says nothing before pip is about to download, and never raises.
@@ -12,7 +12,7 @@ import sys
 # `typing` would cost more than the rest of this module; type checkers know the name.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
     from typing import Any
@@ -21,6 +21,8 @@ SWITCH = "PIP_RESUME"
 ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
 TARGET = "pip._internal.network.download"
+# The second one up to pip 25.0.
+DOWNLOADERS = ("Downloader", "BatchDownloader")
 
 _LONGEST_QUOTE = 40
 _started = False
@@ -56,7 +58,7 @@ def _arm() -> None:
         sys.meta_path.insert(0, _Finder())
     # Half a module cannot be patched, and nobody will load it again.
     elif not getattr(getattr(module, "__spec__", None), "_initializing", False):
-        _fire(module)
+        _loaded(module)
 
 
 class _Finder:
@@ -89,14 +91,14 @@ class _Finder:
         return spec
 
     def loaded(self, module: ModuleType) -> None:
-        """Take note that the module is there; the first to say so has it patched."""
+        """Take note that the module is there; only the first to say so counts."""
         if not self.armed:
             return
         # In this order: another thread that is walking over sys.meta_path may still hold the finder.
         self.armed = False
         if self in sys.meta_path:
             sys.meta_path.remove(self)
-        _fire(module)
+        _loaded(module)
 
 
 class _Loader:
@@ -129,22 +131,66 @@ class _LoadLoader(_Loader):
         return module
 
 
-def _fire(module: ModuleType) -> None:
+def _loaded(module: ModuleType) -> None:
     # pip's own rule, to the letter: with this argument, wherever it stands, it ignores PIP_* variables.
     if "--isolated" in getattr(sys, "argv", ()):
         return
     value = os.environ.get(SWITCH, "")
-    if parse_switch(value) is None:
-        shown = value if len(value) <= _LONGEST_QUOTE else f"{value[:_LONGEST_QUOTE]}..."
-        _warn(
-            f"{SWITCH} is {shown!a}, which is neither on ({', '.join(ON)}) nor off ({', '.join(OFF)}): "
-            "pip-resume stays off and plain pip downloads."
-        )
+    if parse_switch(value) is not None:
+        _try(_await_first_use, module)
         return
-    try:
-        from pip_resume.inside_pip.download_step import apply
+    shown = value if len(value) <= _LONGEST_QUOTE else f"{value[:_LONGEST_QUOTE]}..."
+    _warn(
+        f"{SWITCH} is {shown!a}, which is neither on ({', '.join(ON)}) nor off ({', '.join(OFF)}): "
+        "pip-resume stays off and plain pip downloads."
+    )
 
-        apply(module)
+
+def _await_first_use(module: ModuleType) -> None:
+    downloaders = [getattr(module, name, None) for name in DOWNLOADERS]
+    constructors = {one: vars(one)["__init__"] for one in downloaders if one and "__init__" in vars(one)}
+    if constructors:
+        _FirstUse(module, constructors)
+    else:
+        _apply(module)  # It is for the download step to say what is wrong with this pip.
+
+
+class _FirstUse:
+    """Has the module patched when pip makes its first downloader, before anything is downloaded or installed.
+
+    Not as soon as it is loaded: up to pip 24.0 even `pip list` loads it, and in every pip `pip install --help`.
+    """
+
+    def __init__(self, module: ModuleType, constructors: dict[Any, Any]) -> None:
+        self._module = module
+        self._constructors = constructors
+        for downloader in constructors:
+            self._stand_in_for_constructor(downloader)
+
+    def _stand_in_for_constructor(self, downloader: Any) -> None:
+        def construct(instance: object, *arguments: Any, **named: Any) -> None:
+            self._come()
+            downloader.__init__(instance, *arguments, **named)
+
+        downloader.__init__ = construct
+
+    def _come(self) -> None:
+        constructors, self._constructors = self._constructors, {}
+        for downloader, constructor in constructors.items():
+            downloader.__init__ = constructor
+        if constructors:
+            _try(_apply, self._module)
+
+
+def _apply(module: ModuleType) -> None:
+    from pip_resume.inside_pip.download_step import apply
+
+    apply(module)
+
+
+def _try(action: Callable[[ModuleType], None], module: ModuleType) -> None:
+    try:
+        action(module)
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         _warn(

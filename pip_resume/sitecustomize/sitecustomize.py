@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Optional
 
 NAME = "sitecustomize"
+HERE = os.path.realpath(os.path.dirname(os.path.abspath(__file__)))
 
 # Real directories whose sitecustomize has had its turn. Kept outside of this module, because a neighbour that goes on
 # as we do runs this file once more: each gets one turn, and there is an end.
@@ -43,13 +44,13 @@ def switch_on() -> None:
 
 
 def find_next() -> "Optional[ModuleSpec]":
-    """Find the first `sitecustomize` on `sys.path` that has not had its turn: its spec, or None; raise nothing."""
-    for entry in list(sys.path):
-        try:
-            directory = os.path.realpath(entry)
-            spec = None if directory in STARTED else PathFinder.find_spec(NAME, [entry])
-        except Exception:
-            continue  # An odd entry of sys.path is no reason to stop.
+    """Find the first `sitecustomize` that this one hides and that has not had its turn; None if there is none."""
+    places = [(os.path.realpath(entry), entry) for entry in sys.path]
+    directories = [directory for directory, _ in places]
+    # Whatever stands in front of us was found before us: it is what led here.
+    behind = directories.index(HERE) + 1 if HERE in directories else 0
+    for directory, entry in places[behind:]:
+        spec = None if directory in STARTED else PathFinder.find_spec(NAME, [entry])
         # Without a loader it is a mere directory of that name.
         if spec is not None and spec.loader is not None:
             STARTED.add(directory)
@@ -59,7 +60,10 @@ def find_next() -> "Optional[ModuleSpec]":
 
 def run_next() -> None:
     """Put the next `sitecustomize` in our place and run it; raise what it raises, for Python to print as ever."""
-    spec = find_next()
+    try:
+        spec = find_next()
+    except Exception:
+        return  # An odd entry on sys.path is not for us to report.
     if spec is None or spec.loader is None:
         return
     del sys.modules[NAME]
@@ -73,6 +77,6 @@ def run_next() -> None:
     spec.loader.exec_module(sys.modules[NAME])
 
 
-STARTED.add(os.path.realpath(os.path.dirname(os.path.abspath(__file__))))
+STARTED.add(HERE)
 switch_on()
 run_next()

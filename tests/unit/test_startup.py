@@ -20,8 +20,14 @@ DOWNLOAD = "pip._internal.network.download"
 
 DOWNLOAD_MODULE = """
     class Downloader:
+        def __init__(self, session, progress_bar="on"):
+            self.given = session, progress_bar
         def __call__(self):
             return "pip's own"
+
+    class BatchDownloader(Downloader):
+        def __init__(self, session):
+            super().__init__(session, "batch")
 """
 
 DOWNLOAD_STEP = """
@@ -31,7 +37,7 @@ DOWNLOAD_STEP = """
 """
 
 START = "from pip_resume.startup import start; start()"
-USE = f"from {DOWNLOAD} import Downloader; print(Downloader()())"
+USE = f"from {DOWNLOAD} import Downloader; print(Downloader(7)())"
 
 
 def write(path: Path, text: str = "") -> None:
@@ -93,9 +99,47 @@ def test_the_switch_is_one_of_eight_words_in_any_case_with_blanks_around(value: 
 
 
 @pytest.mark.parametrize("value", ["1", "TRUE", " yes "])
-def test_when_on_the_download_module_is_patched_as_soon_as_it_is_loaded(tree: Path, value: str) -> None:
-    finished = run(tree, f"{START}; print('started'); {USE}", switch=value)
-    assert output(finished) == ["started", f"applied to {DOWNLOAD}", "ours"]
+def test_when_on_the_download_module_is_patched_before_the_first_downloader_is_made(tree: Path, value: str) -> None:
+    finished = run(tree, f"{START}; import {DOWNLOAD}; print('loaded'); {USE}", switch=value)
+    assert output(finished) == ["loaded", f"applied to {DOWNLOAD}", "ours"]
+
+
+@pytest.mark.parametrize(
+    ("first", "given"),
+    [
+        ("Downloader(7)", (7, "on")),
+        ("Downloader(session=7, progress_bar='off')", (7, "off")),
+        ("BatchDownloader(7)", (7, "batch")),
+        ("type('Sub', (Downloader,), {})(7)", (7, "on")),
+    ],
+)
+def test_whichever_downloader_comes_first_gets_its_arguments_and_both_are_as_they_were_but_for_the_patch(
+    tree: Path, first: str, given: tuple[int, str]
+) -> None:
+    write(tree / "pip/_internal/network/download.py", f"{dedent(DOWNLOAD_MODULE)}\nkept = dict(vars(Downloader))")
+    code = f"""
+        {START}
+        from {DOWNLOAD} import BatchDownloader, Downloader, kept
+        print({first}.given)
+        print(sorted(name for name, value in vars(Downloader).items() if value is not kept.get(name)))
+        print(BatchDownloader.__init__.__module__)
+    """
+    assert output(run(tree, code)) == [f"applied to {DOWNLOAD}", str(given), "['__call__']", DOWNLOAD]
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["class Downloader: pass", "Downloader = None", "def Downloader(): pass", "", "Downloader = object"],
+)
+def test_a_pip_that_makes_no_downloaders_as_we_know_them_is_left_to_the_download_step_at_once(
+    tree: Path, module: str
+) -> None:
+    write(tree / "pip/_internal/network/download.py", module)
+    write(tree / "pip_resume/inside_pip/download_step.py", "def apply(module): raise LookupError('no Downloader')")
+    finished = run(tree, f"{START}; import {DOWNLOAD}; print('loaded')")
+    assert (finished.returncode, finished.stdout) == (0, "loaded\n")
+    (line,) = finished.stderr.splitlines()
+    assert line.startswith("WARNING: pip-resume 7.8.9 cannot work with this pip 99.1 (")
 
 
 @pytest.mark.parametrize("value", [None, "", " ", "0", "False", "no", "OFF"])
@@ -122,12 +166,12 @@ def test_the_loaded_module_shows_its_real_loader_and_the_hook_is_gone(tree: Path
         assert type(download.__spec__.loader) is SourceFileLoader
         assert sys.meta_path == before
     """
-    assert output(run(tree, code)) == [f"applied to {DOWNLOAD}"]
+    assert output(run(tree, code)) == []
 
 
 def test_the_real_loader_is_back_before_the_module_runs(tree: Path) -> None:
-    write(tree / "pip/_internal/network/download.py", "print(type(__loader__).__name__, __spec__.loader is __loader__)")
-    write(tree / "pip_resume/inside_pip/download_step.py", "def apply(module): pass")
+    look = "print(type(__loader__).__name__, __spec__.loader is __loader__)"
+    write(tree / "pip/_internal/network/download.py", f"{look}\n{dedent(DOWNLOAD_MODULE)}")
     assert output(run(tree, f"{START}; import {DOWNLOAD}")) == ["SourceFileLoader True"]
 
 
@@ -306,7 +350,7 @@ def test_threads_that_load_pip_at_the_same_time_all_get_the_patched_one(tree: Pa
         def use():
             together.wait()
             from {DOWNLOAD} import Downloader
-            seen.append(Downloader()())
+            seen.append(Downloader(7)())
         seen = []
         threads = [threading.Thread(target=use) for _ in range(8)]
         for thread in threads: thread.start()
