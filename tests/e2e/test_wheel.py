@@ -27,7 +27,7 @@ pytestmark = pytest.mark.timeout(180)
 def build(source: Path, into: Path, kind: str) -> Path:
     """Build `--wheel` or `--sdist` of a source tree with the backend of this environment; return the file."""
     command = [sys.executable, "-m", "build", "--no-isolation", kind, "--outdir", str(into), str(source)]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True)
     (built,) = into.iterdir()
     return built
 
