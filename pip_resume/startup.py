@@ -162,24 +162,33 @@ class _FirstUse:
     """
 
     def __init__(self, module: ModuleType, constructors: dict[Any, Any]) -> None:
+        from threading import RLock
+
         self._module = module
         self._constructors = constructors
-        for downloader in constructors:
-            self._stand_in_for_constructor(downloader)
+        self._lock = RLock()
+        for downloader, constructor in constructors.items():
+            self._stand_in_for(downloader, constructor)
 
-    def _stand_in_for_constructor(self, downloader: Any) -> None:
+    def _stand_in_for(self, downloader: Any, constructor: Any) -> None:
         def construct(instance: object, *arguments: Any, **named: Any) -> None:
             self._come()
-            downloader.__init__(instance, *arguments, **named)
+            constructor(instance, *arguments, **named)
 
+        # For whoever asks for the signature.
+        construct.__wrapped__ = constructor  # type: ignore[attr-defined]
         downloader.__init__ = construct
 
     def _come(self) -> None:
-        constructors, self._constructors = self._constructors, {}
-        for downloader, constructor in constructors.items():
-            downloader.__init__ = constructor
-        if constructors:
-            _try(_apply, self._module)
+        # Nobody gets past before the module is patched, hence the lock and the order.
+        with self._lock:
+            constructors, self._constructors = self._constructors, {}
+            try:
+                if constructors:
+                    _try(_apply, self._module)
+            finally:
+                for downloader, constructor in constructors.items():
+                    downloader.__init__ = constructor
 
 
 def _apply(module: ModuleType) -> None:

@@ -1,0 +1,155 @@
+"""What the user sees: pip's own words and progress bar, at pip's verbosity, and the final error in pip's form."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from types import ModuleType
+from typing import Any
+
+from pip._internal.exceptions import InstallationError
+from pip._internal.models.link import Link
+
+from pip_resume.host import Break, Report
+from pip_resume.inside_pip import this_pip
+from pip_resume.protocol import Head
+from pip_resume.retry import Budget
+
+_SHOWN_WAIT_S = 0.5
+_HISTORY = 6
+_unusable_stores: set[str] = set()
+"""Said once for each reason in a run of pip, not for each of a hundred files."""
+
+
+class PipDisplay:
+    """See host.Display."""
+
+    def __init__(self, download_module: ModuleType, link: Link, bar_type: Any) -> None:
+        self._module = download_module
+        self._link = link
+        self._bar_type = bar_type
+        self._logger: logging.Logger = download_module.logger
+        self._shown_percent = -1
+
+    def _size(self, length: int) -> str:
+        return str(self._module.format_size(length))
+
+    def _of(self, offset: int, complete_length: int | None) -> str:
+        return f"{self._size(offset)} of {self._size(complete_length)}" if complete_length else self._size(offset)
+
+    @property
+    def _name(self) -> str:
+        return str(self._link.filename)
+
+    def starting(self, head: Head | None, offset: int, complete_length: int | None) -> None:
+        """Say what pip says: "Using cached", "Downloading", and, as since 25.1, "Resuming download"."""
+        shown = this_pip.shown_url(self._module, self._link)
+        from_cache = head is not None and head.from_cache
+        if offset and not from_cache:
+            sizes = f"{self._size(offset)}/{self._size(complete_length)}" if complete_length else self._size(offset)
+            self._logger.info("Resuming download %s (%s)", shown, sizes)
+            return
+        if complete_length:
+            shown = f"{shown} ({self._size(complete_length)})"
+        self._logger.info("Using cached %s" if from_cache else "Downloading %s", shown)
+
+    def bar(self, blocks: Iterable[bytes], head: Head, first_pos: int, complete_length: int | None) -> Iterator[bytes]:
+        """Draw pip's bar around the blocks, when pip would draw one."""
+        is_quiet = self._logger.getEffectiveLevel() > logging.INFO
+        is_small = complete_length is not None and 0 < complete_length <= this_pip.smallest_with_bar(self._module)
+        if is_quiet or head.from_cache or is_small:
+            return iter(blocks)
+        return iter(this_pip.progress_renderer(self._bar_type, complete_length, first_pos)(blocks))
+
+    def lost(self, failure: Break, complete_length: int | None, budget: Budget, delay_s: float) -> None:
+        """One line for one break."""
+        wait = f" in {delay_s:.1f} s" if delay_s >= _SHOWN_WAIT_S else ""
+        self._logger.warning(
+            "Connection lost at %s (%s); resuming%s, attempt %d of %d without progress",
+            self._of(failure.offset, complete_length),
+            failure.cause,
+            wait,
+            budget.next_attempt,
+            budget.attempts,
+        )
+
+    def starting_over(self, reason: str) -> None:
+        """Say why bytes are not used."""
+        self._logger.warning("Starting over with %s: %s", self._name, reason)
+
+    def waiting_for_other(self, offset: int, complete_length: int | None) -> None:
+        """Say it at first, and again for every tenth of the file."""
+        percent = 100 * offset // complete_length if complete_length else 0
+        if self._shown_percent < 0 or percent >= self._shown_percent + 10:
+            self._shown_percent = percent
+            shown = f"{percent} %" if complete_length else self._size(offset)
+            self._logger.info("Waiting: another pip is downloading %s, %s", self._name, shown)
+
+    def kept(self, offset: int, complete_length: int | None) -> None:
+        """Say that nothing is lost."""
+        self._logger.warning(
+            "Kept %s of %s; run the same command again to continue", self._of(offset, complete_length), self._name
+        )
+
+    def not_again(self, offset: int, complete_length: int) -> None:
+        """Say what it was good for."""
+        self._logger.info("Resumed %s: %s were not downloaded again", self._name, self._of(offset, complete_length))
+
+    def store_unusable(self, error: Exception) -> None:
+        """Say once why nothing is kept."""
+        reason = getattr(error, "strerror", None) or str(error)
+        if reason not in _unusable_stores:
+            _unusable_stores.add(reason)
+            self._logger.warning("pip-resume cannot keep partial downloads for the next run: %s", reason)
+
+
+def final_error(display: PipDisplay, report: Report) -> Exception:
+    """What pip raises when we give up: its diagnostic form where it has one, else one line; exit code 1 either way."""
+    kept = display._of(report.offset, report.complete_length)
+    last = report.breaks[-1]
+    message = f"Download of {report.filename} failed at {kept}: {last.cause}."
+    context = _history(display, report.breaks)
+    hint = _hint(report)
+    base = this_pip.diagnostic_error()
+    if base is None:
+        return InstallationError(f"{message} {context} {hint}")
+    return _diagnostic(base)(message, context, hint)
+
+
+def _history(display: PipDisplay, breaks: tuple[Break, ...]) -> str:
+    """The attempts in a few words, the last ones in full."""
+    shown = [
+        f"at {display._size(failure.offset)} after {failure.after_s:.0f} s: {failure.cause}"
+        for failure in breaks[-_HISTORY:]
+    ]
+    earlier = len(breaks) - len(shown)
+    start = f"{len(breaks)} attempts failed" if len(breaks) > 1 else "1 attempt failed"
+    return f"{start}{f', the last {len(shown)}' if earlier else ''}: {'; '.join(shown)}."
+
+
+def _hint(report: Report) -> str:
+    if report.come_back_s is not None:
+        minutes = max(1, round(report.come_back_s / 60))
+        return f"The server asks to wait {minutes} min. {_what_is_kept(report)}, then."
+    return f"{_what_is_kept(report)}."
+
+
+def _what_is_kept(report: Report) -> str:
+    if report.is_kept:
+        return "What was downloaded is kept: run the same command again to continue"
+    return "Run the same command again"
+
+
+def _diagnostic(base: type[Exception]) -> Any:
+    """Our subclass of pip's DiagnosticPipError: it takes markup, so brackets are escaped."""
+    from pip._vendor.rich.markup import escape
+
+    class DownloadInterrupted(base):  # type: ignore[valid-type, misc]
+        """A download that was given up."""
+
+        reference = "download-interrupted"
+
+        def __init__(self, message: str, context: str, hint: str) -> None:
+            super().__init__(message=escape(message), context=escape(context), hint_stmt=escape(hint))
+
+    return DownloadInterrupted

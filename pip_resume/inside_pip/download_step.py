@@ -1,0 +1,221 @@
+"""Replaces pip's download step, and falls back to it: nothing of ours may cost an install."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Callable, NoReturn
+
+import pip
+from pip._internal.models.link import Link
+from pip._internal.network.session import PipSession
+
+import pip_resume
+from pip_resume import settings, transfer
+from pip_resume.artifact import Artifact, choose_digest
+from pip_resume.clock import SystemClock
+from pip_resume.errors import GaveUp, HostError
+from pip_resume.host import Answer
+from pip_resume.inside_pip import display, http_cache, session_adapter, this_pip
+from pip_resume.partial import Partial
+from pip_resume.retry import Budget
+from pip_resume.store import Store, current_boot_id
+
+_ORIGINAL = "_pip_resume_original"
+_has_warned = False
+
+
+def apply(download_module: ModuleType) -> None:
+    """Replace the download step of pip; a second call changes nothing. Raises UnsupportedPip for a pip that we do not understand.
+
+    Everything a download can need is imported by now: ``pip install -U pip-resume`` replaces our files in the middle of the run.
+    """
+    this_pip.check(download_module)
+    _replace(download_module.Downloader, _download_step(download_module))
+    batch = this_pip.batch_downloader(download_module)
+    if batch is not None:
+        _replace(batch, _batch_step(download_module))
+
+
+def undo(download_module: ModuleType) -> None:
+    """Give pip its own download step back; without ``apply`` before, changes nothing."""
+    for name in ("Downloader", "BatchDownloader"):
+        owner = getattr(download_module, name, None)
+        original = getattr(getattr(owner, "__call__", None), _ORIGINAL, None)
+        if owner is not None and original is not None:
+            owner.__call__ = original
+
+
+def _replace(owner: Any, make: Callable[[Any], Any]) -> None:
+    original = owner.__call__
+    if not hasattr(original, _ORIGINAL):
+        step = functools.wraps(original)(make(original))
+        setattr(step, _ORIGINAL, original)
+        owner.__call__ = step
+
+
+def _download_step(module: ModuleType) -> Callable[[Any], Any]:
+    def make(original: Callable[[Any, Link, str], tuple[str, str]]) -> Any:
+        def download_step(self: Any, link: Link, location: str) -> tuple[str, str]:
+            if not _is_ours(self, link):
+                return original(self, link, location)
+            try:
+                return _download(module, self, link, location)
+            except _Deliberate as deliberate:
+                error = deliberate.error
+            except Exception as fault:
+                _warn(module, fault)
+                return original(self, link, location)
+            raise error
+
+        return download_step
+
+    return make
+
+
+def _batch_step(module: ModuleType) -> Callable[[Any], Any]:
+    """For pip up to 25.0, where it is the main path of wheels from an index."""
+
+    def make(original: Callable[[Any, Iterable[Link], str], Iterable[tuple[Link, tuple[str, str]]]]) -> Any:
+        one = _download_step(module)(lambda self, link, location: next(iter(original(self, [link], location)))[1])
+
+        def batch_step(self: Any, links: Iterable[Link], location: str) -> Iterator[tuple[Link, tuple[str, str]]]:
+            for link in links:
+                yield link, one(self, link, location)
+
+        return batch_step
+
+    return make
+
+
+class _Deliberate(Exception):
+    """Carries an error that pip is meant to see past the net for our own faults."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _is_ours(downloader: Any, link: Any) -> bool:
+    """Whether this is a file over HTTP, asked for through pip's own session. Metadata files are tiny and stay pip's."""
+    try:
+        return (
+            link.scheme in ("http", "https")
+            and not link.filename.endswith(".metadata")
+            and this_pip.is_pips_session(downloader._session)
+            and hasattr(downloader, "_progress_bar")
+        )
+    except Exception:
+        return False
+
+
+def _download(module: ModuleType, downloader: Any, link: Link, location: str) -> tuple[str, str]:
+    session: PipSession = downloader._session
+    shown = display.PipDisplay(module, link, downloader._progress_bar)
+    artifact = Artifact(link.url_without_fragment, link.filename, choose_digest(this_pip.link_hashes(link)))
+    transport = _PipTransport(module, session, link, artifact)
+    budget = Budget(this_pip.retries(module, downloader))
+    try:
+        finished = transfer.download(artifact, Path(location), transport, _store(session), shown, budget, SystemClock())
+    except HostError as error:
+        raise _Deliberate(error.cause) from error
+    except GaveUp as error:
+        raise _Deliberate(display.final_error(shown, error.report)) from error
+    return str(finished.path), finished.content_type
+
+
+def _store(session: PipSession) -> Store | None:
+    directory = http_cache.cache_directory(session)
+    return None if directory is None else Store(directory, current_boot_id())
+
+
+class _PipTransport:
+    """See host.Transport: pip's session and its cache, for one link."""
+
+    def __init__(self, module: ModuleType, session: PipSession, link: Link, artifact: Artifact) -> None:
+        self._module = module
+        self._session = session
+        self._artifact = artifact
+        self._adapter = session_adapter.SessionAdapter(module, session, link)
+
+    def first(self) -> Answer:
+        return self._adapter.send_first()
+
+    def get(self, fields: Mapping[str, str]) -> Answer:
+        return self._adapter.send(fields)
+
+    def cached(self) -> Answer | None:
+        try:
+            any_age = self._artifact.digest is not None
+            found = http_cache.find_cached(self._session, self._artifact.url, self._module.HEADERS, any_age=any_age)
+        except Exception as error:
+            self._module.logger.debug("pip's cache could not be asked: %r", error)
+            return None
+        return (
+            None if found is None else session_adapter.PipAnswer(found, session_adapter.head_of(found, from_cache=True))
+        )
+
+    def evict(self, answer: Answer) -> None:
+        try:
+            http_cache.evict(self._session, _response(answer).request.url or self._artifact.url)
+        except Exception as error:
+            self._module.logger.debug("pip's cache could not be rid of an entry: %r", error)
+
+    def reject(self, answer: Answer) -> NoReturn:
+        self._adapter.reject(_pip_answer(answer))
+
+    def filename(self, answer: Answer) -> str:
+        return self._adapter.filename(_pip_answer(answer))
+
+    def hand_over(self, partial: Partial, body: Path, answer: Answer | None) -> None:
+        try:
+            if answer is not None and answer.head.status in (200, 206):
+                response = _response(answer)
+                request, answer_fields = response.request, response.headers
+            elif partial.checkpoint.url_key == session_adapter.url_key(self._artifact.url):
+                asked = http_cache.requests.Request("GET", self._artifact.url, headers=dict(self._module.HEADERS))
+                request, answer_fields = self._session.prepare_request(asked), {}
+            else:
+                return
+            fields = http_cache.entry_fields(answer_fields, request.url or "", partial.checkpoint, body.stat().st_size)
+            http_cache.store(self._session, request, fields, body, partial.link_to)
+        except Exception as error:
+            # pip treats its cache in the same way: a file that cannot be stored is still a file.
+            self._module.logger.debug("The file could not be put into pip's cache: %r", error)
+
+
+def _pip_answer(answer: Answer) -> session_adapter.PipAnswer:
+    assert isinstance(answer, session_adapter.PipAnswer)
+    return answer
+
+
+def _response(answer: Answer) -> Any:
+    return _pip_answer(answer).response
+
+
+def _warn(module: ModuleType, fault: BaseException) -> None:
+    global _has_warned
+    logger: logging.Logger = module.logger
+    logger.debug("pip-resume failed", exc_info=fault)
+    if not _has_warned:
+        _has_warned = True
+        logger.warning(
+            "pip-resume %s failed inside pip %s (%s: %s); pip downloads by itself. Set %s=0 to switch pip-resume off.",
+            pip_resume.__version__,
+            pip.__version__,
+            type(fault).__name__,
+            fault,
+            settings.SWITCH,
+        )
+
+
+def complaints(module: ModuleType) -> settings.Settings:
+    """The settings of the environment, with one warning for each that makes no sense."""
+    found = settings.parse_settings(os.environ)
+    for complaint in found.complaints:
+        module.logger.warning(complaint)
+    return found

@@ -1,0 +1,222 @@
+"""pip's HTTP cache: asked first, kept from buffering our bodies, given the finished file, rid of a wrong one."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import mmap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Callable
+
+from pip._internal.network.session import PipSession
+from pip._vendor import requests
+from pip._vendor.cachecontrol import cache as cachecontrol_cache
+from pip._vendor.requests.adapters import HTTPAdapter
+from pip._vendor.requests.models import PreparedRequest, Response
+from pip._vendor.urllib3 import HTTPResponse
+
+from pip_resume.artifact import url_key
+from pip_resume.checkpoint import Checkpoint
+from pip_resume.inside_pip import this_pip
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY_IN_MEMORY = 256 * 1024 * 1024
+"""On pips that keep the body inside the entry (up to 23.2) storing costs three times the body in memory, and so does every reading."""
+_PERMANENT_REDIRECTS = (301, 308)
+_ABOUT_THE_PART = ("content-range", "content-length", "transfer-encoding")
+
+
+def cache_directory(session: PipSession) -> Path | None:
+    """The HTTP cache directory that a session really uses; None with --no-cache-dir and where pip has disabled its cache."""
+    for adapter in session.adapters.values():
+        directory = getattr(getattr(adapter, "cache", None), "directory", None)
+        if isinstance(directory, str) and directory:
+            return Path(directory)
+    return None
+
+
+@contextlib.contextmanager
+def unbuffered(session: PipSession) -> Iterator[None]:
+    """Keep CacheControl from copying the body of a network answer for its cache; hits, 304s and redirects stay its own.
+
+    Up to 23.2 the copy is in memory, since then in a temporary file; and a body that is cut must not look whole to it.
+    """
+    caching = [adapter for adapter in set(session.adapters.values()) if hasattr(adapter, "controller")]
+    before = [(adapter, vars(adapter).get("build_response")) for adapter in caching]
+    for adapter in caching:
+        adapter.build_response = _without_copy(adapter)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        for adapter, build_response in before:
+            if build_response is None:
+                del adapter.build_response
+            else:
+                adapter.build_response = build_response  # type: ignore[method-assign]
+
+
+def _without_copy(adapter: Any) -> Callable[..., Response]:
+    build_with_copy = adapter.build_response
+
+    def build_response(request: PreparedRequest, response: Any, *args: Any, **kwargs: Any) -> Response:
+        from_cache = bool(args[0]) if args else kwargs.get("from_cache", False)
+        if from_cache or response.status not in (200, 206):
+            return build_with_copy(request, response, *args, **kwargs)  # type: ignore[no-any-return]
+        built: Response = HTTPAdapter.build_response(adapter, request, response)  # type: ignore[no-untyped-call]
+        built.from_cache = False  # type: ignore[attr-defined]
+        return built
+
+    return build_response
+
+
+def find_cached(session: PipSession, url: str, fields: Mapping[str, str], *, any_age: bool) -> Response | None:
+    """What the cache has for a GET of ``url``, without asking a server; None when nothing.
+
+    ``any_age`` finds an entry that is not fresh any more as well: right for a link whose hash will prove the bytes.
+    """
+    request = session.prepare_request(requests.Request("GET", url, headers=dict(fields)))
+    for _hop in range(session.max_redirects):
+        adapter: Any = session.get_adapter(request.url or "")
+        controller = getattr(adapter, "controller", None)
+        if controller is None:
+            return None
+        found = _entry(adapter, request) if any_age else controller.cached_request(request)
+        if not found:
+            return None
+        if found.status not in _PERMANENT_REDIRECTS:
+            return adapter.build_response(request, found, from_cache=True)  # type: ignore[no-any-return]
+        found.close()
+        target = found.headers.get("location")
+        if not target:
+            return None
+        request.url = requests.compat.urljoin(request.url or "", target)
+    return None
+
+
+def _entry(adapter: Any, request: PreparedRequest) -> HTTPResponse | None:
+    """The entry of a request whatever its age, read as the controller itself reads it."""
+    controller = adapter.controller
+    key = controller.cache_url(request.url)
+    data = controller.cache.get(key)
+    if data is None:
+        return None
+    if this_pip.keeps_body_apart(controller.cache):
+        return controller.serializer.loads(request, data, controller.cache.get_body(key))  # type: ignore[no-any-return]
+    return controller.serializer.loads(request, data)  # type: ignore[no-any-return]
+
+
+def evict(session: PipSession, url: str) -> None:
+    """Remove the entry of a URL."""
+    controller = getattr(session.get_adapter(url), "controller", None)
+    if controller is not None:
+        controller.cache.delete(controller.cache_url(url))
+
+
+def entry_fields(
+    answer_fields: Mapping[str, str], answer_url: str, checkpoint: Checkpoint, length: int
+) -> dict[str, str]:
+    """The fields of an entry for the whole file: this run's answer, completed from an earlier one of the same URL."""
+    fields: dict[str, str] = {}
+    earlier = checkpoint.fields or {}
+    if checkpoint.url_key == url_key(answer_url):
+        fields.update(earlier)
+    fields.update({name.lower(): value for name, value in answer_fields.items() if name.lower() not in _ABOUT_THE_PART})
+    if (
+        "no-store" in earlier.get("cache-control", "").lower()
+        and "no-store" not in fields.get("cache-control", "").lower()
+    ):
+        fields["cache-control"] = "no-store"
+    return {**fields, "content-length": str(length)}
+
+
+class _Caught(getattr(cachecontrol_cache, "SeparateBodyBaseCache", cachecontrol_cache.BaseCache)):  # type: ignore[misc]
+    """Stands in for pip's cache while the controller applies its rules, and catches what it decides to store."""
+
+    def __init__(self, cache: Any) -> None:
+        super().__init__()
+        self._cache = cache
+        self.key = ""
+        self.entry: bytes | None = None
+
+    def get(self, key: str) -> Any:
+        return self._cache.get(key)
+
+    def set(self, key: str, value: bytes, expires: Any = None) -> None:
+        self.key, self.entry = key, value
+
+    def delete(self, key: str) -> None:
+        self._cache.delete(key)
+
+    def get_body(self, key: str) -> Any:
+        return None
+
+    def set_body(self, key: str, body: Any) -> None:
+        """The body goes its own way: before the entry, so that a kill in between leaves no entry that lies."""
+
+
+class _Length:
+    """A body of which the controller only wants to know the length."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+
+    def __len__(self) -> int:
+        return self._length
+
+
+def store(
+    session: PipSession,
+    request: PreparedRequest,
+    fields: Mapping[str, str],
+    body: Path,
+    link_to: Callable[[Path, int], bool],
+) -> None:
+    """Make an entry for a whole file as if it had come in one go, if the controller's rules allow it.
+
+    ``link_to(path, mode)`` makes ``path`` another name of the file where it can. Body first, entry last.
+    """
+    adapter: Any = session.get_adapter(request.url or "")
+    controller = getattr(adapter, "controller", None)
+    if controller is None:
+        return
+    cache, length = adapter.cache, body.stat().st_size
+    apart = this_pip.keeps_body_apart(cache)
+    if not apart and length > MAX_BODY_IN_MEMORY:
+        logger.debug("Not caching %s bytes: this pip would hold them in memory", length)
+        return
+    caught = _Caught(cache)
+    rules = type(controller)(cache=caught, cache_etags=controller.cache_etags, serializer=controller.serializer)
+    response = HTTPResponse(
+        body=b"", headers=dict(fields), status=200, reason="OK", version=11, preload_content=False, decode_content=False
+    )
+    rules.cache_response(_as_asked(request), response, _Length(length) if apart else body.read_bytes())
+    if caught.entry is None:
+        return
+    if apart:
+        cache.delete(caught.key)  # an old entry must not stand beside the new body, not even for a moment
+        _store_body(cache, caught.key, body, link_to)
+    cache.set(caught.key, caught.entry)
+
+
+def _as_asked(request: PreparedRequest) -> PreparedRequest:
+    """The request as a plain one: Vary compares its fields with those of the next install."""
+    plain = request.copy()
+    for name in ("Range", "If-Range"):
+        plain.headers.pop(name, None)
+    return plain
+
+
+def _store_body(cache: Any, key: str, body: Path, link_to: Callable[[Path, int], bool]) -> None:
+    path = this_pip.cache_body_path(cache, key)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if link_to(path, this_pip.cache_body_mode(Path(cache.directory))):
+            return
+    with body.open("rb") as file:
+        if body.stat().st_size == 0:
+            cache.set_body(key, b"")
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
+            cache.set_body(key, view)

@@ -1,0 +1,199 @@
+"""pip's own network session as the transport of a download, and every way in which it fails sorted in one place."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import http.client
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+from typing import Any, NoReturn
+
+from pip._internal.exceptions import NetworkConnectionError
+from pip._internal.models.link import Link
+from pip._internal.network.session import PipSession
+from pip._vendor.requests import exceptions as requests_exceptions
+from pip._vendor.requests.models import Response
+from pip._vendor.urllib3 import exceptions as urllib3_exceptions
+
+from pip_resume.artifact import url_key
+from pip_resume.errors import HostError, LineBroken, ResumeError
+from pip_resume.inside_pip import this_pip
+from pip_resume.inside_pip.http_cache import unbuffered
+from pip_resume.protocol import Head
+
+_CHUNKED_BLOCK_BYTES = 16 * 1024
+
+# RFC 9110 section 15.4: what a certificate does not prove, no second attempt will prove.
+_NEVER_TRANSIENT = (
+    requests_exceptions.TooManyRedirects,
+    requests_exceptions.InvalidURL,
+    requests_exceptions.MissingSchema,
+    requests_exceptions.InvalidSchema,
+    requests_exceptions.InvalidHeader,
+)
+_OF_THE_LINE = (
+    requests_exceptions.RequestException,
+    urllib3_exceptions.HTTPError,
+    http.client.HTTPException,
+    ssl.SSLError,
+    socket.error,
+    *this_pip.connection_diagnostics(),
+)
+
+
+class PipAnswer:
+    """One response of pip's session."""
+
+    def __init__(self, response: Response, head: Head) -> None:
+        self.response = response
+        self.head = head
+        self._chunks: Iterator[bytes] | None = None
+        self._rest = b""
+        if head.is_chunked and hasattr(response.raw, "stream"):
+            # Through urllib3 chunk by chunk: http.client would lose what it has read when the last chunk never comes.
+            self._chunks = response.raw.stream(_CHUNKED_BLOCK_BYTES, decode_content=False)
+
+    def read(self, size: int) -> bytes:
+        """See host.Answer: up to ``size`` bytes; LineBroken for every way in which a body ends too early."""
+        try:
+            if self._chunks is not None:
+                return next(self._chunks, b"")
+            return bytes(self.response.raw.read(size, decode_content=False))
+        except Exception as error:
+            # Whatever it is, the bytes so far are good and the rest can be asked for: unknown errors cost an attempt, not the download.
+            raise LineBroken(cause_of(error)) from error
+
+    def close(self) -> None:
+        """Drop the connection unless the body was read to its end."""
+        with contextlib.suppress(Exception):
+            self.response.close()
+
+
+class SessionAdapter:
+    """See host.Transport."""
+
+    def __init__(self, download_module: ModuleType, session: PipSession, link: Link) -> None:
+        self._module = download_module
+        self._session = session
+        self._link = link
+        self._url = link.url_without_fragment
+
+    def send_first(self) -> PipAnswer:
+        """A plain GET as pip itself would send it."""
+        try:
+            return self._send({})
+        except Exception as error:
+            raise HostError(error) from error
+
+    def send(self, fields: Mapping[str, str]) -> PipAnswer:
+        """A GET whose failures count against our budget alone."""
+        try:
+            with no_inner_retries(self._session):
+                return self._send(fields)
+        except _OF_THE_LINE as error:
+            if is_final(error):
+                raise HostError(error) from error
+            raise LineBroken(cause_of(error)) from error
+        except Exception as error:
+            raise HostError(error) from error
+
+    def _send(self, fields: Mapping[str, str]) -> PipAnswer:
+        with unbuffered(self._session):
+            response = self._session.get(self._url, headers={**self._module.HEADERS, **fields}, stream=True)
+        return PipAnswer(response, head_of(response))
+
+    def reject(self, answer: PipAnswer) -> NoReturn:
+        """Raise HostError with what pip would raise for this status, and log what pip would log."""
+        try:
+            self._module.raise_for_status(answer.response)
+        except NetworkConnectionError as error:
+            self._module.logger.critical("HTTP error %s while getting %s", answer.head.status, self._link)
+            raise HostError(error) from error
+        raise ResumeError(f"the server answered {answer.head.status}, which only pip knows what to do with")
+
+    def filename(self, answer: PipAnswer) -> str:
+        """The name pip would give the file."""
+        try:
+            return str(self._module._get_http_response_filename(answer.response, self._link))
+        except Exception as error:
+            raise HostError(error) from error
+
+
+def head_of(response: Response, *, from_cache: bool | None = None) -> Head:
+    """Status and fields of a response, and whether pip's cache gave it."""
+    fields = {name.lower(): value for name, value in response.headers.items()}
+    cached = bool(getattr(response, "from_cache", False)) if from_cache is None else from_cache
+    return Head(response.status_code, fields, cached, url_key(response.url or ""))
+
+
+@contextlib.contextmanager
+def no_inner_retries(session: PipSession) -> Iterator[None]:
+    """Have 503 and Retry-After reach us, and no attempt multiplied: pip's ``--retries`` are off inside, restored after."""
+    changed: list[tuple[Any, Any]] = []
+    try:
+        for adapter in set(session.adapters.values()):
+            retries = getattr(adapter, "max_retries", None)
+            if hasattr(retries, "new"):
+                changed.append((adapter, retries))
+                adapter.max_retries = retries.new(
+                    total=0, status_forcelist=(), respect_retry_after_header=False, raise_on_status=False
+                )
+        yield
+    finally:
+        for adapter, retries in changed:
+            adapter.max_retries = retries
+
+
+def is_final(error: BaseException) -> bool:
+    """Whether asking again cannot help: a certificate that proves nothing, or a URL nobody can ask for."""
+    return any(_is_certificate_fault(cause) or isinstance(cause, _NEVER_TRANSIENT) for cause in causes(error))
+
+
+def _is_certificate_fault(error: BaseException) -> bool:
+    # Python 3.9's urllib3 1.26 may leave nothing of the class but its text.
+    return isinstance(error, (ssl.SSLCertVerificationError, ssl.CertificateError)) or (
+        isinstance(error, ssl.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error)
+    )
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and all that stand behind it: chained, or wrapped as an argument as urllib3 and requests do it."""
+    pending, seen = [error], set()
+    while pending:
+        current = pending.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        behind = [getattr(current, "reason", None), current.__cause__, current.__context__, *current.args]
+        pending.extend(cause for cause in behind if isinstance(cause, BaseException))
+
+
+_WORDS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+    (socket.gaierror, "the host name cannot be resolved"),
+    (ConnectionRefusedError, "connection refused"),
+    (ConnectionResetError, "reset by peer"),
+    (BrokenPipeError, "the peer closed the connection"),
+    (urllib3_exceptions.ConnectTimeoutError, "timed out while connecting"),
+    (urllib3_exceptions.ReadTimeoutError, "no data within the time-out"),
+    (ssl.SSLEOFError, "TLS ended without notice"),
+    (ssl.SSLError, "bad TLS record"),
+    (urllib3_exceptions.ProxyError, "the proxy failed"),
+    (http.client.IncompleteRead, "the connection was closed early"),
+    (http.client.RemoteDisconnected, "the connection was closed without an answer"),
+    (socket.timeout, "no data within the time-out"),
+    (urllib3_exceptions.ProtocolError, "the connection was closed early"),
+)
+
+
+def cause_of(error: BaseException) -> str:
+    """Why a connection ended, in a few words of ours: nothing that a server or a URL could have put there."""
+    chain = list(causes(error))
+    for kind, words in _WORDS:
+        if any(isinstance(cause, kind) for cause in chain):
+            return words
+    numbers = [cause.errno for cause in chain if isinstance(cause, OSError) and cause.errno in errno.errorcode]
+    return errno.errorcode[numbers[0]] if numbers else type(error).__name__

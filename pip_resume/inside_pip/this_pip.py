@@ -1,0 +1,175 @@
+"""How this pip differs from others: one function for each difference, by looking for the feature, never at a version number."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Callable
+
+from pip._internal import exceptions
+from pip._internal.cli import progress_bars
+from pip._internal.models.link import Link
+from pip._internal.network.session import PipSession
+from pip._vendor import requests
+from pip._vendor.cachecontrol import cache as cachecontrol_cache
+
+from pip_resume.errors import UnsupportedPip
+from pip_resume.retry import DEFAULT_RETRIES
+
+Blocks = Callable[[Iterable[bytes]], Iterator[bytes]]
+
+_NEEDED = (
+    "Downloader",
+    "_get_http_response_filename",
+    "is_from_cache",
+    "raise_for_status",
+    "format_size",
+    "redact_auth_from_url",
+    "HEADERS",
+    "logger",
+)
+
+
+def check(download_module: ModuleType) -> None:
+    """Raise UnsupportedPip, naming what is missing, unless this pip has every name that the download step builds on."""
+    for name in _NEEDED:
+        if not hasattr(download_module, name):
+            raise UnsupportedPip(f"pip._internal.network.download has no {name}")
+    for owner, name in (
+        (PipSession, "get"),
+        (PipSession, "get_adapter"),
+        (Link, "url_without_fragment"),
+        (Link, "hash_name"),
+    ):
+        if not hasattr(owner, name):
+            raise UnsupportedPip(f"{owner.__name__} has no {name}")
+
+
+def batch_downloader(download_module: ModuleType) -> type[Any] | None:
+    """The class that downloads several files with a loop of its own (pip up to 25.0); None where ``Downloader`` does it all.
+
+    pip 25.1 still has the class, but it holds a ``Downloader`` to which it delegates.
+    """
+    found = getattr(download_module, "BatchDownloader", None)
+    return (
+        found
+        if isinstance(found, type) and hasattr(download_module, "_http_get_download") and not _delegates(found)
+        else None
+    )
+
+
+def _delegates(batch: type[Any]) -> bool:
+    code = getattr(batch.__init__, "__code__", None)
+    return code is not None and "Downloader" in code.co_names
+
+
+def link_hashes(link: Link) -> Mapping[str, str]:
+    """All the hashes that the index or the URL gives: several with a JSON index (pip >= 22.3), else at most one."""
+    hashes = dict(getattr(link, "_hashes", None) or {})
+    if link.hash_name and link.hash:
+        hashes.setdefault(link.hash_name, link.hash)
+    return hashes
+
+
+def shown_url(download_module: ModuleType, link: Link) -> str:
+    """The link as this pip names it after "Downloading": the file name alone for PyPI, and for every host from 26.1 on."""
+    is_quiet = logging.getLogger(download_module.__name__).getEffectiveLevel() > logging.INFO
+    pypi = getattr(download_module, "PyPI", None)
+    by_name = not is_quiet if pypi is None else link.netloc == pypi.file_storage_domain
+    return str(download_module.redact_auth_from_url(link.show_url if by_name else link.url_without_fragment))
+
+
+def smallest_with_bar(download_module: ModuleType) -> int:
+    """Bytes above which this pip draws a progress bar: 40 kB up to 24.0, 512 KiB since."""
+    # The limit came with the larger blocks, whose size is the default of response_chunks since then.
+    defaults = getattr(getattr(download_module, "response_chunks", None), "__defaults__", None) or ()
+    return 512 * 1024 if any(isinstance(size, int) and size > 64 * 1024 for size in defaults) else 40 * 1000
+
+
+def progress_renderer(bar_type: Any, size: int | None, first_pos: int) -> Blocks:
+    """What draws this pip's progress bar around an iterable of blocks, from ``first_pos`` on."""
+    provider = getattr(progress_bars, "DownloadProgressProvider", None)
+    if provider is not None:  # pip 21.3
+        return _starting_at(first_pos, provider(bar_type, max=size))
+    renderer = progress_bars.get_download_progress_renderer
+    try:
+        return renderer(bar_type=bar_type, size=size, initial_progress=first_pos or None)
+    except TypeError:  # no initial_progress before pip 25.1
+        return _starting_at(first_pos, renderer(bar_type=bar_type, size=size))
+
+
+def _starting_at(first_pos: int, render: Blocks) -> Blocks:
+    """Move a bar that can only start at 0: its first item has the length of what we hold, and no content."""
+    if not first_pos:
+        return render
+
+    def with_offset(blocks: Iterable[bytes]) -> Iterator[bytes]:
+        def with_first() -> Iterator[Any]:
+            yield range(first_pos)
+            yield from blocks
+
+        rendered = render(with_first())
+        next(rendered)
+        yield from rendered
+
+    return with_offset
+
+
+def retries(download_module: ModuleType, downloader: Any) -> int:
+    """The size of the retry budget: --resume-retries where it differs from this pip's default for it, else 5.
+
+    pip has the option since 25.1, where its default was 0, and 5 since 25.2. A typed value that equals the default cannot be told apart.
+    """
+    typed = getattr(downloader, "_resume_retries", None)
+    try:
+        from pip._internal.cli import cmdoptions
+
+        default = cmdoptions.resume_retries().default
+    except (ImportError, AttributeError, TypeError):
+        default = None
+    return typed if isinstance(typed, int) and typed >= 0 and typed != default else DEFAULT_RETRIES
+
+
+def connection_diagnostics() -> tuple[type[BaseException], ...]:
+    """What this pip raises for a connection that failed: its own classes since 26.2, before that only those of requests."""
+    names = ("ConnectionFailedError", "ConnectionTimeoutError", "ProxyConnectionError", "SSLVerificationError")
+    found = (getattr(exceptions, name, None) for name in names)
+    return tuple(kind for kind in found if isinstance(kind, type) and issubclass(kind, BaseException))
+
+
+def diagnostic_error() -> type[Exception] | None:
+    """Pip's class for errors with a hint below them (since 22.x, not in 21.3)."""
+    found = getattr(exceptions, "DiagnosticPipError", None)
+    return found if isinstance(found, type) and issubclass(found, Exception) else None
+
+
+def keeps_body_apart(cache: Any) -> bool:
+    """Whether pip's cache has the body in a file of its own (since 23.3), so that memory need not hold it."""
+    apart = getattr(cachecontrol_cache, "SeparateBodyBaseCache", None)
+    return apart is not None and isinstance(cache, apart) and hasattr(cache, "set_body")
+
+
+def cache_body_path(cache: Any, key: str) -> Path | None:
+    """Where pip's cache would keep a body, when this pip has it in a file of its own; None otherwise."""
+    entry_path = getattr(cache, "_get_cache_path", None)
+    return Path(entry_path(key) + ".body") if keeps_body_apart(cache) and entry_path is not None else None
+
+
+def cache_body_mode(cache_directory: Path) -> int:
+    """The permissions this pip gives a cached body: those of the directory since 25.3, owner only before."""
+    from pip._internal.network import cache as pips_cache
+
+    if hasattr(pips_cache, "copy_directory_permissions"):
+        return (cache_directory.stat().st_mode & 0o666) | 0o600
+    return 0o600
+
+
+def is_pips_session(session: object) -> bool:
+    """Whether this is a session that we understand; tests and other programs pass all kinds of things."""
+    return (
+        isinstance(session, PipSession)
+        and isinstance(session, requests.Session)
+        and hasattr(session.adapters, "values")
+    )

@@ -1,0 +1,178 @@
+"""One open file with the first bytes of an artifact: contiguous from 0, and its size is the offset."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import sys
+from pathlib import Path
+
+from pip_resume.artifact import Digest
+from pip_resume.digest import RunningDigest
+from pip_resume.errors import StoreUnusable
+from pip_resume.file_lock import try_lock
+
+COPY_BYTES = 1024 * 1024
+# O_NOFOLLOW: a symlink planted under our name is refused. O_NONBLOCK: a FIFO planted there must not hang us. O_BINARY: Windows.
+_FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_FICLONE = 0x40049409  # ioctl of Linux: share the blocks of a file (btrfs, xfs, overlay on them)
+
+
+class PartFile:
+    """An open part file. Errors of the disk pass as OSError."""
+
+    def __init__(self, path: Path, descriptor: int, digest: Digest | None) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        self.digest = digest
+        self._running = RunningDigest(digest) if digest else None
+        self.offset = os.fstat(descriptor).st_size
+        """Bytes safely written from the start; never ahead of the file."""
+
+    @classmethod
+    def open_existing(cls, path: Path, digest: Digest | None) -> PartFile:
+        """Open what an earlier run has left; FileNotFoundError when there is nothing, StoreUnusable when it is not a plain file."""
+        try:
+            descriptor = os.open(path, _FLAGS)
+        except OSError as error:
+            # A directory, a symlink, a socket under our name: none of them was put there by us.
+            if error.errno in (errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.EMLINK):
+                raise StoreUnusable(f"{path} is not a plain file") from error
+            raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise StoreUnusable(f"{path} is not a plain file")
+        return cls(path, descriptor, digest)
+
+    @classmethod
+    def create(cls, path: Path, mode: int, digest: Digest | None) -> PartFile:
+        """Make a new, empty file that nobody shares; FileExistsError when the name is taken. ``mode`` is cut by the umask."""
+        return cls(path, os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, mode), digest)
+
+    def lock(self) -> bool:
+        """Lock the file until it is closed; False when another has it."""
+        return try_lock(self._descriptor)
+
+    @property
+    def status(self) -> os.stat_result:
+        """Fstat of the open file."""
+        return os.fstat(self._descriptor)
+
+    def is_at_path(self) -> bool:
+        """Whether the path still leads to this very file: ``pip cache purge`` or another pip may have changed that."""
+        try:
+            return os.path.samestat(os.lstat(self.path), self.status)
+        except OSError:
+            return False
+
+    def append(self, block: bytes | memoryview) -> None:
+        """Write a block at the offset; the offset advances by what was really written, also when the disk fills up half-way."""
+        rest = memoryview(block)
+        while rest:
+            written = _write_at(self._descriptor, rest, self.offset)
+            if self._running is not None:
+                self._running.update(self.offset, rest[:written])
+            self.offset += written
+            rest = rest[written:]
+
+    def read_at(self, position: int, size: int) -> bytes:
+        """Up to ``size`` bytes from ``position``; fewer at the end of the file."""
+        return _read_at(self._descriptor, size, position)
+
+    def common_length(self, position: int, block: bytes) -> int:
+        """How many bytes at the start of ``block`` equal those held from ``position`` on."""
+        held = self.read_at(position, len(block))
+        if held == block[: len(held)]:
+            return len(held)
+        return next(index for index, (ours, theirs) in enumerate(zip(held, block)) if ours != theirs)
+
+    def copy_from(self, other: PartFile, length: int) -> None:
+        """Take over the first ``length`` bytes of another part file; this one must be empty."""
+        _copy(other._descriptor, self._descriptor, length)
+        self.offset = length
+
+    def hash_some(self) -> None:
+        """Hash a little of what an earlier run has left, if there is any left to hash."""
+        if self._running is not None and self._running.hashed < self.offset:
+            self._running.catch_up(self.read_at, self.offset)
+
+    def has_right_digest(self) -> bool:
+        """Hash what is missing, and compare. Only with a digest. Re-reads nothing that was hashed while it was written."""
+        if self._running is None:
+            raise ValueError("no digest is known")
+        while self._running.catch_up(self.read_at, self.offset):
+            pass
+        return self._running.hashed == self.offset and self._running.matches()
+
+    def sync(self) -> None:
+        """Wait until the bytes are on the medium."""
+        os.fsync(self._descriptor)
+
+    def copy_to(self, destination: Path) -> None:
+        """Write the bytes to a file by the cheapest way the system has: shared blocks, in the kernel, or through us."""
+        with open(destination, "wb", buffering=0) as target:
+            _copy(self._descriptor, target.fileno(), self.offset)
+
+    def close(self) -> None:
+        """Close the file, and with it the lock; a second call does nothing."""
+        if self._descriptor >= 0:
+            descriptor, self._descriptor = self._descriptor, -1
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+
+def _copy(source: int, target: int, length: int) -> None:
+    """Copy the first ``length`` bytes of one open file to an empty other; OSError when the source is shorter or the disk is full."""
+    if length == os.fstat(source).st_size and _clone(source, target):
+        return
+    position = _copy_in_kernel(source, target, length)
+    while position < length:
+        block = memoryview(_read_at(source, min(COPY_BYTES, length - position), position))
+        if not block:
+            raise OSError(errno.EIO, "the part file is shorter than it was")
+        position += _write_at(target, block, position)
+
+
+def _clone(source: int, target: int) -> bool:
+    if not sys.platform.startswith("linux"):
+        return False
+    import fcntl
+
+    try:
+        fcntl.ioctl(target, _FICLONE, source)
+    except OSError:
+        return False
+    return True
+
+
+def _copy_in_kernel(source: int, target: int, length: int) -> int:
+    """How many bytes the kernel has copied: all, or fewer where it cannot (another file system, an old kernel, no Linux)."""
+    position = 0
+    with contextlib.suppress(OSError, AttributeError):  # a full disk is met again, and told, by the copy through us
+        while position < length:
+            copied = os.copy_file_range(source, target, length - position, position, position)
+            if copied == 0:
+                break
+            position += copied
+    return position
+
+
+if hasattr(os, "pwrite"):
+
+    def _write_at(descriptor: int, block: memoryview, position: int) -> int:
+        return os.pwrite(descriptor, block, position)
+
+    def _read_at(descriptor: int, size: int, position: int) -> bytes:
+        return os.pread(descriptor, size, position)
+
+else:  # Windows
+
+    def _write_at(descriptor: int, block: memoryview, position: int) -> int:
+        os.lseek(descriptor, position, os.SEEK_SET)
+        return os.write(descriptor, block)
+
+    def _read_at(descriptor: int, size: int, position: int) -> bytes:
+        os.lseek(descriptor, position, os.SEEK_SET)
+        return os.read(descriptor, size)

@@ -1,0 +1,176 @@
+"""Partials on disk: find, claim, and settle who may write. The one module that decides what an earlier run's file is worth."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from pip_resume.artifact import Artifact
+from pip_resume.checkpoint import FORMAT, MAX_RECORD_BYTES, Checkpoint, parse_checkpoint, record_format
+from pip_resume.errors import PartialBusy, StoreUnusable
+from pip_resume.part_file import PartFile
+from pip_resume.partial import KeptPartial, create_claimed, record_path
+
+DIRECTORY = "pip-resume"
+"""Inside pip's HTTP cache directory, so that ``pip cache purge`` and ``pip cache info`` see it."""
+UNSYNCED_BYTES = 64 * 1024 * 1024
+"""What a partial loses after a reboot when nobody noted that it was synced: more than a system holds back in its memory for long."""
+SPARE_BYTES = 16 * 1024 * 1024
+"""Left free on the disk, since pip and its cache write there as well."""
+_TRIES = 8
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Store:
+    """The partials below one HTTP cache directory of pip."""
+
+    def __init__(self, cache_directory: Path, boot_id: str) -> None:
+        """``boot_id`` names the running boot of the system; empty where it has no name."""
+        self.cache_directory = cache_directory
+        self.directory = cache_directory / DIRECTORY
+        self._boot_id = boot_id
+
+    def part_path(self, artifact: Artifact) -> Path:
+        """Where the bytes of an artifact are, if anywhere."""
+        return self.directory / f"{artifact.key}.part"
+
+    def holds(self, artifact: Artifact) -> bool:
+        """Whether an earlier run, or another pip right now, has left bytes of this artifact."""
+        return os.path.lexists(self.part_path(artifact))
+
+    def size_held(self, artifact: Artifact) -> int | None:
+        """Bytes that whoever holds the partial has by now; None when the file is gone."""
+        try:
+            return os.stat(self.part_path(artifact)).st_size
+        except OSError:
+            return None
+
+    def length_told(self, artifact: Artifact) -> int | None:
+        """The complete-length that whoever holds the partial knows; None when it has written none down."""
+        checkpoint = parse_checkpoint(_read_record(record_path(self.part_path(artifact))))
+        return None if checkpoint is None else checkpoint.complete_length
+
+    def is_claimed(self, artifact: Artifact) -> bool:
+        """Whether another, or another thread of ours, holds the partial right now; False when there is none."""
+        try:
+            part = PartFile.open_existing(self.part_path(artifact), None)
+        except (OSError, StoreUnusable):
+            return False
+        try:
+            return not part.lock()
+        finally:
+            part.close()
+
+    def has_room(self, length: int) -> bool:
+        """Whether the disk can take a body of ``length`` bytes."""
+        probe = self.directory if self.directory.exists() else self.cache_directory
+        try:
+            return shutil.disk_usage(probe).free >= length + SPARE_BYTES
+        except OSError:
+            return True  # the disk will tell
+
+    def claim(self, artifact: Artifact) -> KeptPartial:
+        """The partial of an artifact, ours until it is closed: what an earlier run left, where that can be used, else an empty one.
+
+        Raises PartialBusy while another holds it, StoreUnusable or OSError when the directory cannot be used.
+        """
+        self._prepare_directory()
+        path = self.part_path(artifact)
+        for _ in range(_TRIES):
+            with contextlib.suppress(FileExistsError):
+                part = create_claimed(path, self._file_mode, artifact)
+                if not part.lock():
+                    part.close()
+                    raise PartialBusy
+                return KeptPartial(artifact, part, Checkpoint(), self._file_mode, self._boot_id)
+            try:
+                part = PartFile.open_existing(path, artifact.digest)
+            except FileNotFoundError:
+                continue  # its holder has finished in between
+            if not part.lock():
+                part.close()
+                raise PartialBusy
+            # Between open and lock another may have put a new file under the name: then this one is nobody's.
+            if part.is_at_path():
+                return self._adopt(artifact, part)
+            part.close()
+        raise StoreUnusable(f"{path} changes all the time")
+
+    def _adopt(self, artifact: Artifact, part: PartFile) -> KeptPartial:
+        """What a claimed file of an earlier run is worth: its bytes as far as they can be trusted, or nothing."""
+        record = _read_record(record_path(part.path))
+        if (record_format(record) or 0) > FORMAT:
+            part.close()
+            raise StoreUnusable(f"{part.path.name} was written by a newer pip-resume and is left alone")
+        checkpoint = parse_checkpoint(record)
+        partial = KeptPartial(artifact, part, checkpoint or Checkpoint(), self._file_mode, self._boot_id)
+        try:
+            length = 0 if checkpoint is None else self._trusted_length(artifact, part, checkpoint)
+            if length == 0:
+                partial.reset(Checkpoint())
+            elif length < part.offset or (
+                part.status.st_nlink > 1 and checkpoint and length != checkpoint.complete_length
+            ):
+                # In a new file: another name of this one may be in pip's cache.
+                partial.cut(length)
+        except BaseException:
+            partial.close()
+            raise
+        return partial
+
+    def _trusted_length(self, artifact: Artifact, part: PartFile, checkpoint: Checkpoint) -> int:
+        """How many bytes from the start may be built upon. Where the digest is known it has the last word anyway."""
+        status, offset = part.status, part.offset
+        if checkpoint.complete_length is not None and offset > checkpoint.complete_length:
+            return 0
+        rebooted = bool(checkpoint.boot_id and self._boot_id and checkpoint.boot_id != self._boot_id)
+        if artifact.digest is None:
+            foreign = hasattr(os, "geteuid") and status.st_uid != os.geteuid()
+            unsure = rebooted or not checkpoint.boot_id or not self._boot_id
+            if foreign or checkpoint.inode != status.st_ino or (unsure and checkpoint.synced < offset):
+                return 0
+            return offset
+        if rebooted and offset != checkpoint.complete_length:
+            return max(min(checkpoint.synced, offset), offset - UNSYNCED_BYTES)
+        return offset
+
+    @property
+    def _file_mode(self) -> int:
+        """0600, or what a group-shared cache directory grants: its read and write bits, as pip does it since 25.3."""
+        granted = stat.S_IMODE(os.stat(self.directory).st_mode)
+        return (granted & 0o666) | 0o600 if granted & 0o022 else 0o600
+
+    def _prepare_directory(self) -> None:
+        """Make our directory, unless something else stands under its name. Permissions as in ``_file_mode``."""
+        with contextlib.suppress(FileExistsError):
+            os.makedirs(self.cache_directory, exist_ok=True)
+            shared = stat.S_IMODE(os.stat(self.cache_directory).st_mode) & 0o7077
+            os.mkdir(self.directory, 0o700)
+            if shared & 0o022:
+                os.chmod(self.directory, shared | 0o700)
+        status = os.lstat(self.directory)
+        if not stat.S_ISDIR(status.st_mode):
+            raise StoreUnusable(f"{self.directory} is not a directory")
+
+
+def _read_record(path: Path) -> bytes:
+    """A record's bytes, at most one more than a record may have; empty when there is none that we would follow."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        with open(os.open(path, flags), "rb") as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return file.read(MAX_RECORD_BYTES + 1)
+    except OSError:
+        pass
+    return b""
+
+
+def current_boot_id() -> str:
+    """The name of the running boot of this system; empty where it has none (only Linux has one)."""
+    try:
+        return _BOOT_ID.read_text("ascii").strip()
+    except (OSError, ValueError):
+        return ""
