@@ -27,9 +27,14 @@ def ending(answer: Body, length: int) -> Then:
     return Then.CLOSE if then is Then.KEEP_ALIVE and answer.framing in NEEDS_AN_END else then
 
 
+def cut_end(answer: Body, length: int) -> int:
+    """How many bytes of a body of this length go out."""
+    return length if answer.cut_after is None else min(length, answer.cut_after)
+
+
 def pieces(answer: Body, body: bytes) -> Iterator[tuple[bytes, int]]:
     """Yield what to write at once, and how many bytes of the body have gone with it and all before it."""
-    end = answer.cut_after if answer.cut_after is not None and answer.cut_after < len(body) else len(body)
+    end = cut_end(answer, len(body))
     size = answer.piece if answer.rate is None else max(1, min(answer.piece, answer.rate // PIECES_PER_SECOND))
     for start in range(0, end, size):
         announced = min(size, len(body) - start)

@@ -16,7 +16,7 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from servers.body import ending, pieces
+from servers.body import cut_end, ending, pieces
 from servers.journal import Recorded
 from servers.listener import Listener
 from servers.script import Answer, FileAnswer, Framing, NoAnswer, Then
@@ -199,14 +199,15 @@ class FaultServer(Recorded):
 
     def _send_body(self, wire: Wire, answer: Body, body: bytes, exchange: Exchange) -> None:
         """Keep to the rate, and count only what the client's side has acknowledged: a killed client got no more."""
-        begun_s, handed = time.monotonic(), 0
+        begun_s, end = time.monotonic(), cut_end(answer, len(body))
         for data, so_far in pieces(answer, body):
+            if so_far == end:
+                # Before it goes: the client may be done, and the test ask, before this thread runs again.
+                self.journal.note_sent(exchange, end)
             wire.write(data)
-            handed = so_far
             if answer.rate is not None:
-                self._closing.wait(begun_s + handed / answer.rate - time.monotonic())
-            self.journal.note_sent(exchange, max(0, handed - wire.unacknowledged()))
-        self.journal.note_sent(exchange, handed)
+                self._closing.wait(begun_s + so_far / answer.rate - time.monotonic())
+            self.journal.note_sent(exchange, so_far - wire.unacknowledged())
 
 
 def encode_head(reply: Reply) -> bytes:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from servers.certificates import Certificates, issue_certificates
 from servers.fault_server import FaultServer
+from servers.nginx import Nginx, find_nginx
+from servers.range_server import RangeServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+
+class StartNginx(Protocol):
+    """Start one more nginx; it is stopped after the test."""
+
+    def __call__(self, directives: str = "", certificates: Certificates | None = None) -> Nginx: ...
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +37,38 @@ def http_server() -> Iterator[FaultServer]:
 def https_server(certificates: Certificates) -> Iterator[FaultServer]:
     with FaultServer(certificates.server_context()) as server:
         yield server
+
+
+@pytest.fixture(params=["http", "https"])
+def fault_server(request: pytest.FixtureRequest, certificates: Certificates) -> Iterator[FaultServer]:
+    """A test that takes this one runs twice."""
+    with FaultServer(certificates.server_context() if request.param == "https" else None) as server:
+        yield server
+
+
+@pytest.fixture
+def http_range_server() -> Iterator[RangeServer]:
+    with RangeServer() as server:
+        yield server
+
+
+@pytest.fixture
+def https_range_server(certificates: Certificates) -> Iterator[RangeServer]:
+    with RangeServer(certificates.server_context()) as server:
+        yield server
+
+
+@pytest.fixture
+def nginx_or_skip(tmp_path: Path) -> Iterator[StartNginx]:
+    """A function that starts an nginx with these server directives, over https if it gets certificates."""
+    if find_nginx() is None:
+        pytest.skip("nginx is not installed (Debian: apt install nginx-light)")
+    running: list[Nginx] = []
+
+    def start(directives: str = "", certificates: Certificates | None = None) -> Nginx:
+        running.append(Nginx(tmp_path / f"nginx-{len(running)}", directives, certificates))
+        return running[-1]
+
+    yield start
+    for nginx in running:
+        nginx.close()

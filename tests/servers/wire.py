@@ -37,7 +37,9 @@ class Wire:
         self._unread = b""
 
     def start_tls(self, context: ssl.SSLContext) -> None:
-        """Raise ssl.SSLError when the client does not agree."""
+        """Raise OSError when the client does not agree or has gone."""
+        # wrap_socket leaves the socket of a client that has gone open, up to Python 3.13 at least.
+        self._socket.getpeername()
         self._socket = context.wrap_socket(self._socket, server_side=True)
 
     def read_request(self) -> Request | None:

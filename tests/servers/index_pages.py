@@ -1,0 +1,223 @@
+"""Wheels and sdists made on the spot, and the pages of a simple index that offers them (PEP 503, 629, 658, 691)."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import html
+import io
+import json
+import random
+import re
+import tarfile
+import zipfile
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from servers.script import Answer, FileAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from servers.fault_server import FaultServer
+
+HTML_TYPE = "text/html; charset=utf-8"
+JSON_TYPE = "application/vnd.pypi.simple.v1+json"
+# What the public package index says of its files: nobody needs to ask again.
+IMMUTABLE = "max-age=365000000, immutable, public"
+LONG_AGO = "Fri, 03 Jan 2020 10:00:00 GMT"
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+# A day later, so that it is after that everywhere on earth: a zip file knows no earlier time.
+ZIP_EPOCH_S = 315_619_200
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file on an index."""
+
+    filename: str
+    content: bytes = field(repr=False)
+    hashes: tuple[str, ...] = ("sha256",)
+    """Names of the algorithms that the page gives; an HTML page gives the first only, none if empty."""
+    wrong_hashes: Mapping[str, str] = field(default_factory=dict)
+    """Given in place of the right ones."""
+    metadata: bytes | None = None
+    """Offered beside the file (PEP 658); None: not offered."""
+    base_url: str = ""
+    """Of another server that has the file; empty: the index itself."""
+
+    @property
+    def project(self) -> str:
+        return re.sub(r"[-_.]+", "-", self.filename.split("-")[0]).lower()
+
+    @property
+    def path(self) -> str:
+        return f"/files/{self.filename}"
+
+    @property
+    def index_path(self) -> str:
+        return f"/simple/{self.project}/"
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+    def told_hashes(self) -> dict[str, str]:
+        """What the index claims, right or wrong."""
+        right = {name: hashlib.new(name, self.content).hexdigest() for name in self.hashes}
+        return {**right, **self.wrong_hashes}
+
+    def told_metadata(self) -> dict[str, str]:
+        return {"sha256": hashlib.sha256(self.metadata).hexdigest()} if self.metadata is not None else {}
+
+
+def html_page(*artifacts: Artifact) -> Answer:
+    """The project page with one link per artifact."""
+    links = "\n".join(html_link(artifact) for artifact in artifacts)
+    head = '<head><meta name="pypi:repository-version" content="1.0"></head>'
+    page = f"<!DOCTYPE html><html>{head}<body>\n{links}\n</body></html>"
+    return Answer(200, {"Content-Type": HTML_TYPE, "Cache-Control": "max-age=600, public"}, page.encode())
+
+
+def html_link(artifact: Artifact) -> str:
+    fragment = "".join(f"#{name}={digest}" for name, digest in list(artifact.told_hashes().items())[:1])
+    told = ",".join(f"{name}={digest}" for name, digest in artifact.told_metadata().items())
+    attribute = f' data-dist-info-metadata="{told}" data-core-metadata="{told}"' if told else ""
+    target = html.escape(f"{artifact.base_url}{artifact.path}{fragment}")
+    return f'<a href="{target}"{attribute}>{artifact.filename}</a><br>'
+
+
+def json_page(*artifacts: Artifact) -> Answer:
+    """The same in JSON, which pip reads since 22.2: all hashes are given."""
+    files = [
+        {
+            "filename": artifact.filename,
+            "url": artifact.base_url + artifact.path,
+            "hashes": artifact.told_hashes(),
+            "core-metadata": artifact.told_metadata() or False,
+            "dist-info-metadata": artifact.told_metadata() or False,
+        }
+        for artifact in artifacts
+    ]
+    page = {"meta": {"api-version": "1.0"}, "name": artifacts[0].project, "files": files}
+    return Answer(200, {"Content-Type": JSON_TYPE, "Cache-Control": "max-age=600, public"}, json.dumps(page).encode())
+
+
+def honest(artifact: Artifact) -> FileAnswer:
+    """The file as a good index serves it: a strong ETag, ranges, cacheable. Change it with dataclasses.replace."""
+    fields = {"Cache-Control": IMMUTABLE}
+    return FileAnswer(artifact.content, etag=f'"{artifact.sha256[:32]}"', last_modified=LONG_AGO, fields=fields)
+
+
+def publish(server: FaultServer, *artifacts: Artifact, page: Callable[..., Answer] = html_page) -> None:
+    """Offer these artifacts, all files of their projects, below /simple/; they are served honestly until scripted."""
+    for path in {artifact.index_path for artifact in artifacts}:
+        server.plays(path, page(*(artifact for artifact in artifacts if artifact.index_path == path)))
+    for artifact in artifacts:
+        if not artifact.base_url:
+            server.plays(artifact.path, honest(artifact))
+        if artifact.metadata is not None:
+            server.plays(artifact.path + ".metadata", Answer(200, {"Content-Type": "text/plain"}, artifact.metadata))
+
+
+def core_metadata(name: str, version: str, requires: tuple[str, ...] = ()) -> bytes:
+    """METADATA of a wheel, PKG-INFO of an sdist."""
+    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+    return "\n".join([*lines, *(f"Requires-Dist: {each}" for each in requires), ""]).encode()
+
+
+def noise(size: int, seed: int) -> bytes:
+    """Bytes that no compression makes smaller, the same for the same seed."""
+    return random.Random(seed).randbytes(size)
+
+
+def make_wheel(
+    name: str, version: str = "1.0", size: int = 1000, seed: int = 0, requires: tuple[str, ...] = ()
+) -> tuple[str, bytes]:
+    """A wheel that installs everywhere, of `size` bytes and some hundred more; returns its file name and content."""
+    module = name.replace("-", "_")
+    folder = f"{module}-{version}.dist-info"
+    files = {
+        f"{module}/__init__.py": f'__version__ = "{version}"\n'.encode(),
+        f"{module}/payload.bin": noise(size, seed),
+        f"{folder}/METADATA": core_metadata(name, version, requires),
+        f"{folder}/WHEEL": b"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{path},{record_hash(content)},{len(content)}\n" for path, content in files.items())
+    files[f"{folder}/RECORD"] = f"{record}{folder}/RECORD,,\n".encode()
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for path, content in files.items():
+            archive.writestr(zipfile.ZipInfo(path, ZIP_EPOCH), content)
+    return f"{module}-{version}-py3-none-any.whl", packed.getvalue()
+
+
+def record_hash(content: bytes) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=")
+    return f"sha256={digest.decode()}"
+
+
+def wheel_artifact(name: str, version: str = "1.0", size: int = 1000, seed: int = 0) -> Artifact:
+    """`make_wheel` as an artifact whose link has a sha256 and no metadata beside it."""
+    return Artifact(*make_wheel(name, version, size, seed))
+
+
+# A build backend inside the sdist: building needs nothing but Python.
+BACKEND = """\
+import os, shutil, zipfile
+
+MODULE, VERSION = {module!r}, {version!r}
+FOLDER = MODULE + "-" + VERSION + ".dist-info"
+WHEEL = "Wheel-Version: 1.0\\nGenerator: tests\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    name = MODULE + "-" + VERSION + "-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(wheel_directory, name), "w") as archive:
+        archive.writestr(MODULE + "/__init__.py", "__version__ = " + repr(VERSION) + "\\n")
+        archive.write("payload.bin", MODULE + "/payload.bin")
+        archive.write("PKG-INFO", FOLDER + "/METADATA")
+        archive.writestr(FOLDER + "/WHEEL", WHEEL)
+        archive.writestr(FOLDER + "/RECORD", "".join(n + ",,\\n" for n in archive.namelist()) + FOLDER + "/RECORD,,\\n")
+    return name
+
+
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    os.makedirs(os.path.join(metadata_directory, FOLDER))
+    shutil.copy("PKG-INFO", os.path.join(metadata_directory, FOLDER, "METADATA"))
+    with open(os.path.join(metadata_directory, FOLDER, "WHEEL"), "w") as file:
+        file.write(WHEEL)
+    return FOLDER
+"""
+PROJECT = """\
+[build-system]
+requires = [{requires}]
+build-backend = "backend"
+backend-path = ["."]
+"""
+
+
+def make_sdist(
+    name: str, version: str = "1.0", size: int = 1000, seed: int = 0, build_requires: tuple[str, ...] = ()
+) -> tuple[str, bytes]:
+    """An sdist with its own build backend, of a bit more than `size` bytes; returns its file name and content."""
+    module = name.replace("-", "_")
+    files = {
+        "PKG-INFO": core_metadata(name, version),
+        "pyproject.toml": PROJECT.format(requires=", ".join(f'"{each}"' for each in build_requires)).encode(),
+        "backend.py": BACKEND.format(module=module, version=version).encode(),
+        "payload.bin": noise(size, seed),
+    }
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for path, content in files.items():
+            member = tarfile.TarInfo(f"{module}-{version}/{path}")
+            member.size, member.mtime = len(content), ZIP_EPOCH_S
+            archive.addfile(member, io.BytesIO(content))
+    return f"{module}-{version}.tar.gz", gzip.compress(packed.getvalue(), 1, mtime=0)
+
+
+def sdist_artifact(name: str, version: str = "1.0", size: int = 1000, seed: int = 0) -> Artifact:
+    """`make_sdist` as an artifact whose link has a sha256."""
+    return Artifact(*make_sdist(name, version, size, seed))
