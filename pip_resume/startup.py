@@ -70,7 +70,7 @@ class _Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name != TARGET or not self.armed:
+        if name != TARGET:
             return None
         # Asked one by one, they need no guard against coming back here, and no lock: the import system holds the
         # module's own.
@@ -94,7 +94,7 @@ class _Finder:
         """Take note that the module is there; only the first to say so counts."""
         if not self.armed:
             return
-        # In this order: another thread that is walking over sys.meta_path may still hold the finder.
+        # Both: another thread that walks over sys.meta_path may still hold the finder, or have what it found.
         self.armed = False
         if self in sys.meta_path:
             sys.meta_path.remove(self)

@@ -25,9 +25,9 @@ DOWNLOAD_MODULE = """
         def __call__(self):
             return "pip's own"
 
-    class BatchDownloader(Downloader):
+    class BatchDownloader:
         def __init__(self, session):
-            super().__init__(session, "batch")
+            self.given = session, "batch"
 """
 
 DOWNLOAD_STEP = """
@@ -306,6 +306,29 @@ def test_looking_at_the_download_module_without_loading_it_changes_nothing(tree:
     assert output(run(tree, code)) == ["looked", f"applied to {DOWNLOAD}", "ours"]
 
 
+def test_a_second_copy_of_the_module_is_left_alone(tree: Path) -> None:
+    code = f"""
+        {START}
+        from importlib.util import find_spec, module_from_spec
+        spec = find_spec("{DOWNLOAD}")
+        {USE}
+        copy = module_from_spec(spec)
+        spec.loader.exec_module(copy)
+        print(copy.Downloader(7)())
+    """
+    assert output(run(tree, code)) == [f"applied to {DOWNLOAD}", "ours", "pip's own"]
+
+
+def test_the_download_step_sees_the_signatures_that_pip_wrote_and_may_make_a_downloader(tree: Path) -> None:
+    step = """
+        def apply(module):
+            import inspect
+            print(inspect.signature(module.Downloader), module.Downloader(8).given)
+    """
+    write(tree / "pip_resume/inside_pip/download_step.py", step)
+    assert output(run(tree, f"{START}; {USE}")) == ["(session, progress_bar='on') (8, 'on')", "pip's own"]
+
+
 def test_a_finder_of_an_old_kind_in_front_does_not_hinder(tree: Path) -> None:
     code = f"""
         import sys
@@ -343,6 +366,7 @@ def test_pip_in_a_zip_file_is_patched_too(tree: Path) -> None:
 
 def test_threads_that_load_pip_at_the_same_time_all_get_the_patched_one(tree: Path) -> None:
     write(tree / "pip/_internal/network/download.py", f"import time; time.sleep(0.05)\n{dedent(DOWNLOAD_MODULE)}")
+    write(tree / "pip_resume/inside_pip/__init__.py", "import time; time.sleep(0.05)")
     code = f"""
         import threading
         {START}
