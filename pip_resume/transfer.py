@@ -202,6 +202,8 @@ class _Run:
         partial = self._partial
         assert partial is not None
         if verdict.end is not None and position < verdict.end:
+            if answer.head.from_cache:
+                return self._wrong_digest(answer)
             raise LineBroken("the connection was closed early")
         length = verdict.complete_length
         if length is None and verdict.end is None and answer.head.is_chunked:

@@ -131,11 +131,10 @@ def entry_fields(
     return {**fields, "content-length": str(length)}
 
 
-class _Caught(getattr(cachecontrol_cache, "SeparateBodyBaseCache", cachecontrol_cache.BaseCache)):  # type: ignore[misc]
+class _Catching:
     """Stands in for pip's cache while the controller applies its rules, and catches what it decides to store."""
 
     def __init__(self, cache: Any) -> None:
-        super().__init__()
         self._cache = cache
         self.key = ""
         self.entry: bytes | None = None
@@ -143,17 +142,21 @@ class _Caught(getattr(cachecontrol_cache, "SeparateBodyBaseCache", cachecontrol_
     def get(self, key: str) -> Any:
         return self._cache.get(key)
 
-    def set(self, key: str, value: bytes, expires: Any = None) -> None:
+    def set(self, key: str, value: bytes, expires: Any = None) -> None:  # noqa: ARG002
         self.key, self.entry = key, value
 
     def delete(self, key: str) -> None:
         self._cache.delete(key)
 
-    def get_body(self, key: str) -> Any:
+
+class _CatchingApart(_Catching, getattr(cachecontrol_cache, "SeparateBodyBaseCache", cachecontrol_cache.BaseCache)):  # type: ignore[misc]
+    """The same for a cache that has the body in a file of its own: the controller recognises it by its base class."""
+
+    def get_body(self, key: str) -> Any:  # noqa: ARG002
         return None
 
     def set_body(self, key: str, body: Any) -> None:
-        """The body goes its own way: before the entry, so that a kill in between leaves no entry that lies."""
+        """Nothing: the body goes its own way, before the entry, so that a kill in between leaves no entry that lies."""
 
 
 class _Length:
@@ -186,7 +189,7 @@ def store(
     if not apart and length > MAX_BODY_IN_MEMORY:
         logger.debug("Not caching %s bytes: this pip would hold them in memory", length)
         return
-    caught = _Caught(cache)
+    caught = _CatchingApart(cache) if apart else _Catching(cache)
     rules = type(controller)(cache=caught, cache_etags=controller.cache_etags, serializer=controller.serializer)
     response = HTTPResponse(
         body=b"", headers=dict(fields), status=200, reason="OK", version=11, preload_content=False, decode_content=False

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import json
@@ -22,6 +23,7 @@ from servers.range_server import RangeServer, Redirect, Resource, SignedRedirect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from servers.certificates import Certificates
@@ -316,16 +318,22 @@ class TestPace:
 
 
 class TestConnections:
-    @pytest.mark.parametrize("greeting", [Greeting.CLOSE, Greeting.RESET, Greeting.HANG])
+    @pytest.mark.parametrize(
+        ("greeting", "met"),
+        [
+            pytest.param(Greeting.CLOSE, contextlib.nullcontext(), id="closed"),
+            pytest.param(Greeting.RESET, pytest.raises(ConnectionResetError), id="reset"),
+            pytest.param(Greeting.HANG, pytest.raises(socket.timeout), id="silence"),
+        ],
+    )
     def test_a_connection_can_be_ill_received(
-        self, greeting: Greeting, fault_server: FaultServer, client: Client
+        self, greeting: Greeting, met: AbstractContextManager[None], fault_server: FaultServer, client: Client
     ) -> None:
         fault_server.plays("/f", FILE)
         fault_server.greets(greeting, Greeting.SERVE)
-        client.pool.connection_pool_kw["timeout"] = 0.3
 
-        with pytest.raises(urllib3.exceptions.HTTPError):
-            client.get(fault_server.url("/f"))
+        with socket.create_connection(("127.0.0.1", fault_server.port), timeout=0.3) as plain, met:
+            assert plain.recv(1) == b""
         assert client.get(fault_server.url("/f")).status == 200
         assert fault_server.connections == 2
 
