@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-# The hashes that name the same bytes wherever they come from. All three are beyond doubt, so the first is simply the one that nearly
-# every index gives: two indexes of which one adds sha512 must still arrive at the same name.
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# The hashes that name the same bytes wherever they come from. All three are beyond doubt, so the first is simply the
+# one that nearly every index gives: two indexes of which one adds sha512 must still arrive at the same name.
 IDENTITIES = ("sha256", "sha512", "sha384")
-# Checked when an index offers nothing better, but nobody should find other bytes under such a name (sha224 only for its rarity).
+# Checked when an index offers nothing better, but nobody should find other bytes under such a name (sha224 only for its
+# rarity).
 WEAKER = ("sha224", "sha1", "md5")
 _HEX_LENGTHS = {"sha256": 64, "sha512": 128, "sha384": 96, "sha224": 56, "sha1": 40, "md5": 32}
 
@@ -44,7 +48,10 @@ def choose_digest(hashes: Mapping[str, str]) -> Digest | None:
 
 
 def url_key(url: str) -> str:
-    """The sha256 of a URL without fragment and userinfo: recognises the URL without telling it to whoever reads the disk."""
+    """The sha256 of a URL without fragment and userinfo.
+
+    Recognises the URL without telling it to whoever reads the disk.
+    """
     scheme, netloc, path, query, _fragment = urlsplit(url)
     bare = urlunsplit((scheme.lower(), netloc.rpartition("@")[2].lower(), path, query, ""))
     return hashlib.sha256(bare.encode("utf-8", "surrogatepass")).hexdigest()

@@ -6,9 +6,11 @@ Data from outside when it is read back: anything that is not exactly what we wou
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FORMAT = 1
 """Version of the record. A higher one was written by a newer pip-resume and is left alone."""
@@ -50,7 +52,10 @@ class Checkpoint:
     boot_id: str = ""
     """The system's boot when bytes were last written; empty where the system has no such name."""
     inode: int = 0
-    """Of the part file the record was written for: without a hash, a record beside another file says nothing about it."""
+    """Of the part file the record was written for.
+
+    Without a hash, a record beside another file says nothing about it.
+    """
     synced: int = 0
     """How many bytes from the start are known to be on the medium, not only in the system's memory."""
 
@@ -60,7 +65,10 @@ class Checkpoint:
 
 
 def kept_fields(fields: Mapping[str, str]) -> dict[str, str]:
-    """Those of an answer's fields (names in lower case) that a checkpoint may hold; one with control characters is left out."""
+    """Those of an answer's fields (names in lower case) that a checkpoint may hold.
+
+    One with control characters is left out.
+    """
     kept = {name: fields[name] for name in KEPT_FIELDS if _is_line(fields.get(name))}
     if "etag" in fields and "etag" not in kept:
         # A date must not stand in for an ETag that exists (RFC 9110 section 13.1.5).

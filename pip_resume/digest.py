@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
 
-from pip_resume.artifact import Digest
+if TYPE_CHECKING:
+    from pip_resume.artifact import Digest
 
 CATCH_UP_BYTES = 1024 * 1024
 """Read at a time when bytes of an earlier run are hashed: about half a millisecond, so no new byte waits for it."""
@@ -21,7 +22,10 @@ class RunningDigest:
         """Number of bytes from the start that are hashed."""
 
     def update(self, position: int, block: bytes | memoryview) -> None:
-        """Hash a block that was written at ``position``, if all before it is hashed; else it is left to ``catch_up``."""
+        """Hash a block that was written at ``position``, if all before it is hashed.
+
+        Else it is left to ``catch_up``.
+        """
         if position == self.hashed:
             self._hash.update(block)
             self.hashed += len(block)
@@ -43,7 +47,8 @@ class RunningDigest:
 
 def _new_hash(name: str) -> hashlib._Hash:
     try:
-        # Not a matter of security here: pip itself decides whether it trusts an md5 link (FIPS systems forbid it otherwise).
+        # Not a matter of security here: pip itself decides whether it trusts an md5 link (FIPS systems forbid it
+        # otherwise).
         return hashlib.new(name, usedforsecurity=False)
     except TypeError:  # hashlib of some distributors knows no such argument
         return hashlib.new(name)

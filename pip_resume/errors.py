@@ -21,7 +21,10 @@ class LineBroken(ResumeError):
 
 
 class ServerBusy(LineBroken):
-    """The server asks to be asked again later: ``answer`` is what it said, ``retry_after_s`` the seconds it wants, if it told them."""
+    """The server asks to be asked again later.
+
+    ``answer`` is what it said, ``retry_after_s`` the seconds it wants, if it told them.
+    """
 
     def __init__(self, answer: Any, retry_after_s: float | None) -> None:
         super().__init__(f"the server answered {answer.head.status}")
@@ -53,7 +56,10 @@ class WrongBytes(ResumeError):
 
 
 class GaveUp(ResumeError):
-    """The retry budget is spent, or the server asked for more patience than we have; ``report`` (a host.Report) tells the user."""
+    """The retry budget is spent, or the server asked for more patience than we have.
+
+    ``report`` (a host.Report) tells the user.
+    """
 
     def __init__(self, report: Any) -> None:
         super().__init__(f"{report.filename} was given up")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from pip_resume.partial import Partial
-from pip_resume.protocol import Head
-from pip_resume.retry import Budget
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from pip_resume.partial import Partial
+    from pip_resume.protocol import Head
+    from pip_resume.retry import Budget
 
 
 class Answer(Protocol):
@@ -20,7 +22,10 @@ class Answer(Protocol):
         """Status and fields."""
 
     def read(self, size: int) -> bytes:
-        """Up to ``size`` bytes of the body, undecoded; empty at its end. Raises LineBroken for whatever ends it before that."""
+        """Up to ``size`` bytes of the body, undecoded.
+
+        Empty at its end. Raises LineBroken for whatever ends it before that.
+        """
 
     def close(self) -> None:
         """Drop the connection unless the body was read to its end. Raises nothing."""

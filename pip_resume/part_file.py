@@ -7,15 +7,20 @@ import errno
 import os
 import stat
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pip_resume.artifact import Digest
 from pip_resume.digest import RunningDigest
 from pip_resume.errors import StoreUnusable
 from pip_resume.file_lock import try_lock
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pip_resume.artifact import Digest
+
 COPY_BYTES = 1024 * 1024
-# O_NOFOLLOW: a symlink planted under our name is refused. O_NONBLOCK: a FIFO planted there must not hang us. O_BINARY: Windows.
+# O_NOFOLLOW: a symlink planted under our name is refused. O_NONBLOCK: a FIFO planted there must not hang us. O_BINARY:
+# Windows.
 _FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _FICLONE = 0x40049409  # ioctl of Linux: share the blocks of a file (btrfs, xfs, overlay on them)
 
@@ -33,7 +38,10 @@ class PartFile:
 
     @classmethod
     def open_existing(cls, path: Path, digest: Digest | None) -> PartFile:
-        """Open what an earlier run has left; FileNotFoundError when there is nothing, StoreUnusable when it is not a plain file."""
+        """Open what an earlier run has left.
+
+        FileNotFoundError when there is nothing, StoreUnusable when it is not a plain file.
+        """
         try:
             descriptor = os.open(path, _FLAGS)
         except OSError as error:
@@ -48,7 +56,10 @@ class PartFile:
 
     @classmethod
     def create(cls, path: Path, mode: int, digest: Digest | None) -> PartFile:
-        """Make a new, empty file that nobody shares; FileExistsError when the name is taken. ``mode`` is cut by the umask."""
+        """Make a new, empty file that nobody shares.
+
+        FileExistsError when the name is taken. ``mode`` is cut by the umask.
+        """
         return cls(path, os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, mode), digest)
 
     def lock(self) -> bool:
@@ -68,7 +79,10 @@ class PartFile:
             return False
 
     def append(self, block: bytes | memoryview) -> None:
-        """Write a block at the offset; the offset advances by what was really written, also when the disk fills up half-way."""
+        """Write a block at the offset.
+
+        The offset advances by what was really written, also when the disk fills up half-way.
+        """
         rest = memoryview(block)
         while rest:
             written = _write_at(self._descriptor, rest, self.offset)
@@ -99,7 +113,10 @@ class PartFile:
             self._running.catch_up(self.read_at, self.offset)
 
     def has_right_digest(self) -> bool:
-        """Hash what is missing, and compare. Only with a digest. Re-reads nothing that was hashed while it was written."""
+        """Hash what is missing, and compare.
+
+        Only with a digest. Re-reads nothing that was hashed while it was written.
+        """
         if self._running is None:
             raise ValueError("no digest is known")
         while self._running.catch_up(self.read_at, self.offset):
@@ -124,7 +141,10 @@ class PartFile:
 
 
 def _copy(source: int, target: int, length: int) -> None:
-    """Copy the first ``length`` bytes of one open file to an empty other; OSError when the source is shorter or the disk is full."""
+    """Copy the first ``length`` bytes of one open file to an empty other.
+
+    OSError when the source is shorter or the disk is full.
+    """
     if length == os.fstat(source).st_size and _clone(source, target):
         return
     position = _copy_in_kernel(source, target, length)
@@ -148,7 +168,10 @@ def _clone(source: int, target: int) -> bool:
 
 
 def _copy_in_kernel(source: int, target: int, length: int) -> int:
-    """How many bytes the kernel has copied: all, or fewer where it cannot (another file system, an old kernel, no Linux)."""
+    """How many bytes the kernel has copied.
+
+    All, or fewer where it cannot (another file system, an old kernel, no Linux).
+    """
     position = 0
     with contextlib.suppress(OSError, AttributeError):  # a full disk is met again, and told, by the copy through us
         while position < length:

@@ -7,11 +7,15 @@ import itertools
 import os
 import stat
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pip_resume.artifact import Artifact
 from pip_resume.checkpoint import Checkpoint, encode_checkpoint
 from pip_resume.part_file import PartFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pip_resume.artifact import Artifact
 
 _serial = itertools.count()
 
@@ -24,8 +28,8 @@ def fresh_path(path: Path, ending: str) -> Path:
 class Partial:
     """Bytes that live as long as this run, in pip's own temporary directory. Errors of the disk pass as OSError.
 
-    A body that repeats what is held may turn out to differ. The held bytes then stay until the new ones, written to a file of their
-    own (the rival), have overtaken them: a login page must not cost 688 MB.
+    A body that repeats what is held may turn out to differ. The held bytes then stay until the new ones, written to a
+    file of their own (the rival), have overtaken them: a login page must not cost 688 MB.
     """
 
     is_kept = False
@@ -59,7 +63,7 @@ class Partial:
         self.checkpoint = checkpoint
 
     def common_length(self, position: int, block: bytes) -> int:
-        """How many bytes at the start of ``block``, which belongs at ``position`` below the offset, equal those held."""
+        """How many bytes at the start of ``block`` equal those held from ``position`` on."""
         return self._part.common_length(position, block)
 
     def append(self, block: bytes | memoryview) -> None:
@@ -73,7 +77,10 @@ class Partial:
             self.settle()
 
     def start_rival(self, position: int, checkpoint: Checkpoint) -> None:
-        """Go on in a file of its own that shares only what stands below ``position``; ``checkpoint`` is what is known of that one."""
+        """Go on in a file of its own that shares only what stands below ``position``.
+
+        ``checkpoint`` is what is known of that one.
+        """
         self.drop_rival()
         self._rival = self._new_part()
         self._rival.copy_from(self._part, position)
@@ -108,7 +115,10 @@ class Partial:
         return self._rival is not None
 
     def has_right_digest(self) -> bool:
-        """Whether the bytes (the rival's, where there is one) are what the link promises. Only where it promises something."""
+        """Whether the bytes (the rival's, where there is one) are what the link promises.
+
+        Only where it promises something.
+        """
         return (self._rival or self._part).has_right_digest()
 
     def place(self, destination: Path) -> None:
@@ -122,7 +132,7 @@ class Partial:
             self._part.copy_to(destination)
 
     def link_to(self, target: Path, mode: int) -> bool:
-        """Make ``target`` another name of the bytes, replacing what is there; False where that cannot be with this mode.
+        """Make ``target`` another name of the bytes, replacing what is there; False where that cannot be.
 
         Only for whole and verified bytes that were placed: from here on the file is shared, and never written again.
         """
@@ -132,7 +142,10 @@ class Partial:
             return False
 
     def place_unproved(self, destination: Path) -> None:
-        """Give pip bytes that failed our check, to judge them itself; what is held beside a rival stays, since it may be right."""
+        """Give pip bytes that failed our check, to judge them itself.
+
+        What is held beside a rival stays, since it may be right.
+        """
         (self._rival or self._part).copy_to(destination)
         if self.has_rival:
             self.drop_rival()
@@ -256,7 +269,10 @@ def record_path(part_path: Path) -> Path:
 
 
 def create_claimed(path: Path, mode: int, artifact: Artifact) -> PartFile:
-    """Make a new part file with exactly this mode: what a shared cache directory grants, the umask must not take away."""
+    """Make a new part file with exactly this mode.
+
+    What a shared cache directory grants, the umask must not take away.
+    """
     part = PartFile.create(path, mode, artifact.digest)
     if stat.S_IMODE(part.status.st_mode) != mode:
         os.chmod(path, mode)

@@ -7,11 +7,9 @@ body starts within the bytes we hold (RFC 9110 section 15.3.7.3: parts are combi
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
 
-from pip_resume.artifact import Artifact
 from pip_resume.checkpoint import Checkpoint
 from pip_resume.http_fields import (
     ContentRange,
@@ -25,10 +23,21 @@ from pip_resume.http_fields import (
     strong_validator,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pip_resume.artifact import Artifact
+
 OVERLAP_BYTES = 64 * 1024
-"""Asked for again in the first request of a later run, and compared: a changed file is noticed before the rest of it is downloaded."""
+"""Asked for again in the first request of a later run, and compared.
+
+A changed file is noticed before the rest of it is downloaded.
+"""
 KEPT_FROM_BYTES = 1024 * 1024
-"""Bodies up to this length are not kept across runs: nothing to gain, and hundreds of small wheels must not pay for it."""
+"""Bodies up to this length are not kept across runs.
+
+Nothing to gain, and hundreds of small wheels must not pay for it.
+"""
 _WAIT_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 520, 527})
 
 
@@ -100,6 +109,11 @@ class Head:
     def is_close_delimited(self) -> bool:
         """Whether the body simply ends with the connection, so that a cut looks like an end (RFC 9112 section 8)."""
         return not self.is_chunked and self.content_length is None
+
+    @property
+    def is_cut_like_its_end(self) -> bool:
+        """Whether wrong bytes at the end of this body are an interruption rather than tampering."""
+        return self.status in (200, 203, 206) and self.is_close_delimited and not self.from_cache
 
 
 class Action(enum.Enum):
@@ -287,15 +301,15 @@ VERDICTS: tuple[Row, ...] = (
         "the file on the server has changed",
     ),
     Row("200", "14.2", _is_whole, Action.APPEND),
-    Row("anything else", "15", lambda case: True, Action.FAIL),
+    Row("anything else", "15", lambda _case: True, Action.FAIL),
 )
 
 
 def plan_request(held: Held) -> Asked:
     """What to ask for next: the rest of what we hold, where that is safe; else everything.
 
-    With a hash Range alone: If-Range would throw the bytes away on another mirror. Without one Range with If-Range and a strong
-    validator (RFC 9110 section 13.1.5), and nothing less.
+    With a hash Range alone: If-Range would throw the bytes away on another mirror. Without one Range with If-Range and
+    a strong validator (RFC 9110 section 13.1.5), and nothing less.
     """
     first_pos = held.offset - held.overlap
     if first_pos <= 0:
@@ -328,13 +342,19 @@ def _extent(case: Case) -> tuple[int, int | None, int | None]:
 
 
 def retry_after_s(head: Head, now_s: float) -> float | None:
-    """Seconds that the server asks us to wait, or None; ``now_s`` (seconds since the epoch) counts where it sends no Date."""
+    """Seconds that the server asks us to wait, or None.
+
+    ``now_s`` (seconds since the epoch) counts where it sends no Date.
+    """
     date_s = parse_http_date(head.fields.get("date"))
     return parse_retry_after(head.fields.get("retry-after"), now_s if date_s is None else date_s)
 
 
 def is_kept(head: Head, artifact: Artifact) -> bool:
-    """Whether a body is worth keeping for the next run, and may be: a hash, or a strong validator over https, must vouch for it."""
+    """Whether a body is worth keeping for the next run, and may be.
+
+    A hash, or a strong validator over https, must vouch for it.
+    """
     if head.content_length is not None and head.content_length <= KEPT_FROM_BYTES:
         return False
     if artifact.digest is not None:

@@ -11,7 +11,10 @@ PROGRESS_BYTES = 4 * 1024
 FIRST_DELAY_S = 0.5
 MAX_DELAY_S = 15.0
 MAX_RETRY_AFTER_S = 60.0
-"""The longest Retry-After (RFC 9110 section 10.2.3) that is waited out; beyond it the user is told when to come back."""
+"""The longest Retry-After (RFC 9110 section 10.2.3) that is waited out.
+
+Beyond it the user is told when to come back.
+"""
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,9 @@ class Budget:
         return self.retries + 1
 
     def delay_s(self, chance: float) -> float:
-        """Seconds before the next attempt: none after progress, else doubling; ``chance`` in [0, 1) spreads it by a quarter.
+        """Seconds before the next attempt: none after progress, else doubling.
 
-        The spread keeps the machines of a classroom from asking again in step.
+        ``chance`` in [0, 1) spreads it by a quarter:         the machines of a classroom must not ask again in step.
         """
         if self.barren == 0:
             return 0.0
@@ -84,8 +87,8 @@ class Pace:
     def after_block(self, size: int, now_s: float) -> bool:
         """Whether the line is worth keeping, after a block of ``size`` bytes has arrived at ``now_s``.
 
-        False when less than TRICKLE_BYTES_PER_S came in over the last full TRICKLE_WINDOW_S: a new connection may do better, and
-        costs nothing since the bytes are kept.
+        False when less than TRICKLE_BYTES_PER_S came in over the last full TRICKLE_WINDOW_S: a new connection may do
+        better, and costs nothing since the bytes are kept.
         """
         self.window_bytes += size
         quick = now_s - self.block_start_s < _SLOW_BLOCK_S

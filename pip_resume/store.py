@@ -1,4 +1,7 @@
-"""Partials on disk: find, claim, and settle who may write. The one module that decides what an earlier run's file is worth."""
+"""Partials on disk.
+
+Find, claim, and settle who may write. The one module that decides what an earlier run's file is worth.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,23 @@ import os
 import shutil
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pip_resume.artifact import Artifact
 from pip_resume.checkpoint import FORMAT, MAX_RECORD_BYTES, Checkpoint, parse_checkpoint, record_format
 from pip_resume.errors import PartialBusy, StoreUnusable
 from pip_resume.part_file import PartFile
 from pip_resume.partial import KeptPartial, create_claimed, record_path
 
+if TYPE_CHECKING:
+    from pip_resume.artifact import Artifact
+
 DIRECTORY = "pip-resume"
 """Inside pip's HTTP cache directory, so that ``pip cache purge`` and ``pip cache info`` see it."""
 UNSYNCED_BYTES = 64 * 1024 * 1024
-"""What a partial loses after a reboot when nobody noted that it was synced: more than a system holds back in its memory for long."""
+"""What a partial loses after a reboot when nobody noted that it was synced.
+
+More than a system holds back in its memory for long.
+"""
 SPARE_BYTES = 16 * 1024 * 1024
 """Left free on the disk, since pip and its cache write there as well."""
 _TRIES = 8
@@ -73,7 +82,7 @@ class Store:
             return True  # the disk will tell
 
     def claim(self, artifact: Artifact) -> KeptPartial:
-        """The partial of an artifact, ours until it is closed: what an earlier run left, where that can be used, else an empty one.
+        """The partial of an artifact, ours until it is closed: what an earlier run left, as far as it can be used.
 
         Raises PartialBusy while another holds it, StoreUnusable or OSError when the directory cannot be used.
         """

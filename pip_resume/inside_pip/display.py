@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pip._internal.exceptions import InstallationError
-from pip._internal.models.link import Link
 
-from pip_resume.host import Break, Report
 from pip_resume.inside_pip import this_pip
-from pip_resume.protocol import Head
-from pip_resume.retry import Budget
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import ModuleType
+
+    from pip._internal.models.link import Link
+
+    from pip_resume.host import Break, Report
+    from pip_resume.protocol import Head
+    from pip_resume.retry import Budget
 
 _SHOWN_WAIT_S = 0.5
 _HISTORY = 6
@@ -113,7 +117,8 @@ def final_error(display: PipDisplay, report: Report) -> Exception:
     base = this_pip.diagnostic_error()
     if base is None:
         return InstallationError(f"{message} {context} {hint}")
-    return _diagnostic(base)(message, context, hint)
+    error: Exception = _diagnostic(base)(message, context, hint)
+    return error
 
 
 def _history(display: PipDisplay, breaks: tuple[Break, ...]) -> str:

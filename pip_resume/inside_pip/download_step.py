@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import functools
-import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Callable, NoReturn
+from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
 import pip
-from pip._internal.models.link import Link
-from pip._internal.network.session import PipSession
+from pip._vendor.requests import Request
 
 import pip_resume
 from pip_resume import settings, transfer
-from pip_resume.artifact import Artifact, choose_digest
+from pip_resume.artifact import Artifact, choose_digest, url_key
 from pip_resume.clock import SystemClock
 from pip_resume.errors import GaveUp, HostError
-from pip_resume.host import Answer
 from pip_resume.inside_pip import display, http_cache, session_adapter, this_pip
-from pip_resume.partial import Partial
 from pip_resume.retry import Budget
 from pip_resume.store import Store, current_boot_id
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from types import ModuleType
+
+    from pip._internal.models.link import Link
+    from pip._internal.network.session import PipSession
+
+    from pip_resume.host import Answer
+    from pip_resume.partial import Partial
+
 _ORIGINAL = "_pip_resume_original"
-_has_warned = False
+_warned: set[str] = set()
 
 
 def apply(download_module: ModuleType) -> None:
-    """Replace the download step of pip; a second call changes nothing. Raises UnsupportedPip for a pip that we do not understand.
+    """Replace the download step of pip; a second call changes nothing. Raises UnsupportedPip for an unknown pip.
 
-    Everything a download can need is imported by now: ``pip install -U pip-resume`` replaces our files in the middle of the run.
+    Everything a download can need is imported by now: ``pip install -U pip-resume`` replaces our files in the middle of
+    the run.
     """
     this_pip.check(download_module)
     _replace(download_module.Downloader, _download_step(download_module))
@@ -45,7 +50,7 @@ def undo(download_module: ModuleType) -> None:
     """Give pip its own download step back; without ``apply`` before, changes nothing."""
     for name in ("Downloader", "BatchDownloader"):
         owner = getattr(download_module, name, None)
-        original = getattr(getattr(owner, "__call__", None), _ORIGINAL, None)
+        original = getattr(vars(owner or object).get("__call__"), _ORIGINAL, None)
         if owner is not None and original is not None:
             owner.__call__ = original
 
@@ -118,7 +123,7 @@ def _download(module: ModuleType, downloader: Any, link: Link, location: str) ->
     shown = display.PipDisplay(module, link, downloader._progress_bar)
     artifact = Artifact(link.url_without_fragment, link.filename, choose_digest(this_pip.link_hashes(link)))
     transport = _PipTransport(module, session, link, artifact)
-    budget = Budget(this_pip.retries(module, downloader))
+    budget = Budget(this_pip.retries(downloader))
     try:
         finished = transfer.download(artifact, Path(location), transport, _store(session), shown, budget, SystemClock())
     except HostError as error:
@@ -176,8 +181,8 @@ class _PipTransport:
             if answer is not None and answer.head.status in (200, 206):
                 response = _response(answer)
                 request, answer_fields = response.request, response.headers
-            elif partial.checkpoint.url_key == session_adapter.url_key(self._artifact.url):
-                asked = http_cache.requests.Request("GET", self._artifact.url, headers=dict(self._module.HEADERS))
+            elif partial.checkpoint.url_key == url_key(self._artifact.url):
+                asked = Request("GET", self._artifact.url, headers=dict(self._module.HEADERS))
                 request, answer_fields = self._session.prepare_request(asked), {}
             else:
                 return
@@ -198,12 +203,10 @@ def _response(answer: Answer) -> Any:
 
 
 def _warn(module: ModuleType, fault: BaseException) -> None:
-    global _has_warned
-    logger: logging.Logger = module.logger
-    logger.debug("pip-resume failed", exc_info=fault)
-    if not _has_warned:
-        _has_warned = True
-        logger.warning(
+    module.logger.debug("pip-resume failed", exc_info=fault)
+    if not _warned:
+        _warned.add(type(fault).__name__)
+        module.logger.warning(
             "pip-resume %s failed inside pip %s (%s: %s); pip downloads by itself. Set %s=0 to switch pip-resume off.",
             pip_resume.__version__,
             pip.__version__,

@@ -5,31 +5,39 @@ from __future__ import annotations
 import contextlib
 import logging
 import mmap
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
+from urllib.parse import urljoin
 
-from pip._internal.network.session import PipSession
 from pip._vendor import requests
 from pip._vendor.cachecontrol import cache as cachecontrol_cache
 from pip._vendor.requests.adapters import HTTPAdapter
-from pip._vendor.requests.models import PreparedRequest, Response
 from pip._vendor.urllib3 import HTTPResponse
 
 from pip_resume.artifact import url_key
-from pip_resume.checkpoint import Checkpoint
 from pip_resume.inside_pip import this_pip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pip._internal.network.session import PipSession
+    from pip._vendor.requests.models import PreparedRequest, Response
+
+    from pip_resume.checkpoint import Checkpoint
 
 logger = logging.getLogger(__name__)
 
 MAX_BODY_IN_MEMORY = 256 * 1024 * 1024
-"""On pips that keep the body inside the entry (up to 23.2) storing costs three times the body in memory, and so does every reading."""
+"""Bytes. Up to pip 23.2 the body is inside the entry, and storing takes three times its length in memory."""
 _PERMANENT_REDIRECTS = (301, 308)
 _ABOUT_THE_PART = ("content-range", "content-length", "transfer-encoding")
 
 
 def cache_directory(session: PipSession) -> Path | None:
-    """The HTTP cache directory that a session really uses; None with --no-cache-dir and where pip has disabled its cache."""
+    """The HTTP cache directory that a session really uses.
+
+    None with --no-cache-dir and where pip has disabled its cache.
+    """
     for adapter in session.adapters.values():
         directory = getattr(getattr(adapter, "cache", None), "directory", None)
         if isinstance(directory, str) and directory:
@@ -43,10 +51,10 @@ def unbuffered(session: PipSession) -> Iterator[None]:
 
     Up to 23.2 the copy is in memory, since then in a temporary file; and a body that is cut must not look whole to it.
     """
-    caching = [adapter for adapter in set(session.adapters.values()) if hasattr(adapter, "controller")]
+    caching: list[Any] = [adapter for adapter in set(session.adapters.values()) if hasattr(adapter, "controller")]
     before = [(adapter, vars(adapter).get("build_response")) for adapter in caching]
     for adapter in caching:
-        adapter.build_response = _without_copy(adapter)  # type: ignore[method-assign]
+        adapter.build_response = _without_copy(adapter)
     try:
         yield
     finally:
@@ -54,7 +62,7 @@ def unbuffered(session: PipSession) -> Iterator[None]:
             if build_response is None:
                 del adapter.build_response
             else:
-                adapter.build_response = build_response  # type: ignore[method-assign]
+                adapter.build_response = build_response
 
 
 def _without_copy(adapter: Any) -> Callable[..., Response]:
@@ -63,7 +71,8 @@ def _without_copy(adapter: Any) -> Callable[..., Response]:
     def build_response(request: PreparedRequest, response: Any, *args: Any, **kwargs: Any) -> Response:
         from_cache = bool(args[0]) if args else kwargs.get("from_cache", False)
         if from_cache or response.status not in (200, 206):
-            return build_with_copy(request, response, *args, **kwargs)  # type: ignore[no-any-return]
+            with_copy: Response = build_with_copy(request, response, *args, **kwargs)
+            return with_copy
         built: Response = HTTPAdapter.build_response(adapter, request, response)  # type: ignore[no-untyped-call]
         built.from_cache = False  # type: ignore[attr-defined]
         return built
@@ -91,7 +100,7 @@ def find_cached(session: PipSession, url: str, fields: Mapping[str, str], *, any
         target = found.headers.get("location")
         if not target:
             return None
-        request.url = requests.compat.urljoin(request.url or "", target)
+        request.url = urljoin(request.url or "", target)
     return None
 
 
@@ -149,7 +158,10 @@ class _Catching:
         self._cache.delete(key)
 
 
-class _CatchingApart(_Catching, getattr(cachecontrol_cache, "SeparateBodyBaseCache", cachecontrol_cache.BaseCache)):  # type: ignore[misc]
+_APART: Any = getattr(cachecontrol_cache, "SeparateBodyBaseCache", object)
+
+
+class _CatchingApart(_Catching, _APART):  # type: ignore[misc]
     """The same for a cache that has the body in a file of its own: the controller recognises it by its base class."""
 
     def get_body(self, key: str) -> Any:  # noqa: ARG002

@@ -7,15 +7,10 @@ import errno
 import http.client
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
-from types import ModuleType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pip._internal.exceptions import NetworkConnectionError
-from pip._internal.models.link import Link
-from pip._internal.network.session import PipSession
 from pip._vendor.requests import exceptions as requests_exceptions
-from pip._vendor.requests.models import Response
 from pip._vendor.urllib3 import exceptions as urllib3_exceptions
 
 from pip_resume.artifact import url_key
@@ -23,6 +18,14 @@ from pip_resume.errors import HostError, LineBroken, ResumeError
 from pip_resume.inside_pip import this_pip
 from pip_resume.inside_pip.http_cache import unbuffered
 from pip_resume.protocol import Head
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import ModuleType
+
+    from pip._internal.models.link import Link
+    from pip._internal.network.session import PipSession
+    from pip._vendor.requests.models import Response
 
 _CHUNKED_BLOCK_BYTES = 16 * 1024
 
@@ -34,7 +37,7 @@ _NEVER_TRANSIENT = (
     requests_exceptions.InvalidSchema,
     requests_exceptions.InvalidHeader,
 )
-_OF_THE_LINE = (
+_OF_THE_LINE: tuple[type[BaseException], ...] = (
     requests_exceptions.RequestException,
     urllib3_exceptions.HTTPError,
     http.client.HTTPException,
@@ -63,7 +66,8 @@ class PipAnswer:
                 return next(self._chunks, b"")
             return bytes(self.response.raw.read(size, decode_content=False))
         except Exception as error:
-            # Whatever it is, the bytes so far are good and the rest can be asked for: unknown errors cost an attempt, not the download.
+            # Whatever it is, the bytes so far are good and the rest can be asked for: unknown errors cost an attempt,
+            # not the download.
             raise LineBroken(cause_of(error)) from error
 
     def close(self) -> None:
@@ -131,11 +135,15 @@ def head_of(response: Response, *, from_cache: bool | None = None) -> Head:
 
 @contextlib.contextmanager
 def no_inner_retries(session: PipSession) -> Iterator[None]:
-    """Have 503 and Retry-After reach us, and no attempt multiplied: pip's ``--retries`` are off inside, restored after."""
+    """Have 503 and Retry-After reach us, and no attempt multiplied.
+
+    Pip's ``--retries`` are off inside, restored after.
+    """
     changed: list[tuple[Any, Any]] = []
     try:
-        for adapter in set(session.adapters.values()):
-            retries = getattr(adapter, "max_retries", None)
+        adapters: set[Any] = set(session.adapters.values())
+        for adapter in adapters:
+            retries: Any = getattr(adapter, "max_retries", None)
             if hasattr(retries, "new"):
                 changed.append((adapter, retries))
                 adapter.max_retries = retries.new(
@@ -195,5 +203,5 @@ def cause_of(error: BaseException) -> str:
     for kind, words in _WORDS:
         if any(isinstance(cause, kind) for cause in chain):
             return words
-    numbers = [cause.errno for cause in chain if isinstance(cause, OSError) and cause.errno in errno.errorcode]
-    return errno.errorcode[numbers[0]] if numbers else type(error).__name__
+    names = [errno.errorcode.get(cause.errno or 0, "") for cause in chain if isinstance(cause, OSError)]
+    return next(filter(None, names), type(error).__name__)

@@ -1,22 +1,26 @@
-"""How this pip differs from others: one function for each difference, by looking for the feature, never at a version number."""
+"""How this pip differs from others.
+
+One function for each difference, by looking for the feature, never at a version number.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from pip._internal import exceptions
 from pip._internal.cli import progress_bars
 from pip._internal.models.link import Link
 from pip._internal.network.session import PipSession
-from pip._vendor import requests
 from pip._vendor.cachecontrol import cache as cachecontrol_cache
 
 from pip_resume.errors import UnsupportedPip
 from pip_resume.retry import DEFAULT_RETRIES
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 Blocks = Callable[[Iterable[bytes]], Iterator[bytes]]
 
@@ -48,7 +52,7 @@ def check(download_module: ModuleType) -> None:
 
 
 def batch_downloader(download_module: ModuleType) -> type[Any] | None:
-    """The class that downloads several files with a loop of its own (pip up to 25.0); None where ``Downloader`` does it all.
+    """The class that downloads several files with a loop of its own (pip up to 25.0); None where there is none.
 
     pip 25.1 still has the class, but it holds a ``Downloader`` to which it delegates.
     """
@@ -74,7 +78,10 @@ def link_hashes(link: Link) -> Mapping[str, str]:
 
 
 def shown_url(download_module: ModuleType, link: Link) -> str:
-    """The link as this pip names it after "Downloading": the file name alone for PyPI, and for every host from 26.1 on."""
+    """The link as this pip names it after "Downloading".
+
+    The file name alone for PyPI, and for every host from 26.1 on.
+    """
     is_quiet = logging.getLogger(download_module.__name__).getEffectiveLevel() > logging.INFO
     pypi = getattr(download_module, "PyPI", None)
     by_name = not is_quiet if pypi is None else link.netloc == pypi.file_storage_domain
@@ -117,10 +124,11 @@ def _starting_at(first_pos: int, render: Blocks) -> Blocks:
     return with_offset
 
 
-def retries(download_module: ModuleType, downloader: Any) -> int:
+def retries(downloader: Any) -> int:
     """The size of the retry budget: --resume-retries where it differs from this pip's default for it, else 5.
 
-    pip has the option since 25.1, where its default was 0, and 5 since 25.2. A typed value that equals the default cannot be told apart.
+    pip has the option since 25.1, where its default was 0, and 5 since 25.2. A typed value that equals the default
+    cannot be told apart.
     """
     typed = getattr(downloader, "_resume_retries", None)
     try:
@@ -133,7 +141,10 @@ def retries(download_module: ModuleType, downloader: Any) -> int:
 
 
 def connection_diagnostics() -> tuple[type[BaseException], ...]:
-    """What this pip raises for a connection that failed: its own classes since 26.2, before that only those of requests."""
+    """What this pip raises for a connection that failed.
+
+    Its own classes since 26.2, before that only those of requests.
+    """
     names = ("ConnectionFailedError", "ConnectionTimeoutError", "ProxyConnectionError", "SSLVerificationError")
     found = (getattr(exceptions, name, None) for name in names)
     return tuple(kind for kind in found if isinstance(kind, type) and issubclass(kind, BaseException))
@@ -168,8 +179,4 @@ def cache_body_mode(cache_directory: Path) -> int:
 
 def is_pips_session(session: object) -> bool:
     """Whether this is a session that we understand; tests and other programs pass all kinds of things."""
-    return (
-        isinstance(session, PipSession)
-        and isinstance(session, requests.Session)
-        and hasattr(session.adapters, "values")
-    )
+    return isinstance(session, PipSession)

@@ -45,7 +45,7 @@ def switch_on() -> None:
 
 def find_next() -> "Optional[ModuleSpec]":
     """Find the first `sitecustomize` that this one hides and that has not had its turn; None if there is none."""
-    places = [(os.path.realpath(entry), entry) for entry in sys.path]
+    places = [(os.path.realpath(entry), entry) for entry in sys.path if isinstance(entry, str)]  # as Python itself does
     directories = [directory for directory, _ in places]
     # Whatever stands in front of us was found before us: it is what led here.
     behind = directories.index(HERE) + 1 if HERE in directories else 0
@@ -60,14 +60,11 @@ def find_next() -> "Optional[ModuleSpec]":
 
 def run_next() -> None:
     """Put the next `sitecustomize` in our place and run it; raise what it raises, for Python to print as ever."""
-    try:
-        spec = find_next()
-    except Exception:
-        return  # An odd entry on sys.path is not for us to report.
+    spec = find_next()
     if spec is None or spec.loader is None:
         return
-    del sys.modules[NAME]
     if not hasattr(spec.loader, "exec_module"):  # zipimport up to Python 3.9
+        del sys.modules[NAME]
         spec.loader.load_module(NAME)
         return
     from importlib.util import module_from_spec

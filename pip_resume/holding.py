@@ -1,0 +1,229 @@
+"""What one run holds of an artifact.
+
+Where its bytes go, block by block, and where they go when the disk takes no more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from pip_resume.checkpoint import Checkpoint, with_length
+from pip_resume.errors import LineBroken, StoreUnusable, WrongBytes
+from pip_resume.partial import Partial
+from pip_resume.protocol import OVERLAP_BYTES, Action, Head, Held, Verdict, is_kept
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pip_resume.artifact import Artifact
+    from pip_resume.clock import Clock
+    from pip_resume.host import Display
+    from pip_resume.store import Store
+
+STALL_S = 30.0
+"""A holder whose file has not grown for so long is left alone."""
+_POLL_S = 0.5
+
+
+class Holding:
+    """The partial of one download: none yet, one of the store's, or one in pip's temporary directory."""
+
+    def __init__(self, artifact: Artifact, location: Path, store: Store | None, display: Display) -> None:
+        self._artifact = artifact
+        self._location = location
+        self._store = store
+        self._display = display
+        self._partial: Partial | None = None
+        self._offered = Checkpoint()
+        self._overlap = 0
+        self.is_from_zero = True
+        """Whether this run has downloaded all of it, so that a wrong digest is not an earlier run's fault."""
+        self.resumed_at = 0
+        """The highest offset from which a server has continued; 0 when everything came anew."""
+
+    @property
+    def partial(self) -> Partial:
+        """What is held, once there is something."""
+        assert self._partial is not None
+        return self._partial
+
+    @property
+    def held(self) -> Held:
+        """The same for the protocol's eyes."""
+        digest_known = self._artifact.digest is not None
+        if self._partial is None:
+            return Held(digest_known=digest_known)
+        return Held(self._partial.offset, self._partial.checkpoint, digest_known, self._overlap)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no request is needed. Without a hash the bytes of an earlier run are compared first."""
+        return self.held.is_whole and (self._artifact.digest is not None or self._overlap == 0)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the next run finds something."""
+        return self._partial is not None and self._partial.is_kept and self._partial.offset > 0
+
+    def may_find_earlier(self) -> bool:
+        """Whether an earlier run, or another pip right now, has left bytes that are not claimed yet."""
+        return self._partial is None and self._store is not None and self._store.holds(self._artifact)
+
+    def claim_earlier(self) -> None:
+        """Take over what an earlier run has left. Raises PartialBusy."""
+        partial = self._claim()
+        if partial is not None and partial.offset:
+            self._overlap = OVERLAP_BYTES
+            self.is_from_zero = False
+        self._partial = partial
+
+    def prepare(self, head: Head, verdict: Verdict, offered: Checkpoint) -> None:
+        """Have a partial for a body, with ``offered``, what its answer tells, written down before the first byte.
+
+        Raises PartialBusy.
+        """
+        self._offered = offered
+        if self._partial is None:
+            self._partial = self._new_partial(head, verdict)
+        try:
+            self._write_down(verdict)
+        except OSError as error:
+            self._leave_store(error)
+            self._write_down(verdict)
+        if verdict.first_pos:
+            self.resumed_at = max(self.resumed_at, self._partial.offset)
+
+    def write(self, position: int, block: bytes, verdict: Verdict) -> None:
+        """Put a block where it belongs: what is held of it is compared, the rest appended. Raises WrongBytes."""
+        try:
+            self._put(position, block, verdict)
+        except OSError as error:
+            self._leave_store(error)
+            self._put(position, block, verdict)
+
+    def has_compared(self) -> None:
+        """Trust the bytes of the earlier run: the overlap has come and was equal."""
+        self._overlap = 0
+
+    def prepare_from_cache(self) -> None:
+        """Have a partial of this run only, for a body that is in pip's cache already."""
+        self._partial = Partial.in_directory(self._location, self._artifact)
+
+    def reads_right(self) -> bool:
+        """Whether the digest matches; a disk that cannot be read back has nothing right."""
+        try:
+            return self.partial.has_right_digest()
+        except OSError:
+            return False
+
+    def reset(self) -> None:
+        """Hold nothing: the bytes so far are wrong."""
+        self._overlap = 0
+        self.resumed_at = 0
+        self.is_from_zero = True
+        if self._partial is not None:
+            try:
+                self._partial.reset(Checkpoint())
+            except OSError:
+                self.drop()
+
+    def drop(self) -> None:
+        """Let go of the partial and remove it."""
+        if self._partial is not None:
+            self._partial.discard()
+            self._partial = None
+
+    def last_until_next_run(self) -> None:
+        """Do what can be done for the bytes to survive even a power cut."""
+        if self.is_kept:
+            with contextlib.suppress(OSError):
+                self.partial.keep()
+
+    def release(self) -> None:
+        """Let go of the partial; the store's stays for the next run."""
+        if self._partial is not None:
+            self._partial.close()
+
+    def wait_for_other(self, clock: Clock) -> None:
+        """Wait while another pip downloads the same artifact.
+
+        One that stalls is left alone, and nothing kept of ours.
+        """
+        store = self._store
+        if store is None:
+            return
+        size, grown_s = store.size_held(self._artifact), clock.elapsed_s()
+        while store.is_claimed(self._artifact):
+            self._display.waiting_for_other(size or 0, store.length_told(self._artifact))
+            clock.sleep_s(_POLL_S)
+            size_now, now_s = store.size_held(self._artifact), clock.elapsed_s()
+            if size_now != size:
+                size, grown_s = size_now, now_s
+            elif now_s - grown_s >= STALL_S:
+                self._store = None
+                return
+
+    def _claim(self) -> Partial | None:
+        """The store's partial, or None where the store cannot be used. Raises PartialBusy."""
+        if self._store is None:
+            return None
+        try:
+            return self._store.claim(self._artifact)
+        except (OSError, StoreUnusable) as error:
+            self._give_up_store(error)
+            return None
+
+    def _give_up_store(self, error: Exception) -> None:
+        self._display.store_unusable(error)
+        self._store = None
+
+    def _new_partial(self, head: Head, verdict: Verdict) -> Partial:
+        """Where a first body goes: to the store when it is worth it, else to pip's temporary directory."""
+        if self._store is not None and not head.from_cache and is_kept(head, self._artifact):
+            if not self._store.has_room(verdict.complete_length or 0):
+                self._give_up_store(StoreUnusable(f"too little space is left for {self._store.directory}"))
+            kept = self._claim()
+            if kept is not None:
+                return kept
+        return Partial.in_directory(self._location, self._artifact)
+
+    def _write_down(self, verdict: Verdict) -> None:
+        partial = self.partial
+        if verdict.action is Action.REPLACE:
+            self._display.starting_over(verdict.reason)
+            self.resumed_at = 0
+            partial.reset(self._offered)
+        elif partial.offset == 0:
+            partial.note(self._offered)
+        elif verdict.complete_length not in (None, partial.checkpoint.complete_length):
+            partial.note(with_length(partial.checkpoint, verdict.complete_length))
+
+    def _put(self, position: int, block: bytes, verdict: Verdict) -> None:
+        partial = self.partial
+        known = 0 if partial.has_rival else max(0, min(partial.offset - position, len(block)))
+        if known:
+            same = partial.common_length(position, block[:known])
+            if same < known:
+                self._differs(position + same, verdict)
+                known = same
+        if known < len(block):
+            partial.append(memoryview(block)[known:])
+
+    def _differs(self, position: int, verdict: Verdict) -> None:
+        """Act on a body that is not what we hold. A whole one goes on beside it; a part of such a file is of no use."""
+        if verdict.first_pos > 0 or self._artifact.digest is None:
+            raise WrongBytes("the bytes kept are not those on the server")
+        self.partial.start_rival(position, self._offered)
+
+    def _leave_store(self, error: OSError) -> None:
+        """Go on in pip's temporary directory, with the bytes held. Raises what cannot be helped."""
+        partial = self.partial
+        if not partial.is_kept:
+            raise error
+        self._give_up_store(error)
+        try:
+            self._partial = partial.move_to(self._location)
+        except OSError:
+            self.drop()
+            raise LineBroken("the bytes kept could not be saved from a failing disk") from None
