@@ -415,6 +415,23 @@ def test_the_directory_loads_our_package_only_when_asked_and_leaves_the_path_alo
     assert ours(modules) == (OURS_AT_START if switch else set())
 
 
+def test_the_directory_of_the_environments_own_package_leaves_the_path_alone_too(bare: Environment) -> None:
+    bare.put_files_of_the_wheel()
+    (bare.site_packages / "zzz.pth").write_text(f"{bare.folder}\n")  # something behind site-packages
+    code = "import sys; print(*sys.path[2:], sep='\\n')"
+    own = str(bare.site_packages / "pip_resume/sitecustomize")
+    off = bare.run("-c", code, PYTHONPATH=own)
+    assert off.stdout.splitlines()[-2:] == [str(bare.site_packages), str(bare.folder)]
+    assert bare.run("-c", code, switch="1", PYTHONPATH=own).stdout == off.stdout
+
+
+def test_an_odd_entry_on_the_path_is_passed_over_as_python_does(bare: Environment, hook_directory: Path) -> None:
+    (bare.site_packages / "odd.pth").write_text("import sys; sys.path.insert(0, 7)\n")
+    (bare.site_packages / "sitecustomize.py").write_text(PLAIN.format(name="venv"))
+    finished = bare.run("-c", HOW_OFTEN_ARMED, switch="1", PYTHONPATH=str(hook_directory))
+    assert (finished.stdout, finished.stderr) == ("venv\narmed 1\n", "")
+
+
 @pytest.mark.parametrize("left", ["nothing", "half of it", "an error"])
 def test_a_directory_whose_package_is_broken_makes_no_noise_and_still_goes_on(
     bare: Environment, tmp_path: Path, left: str
