@@ -16,13 +16,21 @@ Start-up
 Inside pip
     `inside_pip.download_step`     stands in for pip's download; falls back to pip's own
     `inside_pip.display`           pip's progress bar and words
-    `inside_pip.http_cache`        pip's own cache: asked first, filled last
     `inside_pip.session_adapter`   pip's session as a transport: one GET, errors sorted
-    `inside_pip.host`              what this pip has, found by looking
+    `inside_pip.http_cache`        pip's own cache: asked first, filled last
+    `inside_pip.this_pip`          what this pip has, found by looking
 
 Engine
-    `transfer`   the one verb: ask, judge, append, wait, until the artifact is whole
-    `store`      partials on disk: claim, append, release, discard, prune
+    `transfer`    the one verb: ask, judge, append, wait, until the artifact is whole
+    `holding`     what this run holds of the artifact
+    `patience`    how long to go on although attempts fail
+    `host`        what a download asks of its host, as shapes
+    `store`       partials on disk: find, claim, settle who may write
+    `partial`     the bytes so far, with what is known of them
+    `part_file`   one open file; its size is the offset
+    `digest`      runs along while a file is written
+    `file_lock`   saves bandwidth, never bytes
+    `clock`       time and chance, as one argument
 
 Pure: no clock, file, socket, environment or chance
     `protocol`      what to ask, and what the answer means
