@@ -472,16 +472,17 @@ def test_pip_that_works_for_another_python_is_reached_through_the_directory(
 
 @pytest.fixture(scope="module")
 def two_versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with our wheel and with one of the version 99."""
+    """A directory with our wheel and with one of version 99, which fails wherever it is used for a download."""
     wheels = tmp_path_factory.mktemp("two versions")
     source = tmp_path_factory.mktemp("source") / "checkout"
     shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "tests"))
-    for version in (pip_resume.__version__, "99"):
-        initial = (PACKAGE / "__init__.py").read_text(encoding="utf-8")
-        changed = initial.replace(f'__version__ = "{pip_resume.__version__}"', f'__version__ = "{version}"')
-        (source / "pip_resume/__init__.py").write_text(changed, encoding="utf-8")
-        command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(wheels), str(source)]
-        subprocess.run(command, check=True, capture_output=True)
+    build = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(wheels), str(source)]
+    subprocess.run(build, check=True, capture_output=True)
+    root, start_up = source / "pip_resume/__init__.py", source / "pip_resume/startup.py"
+    for module in set((source / "pip_resume").rglob("*.py")) - {root, start_up}:
+        module.write_text("raise SystemError('loaded after it was replaced')\n", encoding="utf-8")
+    root.write_text("__version__ = '99'\n", encoding="utf-8")
+    subprocess.run(build, check=True, capture_output=True)
     return wheels
 
 
@@ -500,17 +501,14 @@ def index(two_versions: Path) -> Iterator[str]:
 def test_pip_replaces_and_removes_us_with_the_switch_on(tmp_path: Path, index: str) -> None:
     environment = Environment(tmp_path / "environment", with_pip=True)
     before = set(environment.site_packages.iterdir())
-    from_index = ("-m", "pip", "install", "--no-deps", "--no-index", "--find-links", index)
-    show_version = "import pip_resume; print(pip_resume.__version__)"
+    install = ("-m", "pip", "install", "--no-deps", "--no-index", "--find-links", index)
+    this = f"pip-resume=={pip_resume.__version__}"
 
-    first = environment.run(*from_index, f"pip-resume=={pip_resume.__version__}", switch="1")
-    assert (first.returncode, first.stderr) == (0, "")
-    upgrade = environment.run(*from_index, "-vv", "--upgrade", "pip-resume", switch="1")
-    assert (upgrade.returncode, upgrade.stderr) == (0, "")
-    assert environment.run("-c", show_version, switch="1").stdout == "99\n"
-    again = environment.run(*from_index, "--force-reinstall", "pip-resume", switch="1")
-    assert (again.returncode, again.stderr) == (0, "")
-    removal = environment.run("-m", "pip", "uninstall", "--yes", "pip-resume", switch="1")
-    assert (removal.returncode, removal.stderr) == (0, "")
+    environment.imports(*install, this, switch="1")
+    assert STEP in environment.imports(*install, "--force-reinstall", this, switch="1")
+    assert STEP in environment.imports(*install, "--upgrade", "pip-resume", switch="1")
+    shown = environment.run("-c", "import pip_resume; print(pip_resume.__version__)", switch="1")
+    assert (shown.stdout, shown.stderr) == ("99\n", "")
+    environment.imports("-m", "pip", "uninstall", "--yes", "pip-resume", switch="1")
     assert set(environment.site_packages.iterdir()) == before
-    assert environment.run("-c", "pass", switch="1").stderr == ""
+    environment.imports("-c", "pass", switch="1")
