@@ -296,7 +296,8 @@ def write_atomically(path: Path, content: bytes, mode: int) -> None:
 
 
 def _link(source: Path, target: Path) -> bool:
-    name = fresh_path(target, "link")
+    # Beside the source, where `prune` finds it after a kill, not in the middle of pip's cache.
+    name = fresh_path(source, "link")
     try:
         os.link(source, name)
         try:

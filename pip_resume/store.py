@@ -59,7 +59,7 @@ class Store:
 
     def length_told(self, artifact: Artifact) -> int | None:
         """The complete-length that whoever holds the partial knows; None when it has written none down."""
-        checkpoint = parse_checkpoint(_read_record(record_path(self.part_path(artifact))))
+        checkpoint = parse_checkpoint(read_record(record_path(self.part_path(artifact))))
         return None if checkpoint is None else checkpoint.complete_length
 
     def is_claimed(self, artifact: Artifact) -> bool:
@@ -110,7 +110,7 @@ class Store:
 
     def _adopt(self, artifact: Artifact, part: PartFile) -> KeptPartial:
         """What a claimed file of an earlier run is worth: its bytes as far as they can be trusted, or nothing."""
-        record = _read_record(record_path(part.path))
+        record = read_record(record_path(part.path))
         if (record_format(record) or 0) > FORMAT:
             part.close()
             raise StoreUnusable(f"{part.path.name} was written by a newer pip-resume and is left alone")
@@ -165,7 +165,7 @@ class Store:
             raise StoreUnusable(f"{self.directory} is not a directory")
 
 
-def _read_record(path: Path) -> bytes:
+def read_record(path: Path) -> bytes:
     """A record's bytes, at most one more than a record may have; empty when there is none that we would follow."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:

@@ -15,6 +15,7 @@ from pip_resume import settings, transfer
 from pip_resume.artifact import Artifact, choose_digest, url_key
 from pip_resume.clock import SystemClock
 from pip_resume.errors import GaveUp, HostError
+from pip_resume.housekeeping import prune_in_passing
 from pip_resume.inside_pip import display, http_cache, session_adapter, this_pip
 from pip_resume.retry import Budget
 from pip_resume.store import Store, current_boot_id
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _ORIGINAL = "_pip_resume_original"
 _warned: set[str] = set()
+_pruned: set[Path] = set()
 
 
 def apply(download_module: ModuleType) -> None:
@@ -124,13 +126,26 @@ def _download(module: ModuleType, downloader: Any, link: Link, location: str) ->
     artifact = Artifact(link.url_without_fragment, link.filename, choose_digest(this_pip.link_hashes(link)))
     transport = _PipTransport(module, session, link, artifact)
     budget = Budget(this_pip.retries(downloader))
+    store, clock = _store(session), SystemClock()
     try:
-        finished = transfer.download(artifact, Path(location), transport, _store(session), shown, budget, SystemClock())
+        if store is not None:
+            _keep_house(module, store.directory, clock)
+        finished = transfer.download(artifact, Path(location), transport, store, shown, budget, clock)
     except HostError as error:
         raise _Deliberate(error.cause) from error
     except GaveUp as error:
         raise _Deliberate(display.final_error(shown, error.report)) from error
     return str(finished.path), finished.content_type
+
+
+def _keep_house(module: ModuleType, directory: Path, clock: SystemClock) -> None:
+    """Prune what is too old or too much, once in a run of pip, with one warning for each setting that makes no sense."""
+    if directory not in _pruned:
+        _pruned.add(directory)
+        wanted = settings.parse_settings(os.environ)
+        for complaint in wanted.complaints:
+            module.logger.warning(complaint)
+        prune_in_passing(directory, wanted.keep_days, wanted.max_size, clock.now_s())
 
 
 def _store(session: PipSession) -> Store | None:
@@ -214,11 +229,3 @@ def _warn(module: ModuleType, fault: BaseException) -> None:
             fault,
             settings.SWITCH,
         )
-
-
-def complaints(module: ModuleType) -> settings.Settings:
-    """The settings of the environment, with one warning for each that makes no sense."""
-    found = settings.parse_settings(os.environ)
-    for complaint in found.complaints:
-        module.logger.warning(complaint)
-    return found

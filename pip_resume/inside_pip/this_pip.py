@@ -65,7 +65,8 @@ def batch_downloader(download_module: ModuleType) -> type[Any] | None:
 
 
 def _delegates(batch: type[Any]) -> bool:
-    code = getattr(batch.__init__, "__code__", None)
+    constructor = getattr(batch.__init__, "__wrapped__", batch.__init__)  # startup stands in for it
+    code = getattr(constructor, "__code__", None)
     return code is not None and "Downloader" in code.co_names
 
 

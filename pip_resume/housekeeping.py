@@ -1,0 +1,163 @@
+"""What lies in the store's directory, and what of it may go: by age, by size, or because nobody will ever use it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pip_resume.checkpoint import FORMAT, parse_checkpoint, record_format
+from pip_resume.errors import StoreUnusable
+from pip_resume.part_file import PartFile
+from pip_resume.partial import record_path
+from pip_resume.store import read_record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAY_S = 86400.0
+LEFTOVER_S = 3600.0
+"""A file on its way to another name is that old only when its process was killed."""
+_MARKER = "pruned"
+"""Its age is the time since the last pruning in passing."""
+_ON_THE_WAY = (".tmp", ".new", ".link")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One partial, as it stands on disk."""
+
+    path: Path
+    size: int
+    """Bytes kept."""
+    modified_s: float
+    """Seconds since the epoch."""
+    filename: str
+    """Empty when its record cannot be read."""
+    host: str
+    complete_length: int | None
+    is_newer: bool
+    """Whether a newer pip-resume wrote it: not ours to judge."""
+    is_usable: bool
+    """Whether its record can be read; without one the bytes are never used."""
+
+    @property
+    def key(self) -> str:
+        """The name that the link's hash or URL gives it."""
+        return self.path.stem
+
+
+def entries(directory: Path) -> list[Entry]:
+    """All partials of a store's directory, oldest first; none where it is absent. Raises OSError when it cannot be read."""
+    try:
+        names = sorted(name for name in os.listdir(directory) if name.endswith(".part"))
+    except FileNotFoundError:
+        return []
+    found = (_entry(directory / name) for name in names)
+    return sorted((entry for entry in found if entry is not None), key=lambda entry: entry.modified_s)
+
+
+def _entry(path: Path) -> Entry | None:
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    record = read_record(record_path(path))
+    checkpoint = parse_checkpoint(record)
+    return Entry(
+        path,
+        status.st_size,
+        status.st_mtime,
+        checkpoint.filename if checkpoint else "",
+        checkpoint.host if checkpoint else "",
+        checkpoint.complete_length if checkpoint else None,
+        is_newer=(record_format(record) or 0) > FORMAT,
+        is_usable=checkpoint is not None,
+    )
+
+
+def remove(entry: Entry) -> bool:
+    """Remove a partial and its record; False when another pip holds it. Raises OSError when the system forbids it."""
+    try:
+        part = PartFile.open_existing(entry.path, None)
+    except FileNotFoundError:
+        return True
+    except StoreUnusable:
+        return False
+    try:
+        if not part.lock() or not part.is_at_path():
+            return False
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(record_path(entry.path))
+        part.close()  # Windows removes no open file
+        os.unlink(entry.path)
+    finally:
+        part.close()
+    return True
+
+
+def prune(directory: Path, keep_days: float, max_size: int, now_s: float) -> int:
+    """Remove what is too old or too much, oldest first, and what killed processes have left; skip what is claimed.
+
+    Returns the bytes removed. Raises nothing: what cannot be removed stays.
+    """
+    removed = 0
+    with contextlib.suppress(OSError):
+        present = [entry for entry in entries(directory) if not entry.is_newer]
+        excess = sum(entry.size for entry in present) - max_size
+        for entry in present:
+            is_old = now_s - entry.modified_s > keep_days * DAY_S
+            # A part that is just being made has no record for a moment.
+            is_dead = not entry.is_usable and now_s - entry.modified_s > LEFTOVER_S
+            if is_old or is_dead or excess > 0:
+                with contextlib.suppress(OSError):
+                    if remove(entry):
+                        removed += entry.size
+                        excess -= entry.size
+        _remove_leftovers(directory, now_s)
+    return removed
+
+
+def _remove_leftovers(directory: Path, now_s: float) -> None:
+    """Remove files on their way to another name, and records without a part, whose process is long dead."""
+    names = set(os.listdir(directory))
+    for name in names:
+        is_lonely = name.endswith(".json") and name[: -len(".json")] + ".part" not in names
+        if not is_lonely and not name.endswith(_ON_THE_WAY):
+            continue
+        path = directory / name
+        with contextlib.suppress(OSError):
+            status = os.lstat(path)
+            if now_s - status.st_mtime > LEFTOVER_S and stat.S_ISREG(status.st_mode) and not _is_held(path):
+                os.unlink(path)
+
+
+def _is_held(path: Path) -> bool:
+    part = PartFile.open_existing(path, None)
+    try:
+        return not part.lock()
+    finally:
+        part.close()
+
+
+def prune_in_passing(directory: Path, keep_days: float, max_size: int, now_s: float) -> None:
+    """Prune, at most once a day, and only where there is something to prune. Raises nothing."""
+    marker = directory / _MARKER
+    with contextlib.suppress(OSError):
+        if not any(name != _MARKER for name in os.listdir(directory)):
+            return
+        with contextlib.suppress(FileNotFoundError):
+            if 0 <= now_s - os.lstat(marker).st_mtime < DAY_S:
+                return
+        prune(directory, keep_days, max_size, now_s)
+        # What is left will want pruning again; an empty directory stays empty.
+        if any(name != _MARKER for name in os.listdir(directory)):
+            os.close(os.open(marker, os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600))
+            os.utime(marker, (now_s, now_s))
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(marker)
