@@ -50,7 +50,7 @@ class Entry:
 
 
 def entries(directory: Path) -> list[Entry]:
-    """All partials of a store's directory, oldest first; none where it is absent. Raises OSError when it cannot be read."""
+    """All partials of a store's directory, oldest first; none where it is absent. OSError when it cannot be read."""
     try:
         names = sorted(name for name in os.listdir(directory) if name.endswith(".part"))
     except FileNotFoundError:

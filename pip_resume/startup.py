@@ -21,7 +21,7 @@ SWITCH = "PIP_RESUME"
 ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
 TARGET = "pip._internal.network.download"
-# The second one up to pip 25.0.
+# The second one is gone from newer pips.
 DOWNLOADERS = ("Downloader", "BatchDownloader")
 
 _LONGEST_QUOTE = 40

@@ -139,7 +139,7 @@ def _download(module: ModuleType, downloader: Any, link: Link, location: str) ->
 
 
 def _keep_house(module: ModuleType, directory: Path, clock: SystemClock) -> None:
-    """Prune what is too old or too much, once in a run of pip, with one warning for each setting that makes no sense."""
+    """Prune what is too old or too much, once in a run of pip, with a warning for each setting that makes no sense."""
     if directory not in _pruned:
         _pruned.add(directory)
         wanted = settings.parse_settings(os.environ)
