@@ -72,6 +72,9 @@ if spec is not None:
     spec.loader.exec_module(module_from_spec(spec))
 """
 
+# Some of these set up an environment, or build our wheel twice.
+pytestmark = pytest.mark.timeout(180)
+
 
 class Environment:
     """A virtual environment of this Python; every run in it is away from the checkout and knows no settings of pip."""
