@@ -136,14 +136,15 @@ def _loaded(module: ModuleType) -> None:
     if "--isolated" in getattr(sys, "argv", ()):
         return
     value = os.environ.get(SWITCH, "")
-    if parse_switch(value) is not None:
+    switch = parse_switch(value)
+    if switch:
         _try(_await_first_use, module)
-        return
-    shown = value if len(value) <= _LONGEST_QUOTE else f"{value[:_LONGEST_QUOTE]}..."
-    _warn(
-        f"{SWITCH} is {shown!a}, which is neither on ({', '.join(ON)}) nor off ({', '.join(OFF)}): "
-        "pip-resume stays off and plain pip downloads."
-    )
+    elif switch is None:
+        shown = value if len(value) <= _LONGEST_QUOTE else f"{value[:_LONGEST_QUOTE]}..."
+        _warn(
+            f"{SWITCH} is {shown!a}, which is neither on ({', '.join(ON)}) nor off ({', '.join(OFF)}): "
+            "pip-resume stays off and plain pip downloads."
+        )
 
 
 def _await_first_use(module: ModuleType) -> None:

@@ -12,6 +12,7 @@ from importlib.machinery import PathFinder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from importlib.machinery import ModuleSpec
     from typing import Optional
 
@@ -45,7 +46,8 @@ def switch_on() -> None:
 
 def find_next() -> "Optional[ModuleSpec]":
     """Find the first `sitecustomize` that this one hides and that has not had its turn; None if there is none."""
-    places = [(os.path.realpath(entry), entry) for entry in sys.path if isinstance(entry, str)]  # as Python itself does
+    entries: Iterable[object] = sys.path  # Anything can be put there; Python too goes by the strings only.
+    places = [(os.path.realpath(entry), entry) for entry in entries if isinstance(entry, str)]
     directories = [directory for directory, _ in places]
     # Whatever stands in front of us was found before us: it is what led here.
     behind = directories.index(HERE) + 1 if HERE in directories else 0

@@ -148,6 +148,11 @@ def test_when_off_pip_is_as_it_was_and_nothing_is_armed(tree: Path, value: str |
     assert output(run(tree, code, switch=value)) == ["True", "pip's own"]
 
 
+@pytest.mark.parametrize("then", ["os.environ.clear()", "os.environ.update(PIP_RESUME='off')"])
+def test_a_program_that_switches_off_before_it_loads_pip_has_its_way(tree: Path, then: str) -> None:
+    assert output(run(tree, f"import os; {START}; {then}; {USE}")) == ["pip's own"]
+
+
 @pytest.mark.parametrize("value", ["1", "0", "nonsense"])
 def test_starting_loads_nothing_that_the_interpreter_had_not_loaded(tree: Path, value: str) -> None:
     code = f"import sys, site; before = set(sys.modules); {START}; print(sorted(set(sys.modules) - before))"
