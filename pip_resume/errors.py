@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Any
 
 
@@ -13,11 +14,27 @@ class UnsupportedPip(ResumeError):
     """This pip lacks a name or a signature that the download step builds on; the text names it."""
 
 
+class Stage(enum.Enum):
+    """How far an attempt came before it failed."""
+
+    REQUEST = "no answer"
+    ANSWER = "an answer that asks for patience"
+    BODY = "a body that ended early"
+
+
 class LineBroken(ResumeError):
     """The connection ended before the answer did; the bytes so far are good and the rest can be asked for.
 
     The text is the cause in a few words, for people ("reset by peer"). Nothing in it comes from the server.
     """
+
+    stage = Stage.BODY
+
+
+class NoAnswer(LineBroken):
+    """A request was not answered, or could not even be sent."""
+
+    stage = Stage.REQUEST
 
 
 class ServerBusy(LineBroken):
@@ -25,6 +42,8 @@ class ServerBusy(LineBroken):
 
     ``answer`` is what it said, ``retry_after_s`` the seconds it wants, if it told them.
     """
+
+    stage = Stage.ANSWER
 
     def __init__(self, answer: Any, retry_after_s: float | None) -> None:
         super().__init__(f"the server answered {answer.head.status}")

@@ -102,10 +102,6 @@ class Holding:
             self._leave_store(error)
             self._put(position, block, verdict)
 
-    def has_compared(self) -> None:
-        """Trust the bytes of the earlier run: the overlap has come and was equal."""
-        self._overlap = 0
-
     def prepare_from_cache(self) -> None:
         """Have a partial of this run only, for a body that is in pip's cache already."""
         self._partial = Partial.in_directory(self._location, self._artifact)
@@ -207,6 +203,9 @@ class Holding:
             if same < known:
                 self._differs(position + same, verdict)
                 known = same
+        if position + len(block) >= partial.offset:
+            # The overlap has come and was equal: from here on the bytes are this run's own.
+            self._overlap = 0
         if known < len(block):
             partial.append(memoryview(block)[known:])
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
+from pip_resume.errors import Stage
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
@@ -71,6 +73,7 @@ class Break:
     """How far it passed the highest offset so far."""
     after_s: float
     """Seconds since the download began."""
+    stage: Stage = Stage.BODY
 
 
 @dataclass(frozen=True)

@@ -170,12 +170,29 @@ class Partial:
         moved = Partial.in_directory(directory, self.artifact)
         moved.checkpoint = self.checkpoint
         try:
-            moved._part.copy_from(self._part, self.offset)
+            if not self._rename_to(moved):
+                moved._part.copy_from(self._part, self.offset)
         except OSError:
             moved.discard()
             raise
         self.discard()
         return moved
+
+    def _rename_to(self, moved: Partial) -> bool:
+        """Give our file to an empty partial on the same disk, too full for a copy; False where that fails."""
+        if not self._part.is_at_path():
+            return False
+        try:
+            os.chmod(self.path, stat.S_IMODE(moved._part.status.st_mode))
+            os.replace(self.path, moved.path)
+        except OSError:
+            return False
+        with contextlib.suppress(OSError):
+            os.unlink(record_path(self.path))
+        moved._part.close()
+        ours, self._part = self._part, moved._part
+        ours.path, moved._part = moved._part.path, ours
+        return True
 
     def _new_part(self) -> PartFile:
         return PartFile.create(fresh_path(self._part.path, "part"), 0o666, self.artifact.digest)

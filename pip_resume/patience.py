@@ -32,7 +32,8 @@ class Patience:
     def wait_after(self, broken: LineBroken, held: Held, *, is_kept: bool) -> None:
         """Count a failed attempt and wait until the next one is due. Raises GaveUp when there is none."""
         new_bytes = max(held.offset - self._highest, 0)
-        failure = Break(str(broken), held.offset, new_bytes, self._clock.elapsed_s() - self._started_s)
+        after_s = self._clock.elapsed_s() - self._started_s
+        failure = Break(str(broken), held.offset, new_bytes, after_s, broken.stage)
         self._breaks.append(failure)
         self._highest += new_bytes
         self._budget = self._budget.after(new_bytes)

@@ -55,7 +55,7 @@ class Budget:
     def delay_s(self, chance: float) -> float:
         """Seconds before the next attempt: none after progress, else doubling.
 
-        ``chance`` in [0, 1) spreads it by a quarter:         the machines of a classroom must not ask again in step.
+        ``chance`` in [0, 1) spreads it by a quarter: the machines of a classroom must not ask again in step.
         """
         if self.barren == 0:
             return 0.0

@@ -171,7 +171,6 @@ class _Run:
         finally:
             # The bar ends before anything else is said, or the two would share a line.
             getattr(bar, "close", bool)()
-        holding.has_compared()
         return self._at_end(answer, verdict, position)
 
     def _checkpoint_of(self, answer: Answer, verdict: Verdict) -> Checkpoint:
@@ -208,7 +207,7 @@ class _Run:
         if verdict.end is not None and position < verdict.end:
             if answer.head.from_cache:
                 return self._wrong_digest(answer)
-            raise LineBroken("the connection was closed early")
+            raise LineBroken("closed early")
         length = verdict.complete_length
         if length is None and verdict.end is None and answer.head.is_chunked:
             length = position
@@ -230,7 +229,7 @@ class _Run:
         if self._artifact.digest is None or holding.reads_right():
             return self._finish(answer)
         if answer is not None and answer.head.is_cut_like_its_end:
-            raise LineBroken("the connection was closed early")
+            raise LineBroken("closed early")
         return self._wrong_digest(answer)
 
     def _wrong_digest(self, answer: Answer | None) -> Finished | None:

@@ -66,13 +66,20 @@ class PipDisplay:
         return iter(this_pip.progress_renderer(self._bar_type, complete_length, first_pos)(blocks))
 
     def lost(self, failure: Break, complete_length: int | None, budget: Budget, delay_s: float) -> None:
-        """One line for one break."""
-        wait = f" in {delay_s:.1f} s" if delay_s >= _SHOWN_WAIT_S else ""
+        """One line for one break: what happened, how long it takes now, and how much patience is left."""
+        if failure.stage is Stage.BODY:
+            what, then = f"Connection lost at {self._of(failure.offset, complete_length)} ({failure.cause})", "resuming"
+        elif failure.stage is Stage.REQUEST:
+            what, then = f"No answer ({failure.cause})", "trying again"
+        else:
+            what, then = failure.cause.capitalize(), "trying again"
+        if delay_s >= _SHOWN_WAIT_S:
+            then = f"waiting {_seconds(delay_s)}, then"
         self._logger.warning(
-            "Connection lost at %s (%s); resuming%s, attempt %d of %d without progress",
-            self._of(failure.offset, complete_length),
-            failure.cause,
-            wait,
+            "%s; %s%s attempt %d of %d without progress",
+            what,
+            then,
+            "" if then.endswith("then") else ",",
             budget.next_attempt,
             budget.attempts,
         )

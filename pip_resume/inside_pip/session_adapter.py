@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pip._internal.exceptions import NetworkConnectionError
 from pip._vendor.requests import exceptions as requests_exceptions
+from pip._vendor.urllib3 import connection as urllib3_connection
 from pip._vendor.urllib3 import exceptions as urllib3_exceptions
 
 from pip_resume.artifact import url_key
-from pip_resume.errors import HostError, LineBroken, ResumeError
+from pip_resume.errors import HostError, LineBroken, NoAnswer, ResumeError
 from pip_resume.inside_pip import this_pip
 from pip_resume.inside_pip.http_cache import unbuffered
 from pip_resume.protocol import Head
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
 _CHUNKED_BLOCK_BYTES = 16 * 1024
 
-# RFC 9110 section 15.4: what a certificate does not prove, no second attempt will prove.
+# What a certificate does not prove no second attempt will prove. urllib3 has a class of its own for a wrong host name.
+_CERTIFICATE_FAULTS = (ssl.SSLCertVerificationError, urllib3_connection.CertificateError)
+# Redirects without end, and URLs that nobody can ask for.
 _NEVER_TRANSIENT = (
     requests_exceptions.TooManyRedirects,
     requests_exceptions.InvalidURL,
@@ -100,7 +103,7 @@ class SessionAdapter:
         except _OF_THE_LINE as error:
             if is_final(error):
                 raise HostError(error) from error
-            raise LineBroken(cause_of(error)) from error
+            raise NoAnswer(cause_of(error)) from error
         except Exception as error:
             raise HostError(error) from error
 
@@ -161,8 +164,8 @@ def is_final(error: BaseException) -> bool:
 
 
 def _is_certificate_fault(error: BaseException) -> bool:
-    # Python 3.9's urllib3 1.26 may leave nothing of the class but its text.
-    return isinstance(error, (ssl.SSLCertVerificationError, ssl.CertificateError)) or (
+    # Wrapped by urllib3 1.26, nothing may be left of the class but its text.
+    return isinstance(error, _CERTIFICATE_FAULTS) or (
         isinstance(error, ssl.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error)
     )
 
@@ -180,28 +183,49 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         pending.extend(cause for cause in behind if isinstance(cause, BaseException))
 
 
+# Nothing is wrong with TLS then, the other side has only left.
+_TLS_ENDINGS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _WORDS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
     (socket.gaierror, "the host name cannot be resolved"),
     (ConnectionRefusedError, "connection refused"),
+    (http.client.RemoteDisconnected, "closed without an answer"),  # also a ConnectionResetError
     (ConnectionResetError, "reset by peer"),
-    (BrokenPipeError, "the peer closed the connection"),
-    (urllib3_exceptions.ConnectTimeoutError, "timed out while connecting"),
+    ((BrokenPipeError, *_TLS_ENDINGS, http.client.IncompleteRead), "closed early"),
     (urllib3_exceptions.ReadTimeoutError, "no data within the time-out"),
-    (ssl.SSLEOFError, "TLS ended without notice"),
-    (ssl.SSLError, "bad TLS record"),
-    (urllib3_exceptions.ProxyError, "the proxy failed"),
-    (http.client.IncompleteRead, "the connection was closed early"),
-    (http.client.RemoteDisconnected, "the connection was closed without an answer"),
+    (urllib3_exceptions.NewConnectionError, "cannot connect"),  # also a ConnectTimeoutError
+    (urllib3_exceptions.ConnectTimeoutError, "timed out while connecting"),
     (socket.timeout, "no data within the time-out"),
-    (urllib3_exceptions.ProtocolError, "the connection was closed early"),
+    (http.client.HTTPException, "not an answer in HTTP"),
+    (ssl.SSLError, "TLS fault"),
+    (urllib3_exceptions.ProxyError, "the proxy failed"),
+    (urllib3_exceptions.ProtocolError, "closed early"),
 )
+_WORDS_OF_ERRNO = {
+    errno.ENETUNREACH: "the network cannot be reached",
+    errno.ENETDOWN: "the network is down",
+    errno.EHOSTUNREACH: "the host cannot be reached",
+}
 
 
 def cause_of(error: BaseException) -> str:
     """Why a connection ended, in a few words of ours: nothing that a server or a URL could have put there."""
     chain = list(causes(error))
-    for kind, words in _WORDS:
-        if any(isinstance(cause, kind) for cause in chain):
-            return words
-    names = [errno.errorcode.get(cause.errno or 0, "") for cause in chain if isinstance(cause, OSError)]
-    return next(filter(None, names), type(error).__name__)
+    words = _words_of_system(chain) or _words_of_tls(chain) or _words_of_class(chain) or type(error).__name__
+    is_proxy = any(isinstance(cause, urllib3_exceptions.ProxyError) for cause in chain)
+    return f"proxy: {words}" if is_proxy and "proxy" not in words else words
+
+
+def _words_of_system(chain: list[BaseException]) -> str:
+    numbers = (cause.errno for cause in chain if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError))
+    return next((_WORDS_OF_ERRNO[number] for number in numbers if number in _WORDS_OF_ERRNO), "")
+
+
+def _words_of_class(chain: list[BaseException]) -> str:
+    return next((words for kind, words in _WORDS if any(isinstance(cause, kind) for cause in chain)), "")
+
+
+def _words_of_tls(chain: list[BaseException]) -> str:
+    """OpenSSL's own name of the fault, which is what people search for."""
+    faults = (cause for cause in chain if isinstance(cause, ssl.SSLError) and not isinstance(cause, _TLS_ENDINGS))
+    reason = next((fault.reason for fault in faults if fault.reason), "")
+    return f"TLS: {reason.replace('_', ' ').lower()}" if reason else ""
