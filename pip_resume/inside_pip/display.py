@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import math
 from typing import TYPE_CHECKING, Any
 
 from pip._internal.exceptions import InstallationError
 
+from pip_resume.errors import Stage
 from pip_resume.inside_pip import this_pip
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from pip_resume.protocol import Head
     from pip_resume.retry import Budget
 
-_SHOWN_WAIT_S = 0.5
+_SHOWN_WAIT_S = 0.1
 _HISTORY = 6
 _unusable_stores: set[str] = set()
 """Said once for each reason in a run of pip, not for each of a hundred files."""
@@ -74,15 +77,9 @@ class PipDisplay:
         else:
             what, then = failure.cause.capitalize(), "trying again"
         if delay_s >= _SHOWN_WAIT_S:
-            then = f"waiting {_seconds(delay_s)}, then"
-        self._logger.warning(
-            "%s; %s%s attempt %d of %d without progress",
-            what,
-            then,
-            "" if then.endswith("then") else ",",
-            budget.next_attempt,
-            budget.attempts,
-        )
+            then = f"waiting {_seconds(delay_s)} before {then}"
+        attempt = f"attempt {budget.next_attempt} of {budget.attempts} without progress"
+        self._logger.warning("%s; %s, %s", what, then, attempt)
 
     def starting_over(self, reason: str) -> None:
         """Say why bytes are not used."""
@@ -99,7 +96,7 @@ class PipDisplay:
     def kept(self, offset: int, complete_length: int | None) -> None:
         """Say that nothing is lost."""
         self._logger.warning(
-            "Kept %s of %s; run the same command again to continue", self._of(offset, complete_length), self._name
+            "Kept %s (%s); run the same command again to continue", self._of(offset, complete_length), self._name
         )
 
     def not_again(self, offset: int, complete_length: int) -> None:
@@ -118,38 +115,40 @@ def final_error(display: PipDisplay, report: Report) -> Exception:
     """What pip raises when we give up: its diagnostic form where it has one, else one line; exit code 1 either way."""
     kept = display._of(report.offset, report.complete_length)
     last = report.breaks[-1]
-    message = f"Download of {report.filename} failed at {kept}: {last.cause}."
-    context = _history(display, report.breaks)
-    hint = _hint(report)
+    message = f"Download of {report.filename} failed at {kept} after {_seconds(last.after_s)}: {last.cause}"
+    start, lines = _history(display, report.breaks)
     base = this_pip.diagnostic_error()
     if base is None:
-        return InstallationError(f"{message} {context} {hint}")
-    error: Exception = _diagnostic(base)(message, context, hint)
+        return InstallationError(f"{message}. {start}: {'; '.join(lines)}. {_hint(report)}.")
+    error: Exception = _diagnostic(base)(message, "\n".join([f"{start}:", *lines]), f"{_hint(report)}.")
     return error
 
 
-def _history(display: PipDisplay, breaks: tuple[Break, ...]) -> str:
-    """The attempts in a few words, the last ones in full."""
-    shown = [
-        f"at {display._size(failure.offset)} after {failure.after_s:.0f} s: {failure.cause}"
-        for failure in breaks[-_HISTORY:]
+def _history(display: PipDisplay, breaks: tuple[Break, ...]) -> tuple[str, list[str]]:
+    """How many attempts there were, and a line for each of the last, or for several that ended alike."""
+    alike = [list(group) for _, group in itertools.groupby(breaks, lambda failure: (failure.offset, failure.cause))]
+    shown = alike[-_HISTORY:]
+    lines = [
+        f"at {display._size(group[-1].offset)} after {_seconds(group[-1].after_s)}: {group[-1].cause}"
+        + (f" ({len(group)} times)" if len(group) > 1 else "")
+        for group in shown
     ]
-    earlier = len(breaks) - len(shown)
     start = f"{len(breaks)} attempts failed" if len(breaks) > 1 else "1 attempt failed"
-    return f"{start}{f', the last {len(shown)}' if earlier else ''}: {'; '.join(shown)}."
+    return (f"{start}, the last {sum(map(len, shown))}" if len(shown) < len(alike) else start), lines
 
 
 def _hint(report: Report) -> str:
+    again = "run the same command again"
     if report.come_back_s is not None:
-        minutes = max(1, round(report.come_back_s / 60))
-        return f"The server asks to wait {minutes} min. {_what_is_kept(report)}, then."
-    return f"{_what_is_kept(report)}."
-
-
-def _what_is_kept(report: Report) -> str:
+        again = f"the server asks for {math.ceil(report.come_back_s / 60)} min of patience; after that, {again}"
     if report.is_kept:
-        return "What was downloaded is kept: run the same command again to continue"
-    return "Run the same command again"
+        return f"What was downloaded is kept: {again} to continue"
+    return again[0].upper() + again[1:]
+
+
+def _seconds(duration_s: float) -> str:
+    """One digit behind the point, where it means something."""
+    return f"{duration_s:.0f} s" if duration_s >= 10 else f"{round(duration_s, 1):g} s"
 
 
 def _diagnostic(base: type[Exception]) -> Any:

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 _CHUNKED_BLOCK_BYTES = 16 * 1024
 
 # What a certificate does not prove no second attempt will prove. urllib3 has a class of its own for a wrong host name.
-_CERTIFICATE_FAULTS = (ssl.SSLCertVerificationError, urllib3_connection.CertificateError)
+_CERTIFICATE_FAULTS = (
+    ssl.SSLCertVerificationError,
+    getattr(urllib3_connection, "CertificateError", ssl.SSLCertVerificationError),
+)
 # Redirects without end, and URLs that nobody can ask for.
 _NEVER_TRANSIENT = (
     requests_exceptions.TooManyRedirects,
