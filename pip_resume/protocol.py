@@ -189,10 +189,10 @@ class Case:
     @property
     def has_other_validator(self) -> bool:
         """Whether a field that we could compare differs; an absent one says nothing (RFC 9110 section 15.3.7)."""
-        etags = (self.head.fields.get("etag"), self.held.checkpoint.field("etag"))
-        dates = (self.head.fields.get("last-modified"), self.held.checkpoint.field("last-modified"))
-        ours, theirs = etags if None not in etags else dates
-        return None not in (ours, theirs) and ours != theirs
+        # Equal ETags settle it; only where the answer has none is its date looked at.
+        name = "etag" if "etag" in self.head.fields else "last-modified"
+        theirs = self.head.fields.get(name)
+        return theirs is not None and theirs != self.held.checkpoint.field(name)
 
     @property
     def is_same_representation(self) -> bool:
