@@ -16,8 +16,12 @@ nox.options.sessions = ["lint", "types", "tests", "e2e"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
-# pip is typed, so drift in the internals that we use shows first when they are checked against two pips.
-PIPS_TO_TYPE_AGAINST = ["newest", "23.2.1"]
+# pip is typed, so drift in the internals that we use shows first when they are checked against two pips. What the old
+# one vendors is not: that is no fault of ours. An ignore that only it needs says `unused-ignore` too.
+PIPS_TO_TYPE_AGAINST = {
+    "newest": [],
+    "23.2.1": ["--allow-untyped-calls", "--implicit-reexport", "--no-warn-return-any", "--no-warn-unused-ignores"],
+}
 IN_PARALLEL = ("-n", "2", "--dist", "worksteal")
 
 
@@ -50,12 +54,12 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("pip", PIPS_TO_TYPE_AGAINST)
+@nox.parametrize("pip", list(PIPS_TO_TYPE_AGAINST))
 def types(session: nox.Session, pip: str) -> None:
     """Check types against the annotations of a new pip and of an old one."""
     install_groups(session, "types")
     session.install("--upgrade", "pip" if pip == "newest" else f"pip=={pip}")
-    session.run("mypy", "--strict")
+    session.run("mypy", "--strict", *PIPS_TO_TYPE_AGAINST[pip])
 
 
 @nox.session(python=PYTHONS)
