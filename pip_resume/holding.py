@@ -102,9 +102,16 @@ class Holding:
             self._leave_store(error)
             self._put(position, block, verdict)
 
-    def prepare_from_cache(self) -> None:
-        """Have a partial of this run only, for a body that is in pip's cache already."""
+    def take_file(self, source: Path) -> bool:
+        """Hold the bytes of a file in pip's cache, without reading them; False when that cannot be."""
+        self.drop()
         self._partial = Partial.in_directory(self._location, self._artifact)
+        try:
+            self._partial.take_file(source)
+        except OSError:
+            self.drop()
+            return False
+        return True
 
     def reads_right(self) -> bool:
         """Whether the digest matches; a disk that cannot be read back has nothing right."""

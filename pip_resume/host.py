@@ -45,6 +45,9 @@ class Transport(Protocol):
     def cached(self) -> Answer | None:
         """What pip's HTTP cache has for the link, without asking the server; None when nothing. Raises nothing."""
 
+    def cached_file(self, answer: Answer) -> Path | None:
+        """Where pip's cache has the body of its answer as a file, only to be read; None when there is no such file."""
+
     def evict(self, answer: Answer) -> None:
         """Remove what pip's HTTP cache has for this answer. Raises nothing."""
 

@@ -71,6 +71,11 @@ class PartFile:
         """Fstat of the open file."""
         return os.fstat(self._descriptor)
 
+    @property
+    def mode(self) -> int:
+        """The permission bits."""
+        return stat.S_IMODE(self.status.st_mode)
+
     def is_at_path(self) -> bool:
         """Whether the path still leads to this very file: ``pip cache purge`` or another pip may have changed that."""
         try:

@@ -48,6 +48,21 @@ class Partial:
         path = fresh_path(directory / "pip-resume", "part")
         return cls(artifact, PartFile.create(path, 0o666, artifact.digest), Checkpoint())
 
+    def take_file(self, source: Path) -> None:
+        """Hold the bytes of a file of pip's cache: under another name where its mode allows that, else as a copy."""
+        ours = self._part
+        descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        shared = PartFile(source, descriptor, self.artifact.digest)
+        if shared.mode == ours.mode and _link(source, ours.path, beside=ours.path):
+            shared.path = ours.path
+            self._part = shared
+            ours.close()
+            return
+        try:
+            ours.copy_from(shared, shared.offset)
+        finally:
+            shared.close()
+
     @property
     def offset(self) -> int:
         """Number of bytes held from the start."""
@@ -137,7 +152,7 @@ class Partial:
         Only for whole and verified bytes that were placed: from here on the file is shared, and never written again.
         """
         try:
-            return stat.S_IMODE(os.stat(self.path).st_mode) == mode and _link(self.path, target)
+            return stat.S_IMODE(os.stat(self.path).st_mode) == mode and _link(self.path, target, beside=self.path)
         except OSError:
             return False
 
@@ -183,7 +198,7 @@ class Partial:
         if not self._part.is_at_path():
             return False
         try:
-            os.chmod(self.path, stat.S_IMODE(moved._part.status.st_mode))
+            os.chmod(self.path, moved._part.mode)
             os.replace(self.path, moved.path)
         except OSError:
             return False
@@ -235,7 +250,7 @@ class KeptPartial(Partial):
             os.chmod(self.path, mode)
         except OSError:
             return False
-        return _link(self.path, target)
+        return _link(self.path, target, beside=self.path)
 
     def keep(self) -> None:
         """Sync the bytes and note it, so that they survive a power cut as well."""
@@ -291,7 +306,7 @@ def create_claimed(path: Path, mode: int, artifact: Artifact) -> PartFile:
     What a shared cache directory grants, the umask must not take away.
     """
     part = PartFile.create(path, mode, artifact.digest)
-    if stat.S_IMODE(part.status.st_mode) != mode:
+    if part.mode != mode:
         os.chmod(path, mode)
     return part
 
@@ -312,9 +327,9 @@ def write_atomically(path: Path, content: bytes, mode: int) -> None:
         raise
 
 
-def _link(source: Path, target: Path) -> bool:
-    # Beside the source, where `prune` finds it after a kill, not in the middle of pip's cache.
-    name = fresh_path(source, "link")
+def _link(source: Path, target: Path, *, beside: Path) -> bool:
+    # A directory of ours, or pip's temporary one: a kill must leave nothing in the middle of pip's cache.
+    name = fresh_path(beside, "link")
     try:
         os.link(source, name)
         try:

@@ -124,7 +124,6 @@ class _Run:
         if answer is None:
             return None
         with contextlib.closing(answer):
-            self._holding.prepare_from_cache()
             verdict = judge(Asked(), answer.head, self._holding.held)
             finished = self._receive(answer, verdict) if verdict.action is Action.APPEND else None
         if finished is None:
@@ -158,10 +157,13 @@ class _Run:
     def _receive(self, answer: Answer, verdict: Verdict) -> Finished | None:
         """Write down the body of an answer, and see whether the file is whole then."""
         holding = self._holding
+        if answer.head.from_cache:
+            source = self._transport.cached_file(answer)
+            if source is not None and holding.take_file(source):
+                self._tell_start(answer, verdict)
+                return self._at_end(answer, verdict, holding.held.offset)
         holding.prepare(answer.head, verdict, self._checkpoint_of(answer, verdict))
-        if not self._has_told:
-            self._has_told = True
-            self._display.starting(answer.head, holding.held.offset, verdict.complete_length)
+        self._tell_start(answer, verdict)
         position = verdict.first_pos
         bar = self._display.bar(self._blocks(answer, verdict), answer.head, position, verdict.complete_length)
         try:
@@ -172,6 +174,12 @@ class _Run:
             # The bar ends before anything else is said, or the two would share a line.
             getattr(bar, "close", bool)()
         return self._at_end(answer, verdict, position)
+
+    def _tell_start(self, answer: Answer, verdict: Verdict) -> None:
+        if not self._has_told:
+            self._has_told = True
+            offset = 0 if answer.head.from_cache else self._holding.held.offset
+            self._display.starting(answer.head, offset, verdict.complete_length)
 
     def _checkpoint_of(self, answer: Answer, verdict: Verdict) -> Checkpoint:
         """What an answer tells about the representation whose bytes follow."""

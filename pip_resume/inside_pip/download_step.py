@@ -179,6 +179,13 @@ class _PipTransport:
             None if found is None else session_adapter.PipAnswer(found, session_adapter.head_of(found, from_cache=True))
         )
 
+    def cached_file(self, answer: Answer) -> Path | None:
+        try:
+            return http_cache.body_file(self._session, _response(answer).request.url or "")
+        except Exception as error:
+            self._module.logger.debug("pip's cache could not be asked for a file: %r", error)
+            return None
+
     def evict(self, answer: Answer) -> None:
         try:
             http_cache.evict(self._session, _response(answer).request.url or self._artifact.url)

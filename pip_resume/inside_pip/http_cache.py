@@ -73,7 +73,7 @@ def _without_copy(adapter: Any) -> Callable[..., Response]:
         if from_cache or response.status not in (200, 206):
             with_copy: Response = build_with_copy(request, response, *args, **kwargs)
             return with_copy
-        built: Response = HTTPAdapter.build_response(adapter, request, response)  # type: ignore[no-untyped-call]
+        built: Response = HTTPAdapter.build_response(adapter, request, response)
         built.from_cache = False  # type: ignore[attr-defined]
         return built
 
@@ -114,6 +114,13 @@ def _entry(adapter: Any, request: PreparedRequest) -> HTTPResponse | None:
     if this_pip.keeps_body_apart(controller.cache):
         return controller.serializer.loads(request, data, controller.cache.get_body(key))  # type: ignore[no-any-return]
     return controller.serializer.loads(request, data)  # type: ignore[no-any-return]
+
+
+def body_file(session: PipSession, url: str) -> Path | None:
+    """Where the body of an entry is, when it has a file of its own."""
+    adapter: Any = session.get_adapter(url)
+    path = this_pip.cache_body_path(adapter.cache, adapter.controller.cache_url(url))
+    return path if path is not None and path.is_file() else None
 
 
 def evict(session: PipSession, url: str) -> None:
