@@ -14,7 +14,7 @@ import pip_resume
 from pip_resume import settings, transfer
 from pip_resume.artifact import Artifact, choose_digest, url_key
 from pip_resume.clock import SystemClock
-from pip_resume.errors import GaveUp, HostError
+from pip_resume.errors import GaveUp, HostError, ResumeError
 from pip_resume.housekeeping import prune_in_passing
 from pip_resume.inside_pip import display, http_cache, session_adapter, this_pip
 from pip_resume.retry import Budget
@@ -138,6 +138,13 @@ def _download(module: ModuleType, downloader: Any, link: Link, location: str) ->
     return str(finished.path), finished.content_type
 
 
+def _words_of(fault: BaseException) -> str:
+    """What may be shown of a fault: other texts could hold a URL, and that a password."""
+    if isinstance(fault, OSError) and fault.strerror:
+        return fault.strerror
+    return str(fault) if isinstance(fault, ResumeError) else "see the log of -vv"
+
+
 def _keep_house(module: ModuleType, directory: Path, clock: SystemClock) -> None:
     """Prune what is too old or too much, once in a run of pip, with a warning for each setting that makes no sense."""
     if directory not in _pruned:
@@ -233,6 +240,6 @@ def _warn(module: ModuleType, fault: BaseException) -> None:
             pip_resume.__version__,
             pip.__version__,
             type(fault).__name__,
-            fault,
+            _words_of(fault),
             settings.SWITCH,
         )

@@ -70,7 +70,7 @@ def _without_copy(adapter: Any) -> Callable[..., Response]:
 
     def build_response(request: PreparedRequest, response: Any, *args: Any, **kwargs: Any) -> Response:
         from_cache = bool(args[0]) if args else kwargs.get("from_cache", False)
-        if from_cache or response.status not in (200, 206):
+        if from_cache or response.status in (304, *_PERMANENT_REDIRECTS):
             with_copy: Response = build_with_copy(request, response, *args, **kwargs)
             return with_copy
         built: Response = HTTPAdapter.build_response(adapter, request, response)

@@ -59,18 +59,18 @@ class PipAnswer:
     def __init__(self, response: Response, head: Head) -> None:
         self.response = response
         self.head = head
+        self._raw: Any = response.raw
         self._chunks: Iterator[bytes] | None = None
-        self._rest = b""
-        if head.is_chunked and hasattr(response.raw, "stream"):
+        if head.is_chunked and hasattr(self._raw, "stream"):
             # Through urllib3 chunk by chunk: http.client would lose what it has read when the last chunk never comes.
-            self._chunks = response.raw.stream(_CHUNKED_BLOCK_BYTES, decode_content=False)
+            self._chunks = self._raw.stream(_CHUNKED_BLOCK_BYTES, decode_content=False)
 
     def read(self, size: int) -> bytes:
         """See host.Answer: up to ``size`` bytes; LineBroken for every way in which a body ends too early."""
         try:
             if self._chunks is not None:
                 return next(self._chunks, b"")
-            return bytes(self.response.raw.read(size, decode_content=False))
+            return bytes(self._raw.read(size, decode_content=False))
         except Exception as error:
             # Whatever it is, the bytes so far are good and the rest can be asked for: unknown errors cost an attempt,
             # not the download.
@@ -103,12 +103,11 @@ class SessionAdapter:
         try:
             with no_inner_retries(self._session):
                 return self._send(fields)
-        except _OF_THE_LINE as error:
-            if is_final(error):
+        except Exception as error:
+            # What stands behind it counts: pip's own code may stumble over a fault of the line.
+            if is_final(error) or not any(isinstance(cause, _OF_THE_LINE) for cause in causes(error)):
                 raise HostError(error) from error
             raise NoAnswer(cause_of(error)) from error
-        except Exception as error:
-            raise HostError(error) from error
 
     def _send(self, fields: Mapping[str, str]) -> PipAnswer:
         with unbuffered(self._session):
@@ -136,7 +135,7 @@ def head_of(response: Response, *, from_cache: bool | None = None) -> Head:
     """Status and fields of a response, and whether pip's cache gave it."""
     fields = {name.lower(): value for name, value in response.headers.items()}
     cached = bool(getattr(response, "from_cache", False)) if from_cache is None else from_cache
-    return Head(response.status_code, fields, cached, url_key(response.url or ""))
+    return Head(response.status_code or 0, fields, cached, url_key(response.url or ""))
 
 
 @contextlib.contextmanager
@@ -230,5 +229,5 @@ def _words_of_class(chain: list[BaseException]) -> str:
 def _words_of_tls(chain: list[BaseException]) -> str:
     """OpenSSL's own name of the fault, which is what people search for."""
     faults = (cause for cause in chain if isinstance(cause, ssl.SSLError) and not isinstance(cause, _TLS_ENDINGS))
-    reason = next((fault.reason for fault in faults if fault.reason), "")
+    reason = next(filter(None, (getattr(fault, "reason", None) for fault in faults)), "")
     return f"TLS: {reason.replace('_', ' ').lower()}" if reason else ""

@@ -86,7 +86,10 @@ def shown_url(download_module: ModuleType, link: Link) -> str:
     is_quiet = logging.getLogger(download_module.__name__).getEffectiveLevel() > logging.INFO
     pypi = getattr(download_module, "PyPI", None)
     by_name = not is_quiet if pypi is None else link.netloc == pypi.file_storage_domain
-    return str(download_module.redact_auth_from_url(link.show_url if by_name else link.url_without_fragment))
+    # pip shows the query as well; it may be somebody's token.
+    return str(
+        download_module.redact_auth_from_url(link.show_url if by_name else link.url_without_fragment.partition("?")[0])
+    )
 
 
 def smallest_with_bar(download_module: ModuleType) -> int:
@@ -103,7 +106,7 @@ def progress_renderer(bar_type: Any, size: int | None, first_pos: int) -> Blocks
         return _starting_at(first_pos, provider(bar_type, max=size))
     renderer = progress_bars.get_download_progress_renderer
     try:
-        return renderer(bar_type=bar_type, size=size, initial_progress=first_pos or None)
+        return renderer(bar_type=bar_type, size=size, initial_progress=first_pos or None)  # type: ignore[call-arg,unused-ignore]
     except TypeError:  # no initial_progress before pip 25.1
         return _starting_at(first_pos, renderer(bar_type=bar_type, size=size))
 
@@ -135,7 +138,8 @@ def retries(downloader: Any) -> int:
     try:
         from pip._internal.cli import cmdoptions
 
-        default = cmdoptions.resume_retries().default
+        option: Any = cmdoptions
+        default = option.resume_retries().default
     except (ImportError, AttributeError, TypeError):
         default = None
     return typed if isinstance(typed, int) and typed >= 0 and typed != default else DEFAULT_RETRIES
