@@ -158,9 +158,11 @@ def record_hash(content: bytes) -> str:
     return f"sha256={digest.decode()}"
 
 
-def wheel_artifact(name: str, version: str = "1.0", size: int = 1000, seed: int = 0) -> Artifact:
+def wheel_artifact(
+    name: str, version: str = "1.0", size: int = 1000, seed: int = 0, requires: tuple[str, ...] = ()
+) -> Artifact:
     """`make_wheel` as an artifact whose link has a sha256 and no metadata beside it."""
-    return Artifact(*make_wheel(name, version, size, seed))
+    return Artifact(*make_wheel(name, version, size, seed, requires))
 
 
 # A build backend inside the sdist: building needs nothing but Python.
@@ -218,6 +220,8 @@ def make_sdist(
     return f"{module}-{version}.tar.gz", gzip.compress(packed.getvalue(), 1, mtime=0)
 
 
-def sdist_artifact(name: str, version: str = "1.0", size: int = 1000, seed: int = 0) -> Artifact:
+def sdist_artifact(
+    name: str, version: str = "1.0", size: int = 1000, seed: int = 0, build_requires: tuple[str, ...] = ()
+) -> Artifact:
     """`make_sdist` as an artifact whose link has a sha256."""
-    return Artifact(*make_sdist(name, version, size, seed))
+    return Artifact(*make_sdist(name, version, size, seed, build_requires))
