@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import pytest
+from servers.client import Client
 from servers.fixtures import (
     certificates,
     fault_server,
@@ -12,6 +16,11 @@ from servers.fixtures import (
     nginx_or_skip,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from servers.certificates import Certificates
+
 __all__ = [
     "certificates",
     "fault_server",
@@ -21,3 +30,10 @@ __all__ = [
     "https_server",
     "nginx_or_skip",
 ]
+
+
+@pytest.fixture
+def client(certificates: Certificates) -> Iterator[Client]:
+    client = Client(certificates)
+    yield client
+    client.pool.clear()
