@@ -5,8 +5,12 @@ top: every module imports only what stands below it, and only `inside_pip` impor
 
 People
     `__main__`, `cli`   the command `pip-resume`
+    `kept`              what is on disk, and away with it
+    `hook`              the line for a shell that reaches other environments
     `doctor`            is it on, does it reach this pip, would it resume
     `demo`              a broken download on this machine, with the plugin and without
+    `own_pip`           this environment's pip, asked from outside
+    `words`             sizes, ages and tables for people
 
 Start-up
     `pip_resume_hook.pth`   one guarded line that the wheel puts at the root of site-packages

@@ -83,3 +83,7 @@ class GaveUp(ResumeError):
     def __init__(self, report: Any) -> None:
         super().__init__(f"{report.filename} was given up")
         self.report = report
+
+
+class Complaint(ResumeError):
+    """What a command of ours cannot do and why, in one line for people; the command ends with exit code 2."""

@@ -12,11 +12,13 @@ from pip_resume.checkpoint import FORMAT, parse_checkpoint, record_format
 from pip_resume.errors import StoreUnusable
 from pip_resume.part_file import PartFile
 from pip_resume.partial import record_path
-from pip_resume.store import read_record
+from pip_resume.store import DIRECTORY, read_record
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+HTTP_CACHES = ("http", "http-v2")
+"""Below pip's cache directory: up to 23.2 the first, since 23.3 the second."""
 DAY_S = 86400.0
 LEFTOVER_S = 3600.0
 """A file on its way to another name is that old only when its process was killed."""
@@ -47,6 +49,22 @@ class Entry:
     def key(self) -> str:
         """The name that the link's hash or URL gives it."""
         return self.path.stem
+
+
+def directories(cache_directory: Path) -> list[Path]:
+    """The stores that pips of any version have made below pip's cache directory, which ``pip cache dir`` names.
+
+    OSError when they cannot be looked at.
+    """
+    candidates = (cache_directory / name / DIRECTORY for name in HTTP_CACHES)
+    return [directory for directory in candidates if _is_directory(directory)]
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def entries(directory: Path) -> list[Entry]:
@@ -100,6 +118,15 @@ def remove(entry: Entry) -> bool:
     return True
 
 
+def is_held(path: Path) -> bool:
+    """Whether a pip holds this file right now. OSError or StoreUnusable when it cannot be opened."""
+    part = PartFile.open_existing(path, None)
+    try:
+        return not part.lock()
+    finally:
+        part.close()
+
+
 def prune(directory: Path, keep_days: float, max_size: int, now_s: float) -> int:
     """Remove what is too old or too much, oldest first, and what killed processes have left; skip what is claimed.
 
@@ -118,12 +145,15 @@ def prune(directory: Path, keep_days: float, max_size: int, now_s: float) -> int
                     if remove(entry):
                         removed += entry.size
                         excess -= entry.size
-        _remove_leftovers(directory, now_s)
+        remove_leftovers(directory, now_s)
     return removed
 
 
-def _remove_leftovers(directory: Path, now_s: float) -> None:
-    """Remove files on their way to another name, and records without a part, whose process is long dead."""
+def remove_leftovers(directory: Path, now_s: float) -> None:
+    """Remove files on their way to another name, and records without a part, whose process is long dead.
+
+    OSError when the directory cannot be read.
+    """
     names = set(os.listdir(directory))
     for name in names:
         is_lonely = name.endswith(".json") and name[: -len(".json")] + ".part" not in names
@@ -132,16 +162,8 @@ def _remove_leftovers(directory: Path, now_s: float) -> None:
         path = directory / name
         with contextlib.suppress(OSError):
             status = os.lstat(path)
-            if now_s - status.st_mtime > LEFTOVER_S and stat.S_ISREG(status.st_mode) and not _is_held(path):
+            if now_s - status.st_mtime > LEFTOVER_S and stat.S_ISREG(status.st_mode) and not is_held(path):
                 os.unlink(path)
-
-
-def _is_held(path: Path) -> bool:
-    part = PartFile.open_existing(path, None)
-    try:
-        return not part.lock()
-    finally:
-        part.close()
 
 
 def prune_in_passing(directory: Path, keep_days: float, max_size: int, now_s: float) -> None:

@@ -1,0 +1,189 @@
+"""The command `pip-resume`: its arguments, its exit codes, and one line for whatever it cannot do.
+
+Each command is imported when it is wanted: `doctor` has to run where the rest of the package is damaged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from pip_resume import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PROGRAM = "pip-resume"
+BROKEN_PIPE = 141
+INTERRUPTED = 130
+SHELLS = ("sh", "fish", "powershell")
+# By the system alone, never by $SHELL: a script gets the same everywhere.
+DEFAULT_SHELL = "powershell" if os.name == "nt" else "sh"
+_DESCRIPTION = "Continue broken downloads of pip: set PIP_RESUME=1, and use pip as ever."
+_EXIT_CODES = """\
+exit codes:
+  0    done; doctor: active; demo: the plugin resumed
+  1    purge: another pip holds something that was to go; doctor: not active; demo: the plugin did not resume
+  2    a mistake in the command, or something that the system refuses; doctor: broken
+  130  interrupted by Ctrl-C"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say it in one line: the usage is a --help away."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line (None: this process's) and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # File names may hold what the terminal's encoding does not.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        chosen = _parser().parse_args(arguments)
+        exit_code = int(chosen.run(chosen))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print(f"{PROGRAM}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The interpreter flushes once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as error:
+        print(f"{PROGRAM}: {_in_one_line(error)}", file=sys.stderr)
+        return 2
+    return exit_code
+
+
+def _in_one_line(error: Exception) -> str:
+    """What to tell about an error that people can do something about; raises any other one again."""
+    if isinstance(error, OSError):
+        where = "" if error.filename is None else f"{error.filename}: "
+        return f"{where}{error.strerror or error}"
+    if isinstance(error, (ImportError, SyntaxError)):
+        again = f"{sys.executable} -m pip install --force-reinstall --no-deps pip-resume"
+        return f"this installation is damaged ({error}); repair it with: {again}"
+    from pip_resume.errors import Complaint
+
+    if isinstance(error, Complaint):
+        return str(error)
+    raise error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=PROGRAM,
+        description=_DESCRIPTION,
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    parser.set_defaults(run=lambda _: _help(parser))
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands")
+    _add_list(commands)
+    _add_purge(commands)
+    _add_hook(commands)
+    return parser
+
+
+def _command(commands: argparse._SubParsersAction[_Parser], name: str, purpose: str) -> _Parser:
+    return commands.add_parser(
+        name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.", allow_abbrev=False
+    )
+
+
+def _add_cache_directory(parser: _Parser) -> None:
+    parser.add_argument(
+        "--cache-dir",
+        metavar="DIR",
+        type=Path,
+        help="pip's cache directory (default: what `python -m pip cache dir` says)",
+    )
+
+
+def _add_list(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(commands, "list", "show the partial downloads that are kept")
+    _add_cache_directory(parser)
+    parser.add_argument("--json", action="store_true", help="for scripts")
+    parser.set_defaults(run=_list)
+
+
+def _add_purge(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(commands, "purge", "remove partial downloads: all, or those that are named or old")
+    parser.add_argument(
+        "names", metavar="NAME", nargs="*", help="a project, a file name, or a pattern such as '*.tar.gz'"
+    )
+    parser.add_argument(
+        "--older-than",
+        metavar="AGE",
+        type=_duration_s,
+        default=0.0,
+        help="only those without a new byte for that long: 2w, 3d, 12h, 90m, 45s",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    _add_cache_directory(parser)
+    parser.add_argument("--json", action="store_true", help="for scripts")
+    parser.set_defaults(run=_purge)
+
+
+def _add_hook(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(commands, "hook", "reach Pythons that do not have pip-resume, through PYTHONPATH")
+    parser.set_defaults(run=lambda _: parser.error("say which: path or env"))
+    parts = parser.add_subparsers(metavar="PART")
+    path = _command(parts, "path", "print the directory that belongs in front of PYTHONPATH")
+    path.set_defaults(run=_hook_path)
+    line = _command(parts, "env", 'print the line that puts it there: eval "$(pip-resume hook env)"')
+    line.add_argument("--shell", choices=SHELLS, default=DEFAULT_SHELL, help="default: %(default)s")
+    line.set_defaults(run=_hook_env)
+
+
+def _help(parser: argparse.ArgumentParser) -> int:
+    parser.print_help()
+    return 0
+
+
+def _duration_s(text: str) -> float:
+    from pip_resume.settings import parse_duration
+
+    duration_s = parse_duration(text)
+    if duration_s is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 2w, 3d, 12h, 90m or 45s")
+    return duration_s
+
+
+def _list(chosen: argparse.Namespace) -> int:
+    from pip_resume import kept
+
+    return kept.show_as_json(chosen.cache_dir) if chosen.json else kept.show(chosen.cache_dir)
+
+
+def _purge(chosen: argparse.Namespace) -> int:
+    from pip_resume import kept
+
+    act = kept.rehearse if chosen.dry_run else kept.purge
+    done = act(chosen.cache_dir, chosen.names, chosen.older_than)
+    if chosen.json:
+        kept.report_as_json(done)
+    else:
+        kept.report(done, chosen.names, "Would remove" if chosen.dry_run else "Removed")
+    return done.exit_code
+
+
+def _hook_path(_: argparse.Namespace) -> int:
+    from pip_resume import hook
+
+    print(hook.DIRECTORY)
+    return 0
+
+
+def _hook_env(chosen: argparse.Namespace) -> int:
+    from pip_resume import hook
+
+    print(hook.environment_line(chosen.shell, hook.DIRECTORY))
+    return 0

@@ -1,0 +1,199 @@
+"""`pip-resume list` and `pip-resume purge`: what is kept, from which host, and away with it."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from pip_resume import housekeeping, own_pip
+from pip_resume.errors import Complaint, StoreUnusable
+from pip_resume.words import align, counted, format_age, format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pip_resume.housekeeping import Entry
+
+_SEPARATORS = re.compile(r"[-_.]+")
+_NUMBERS = frozenset({1, 2, 3, 4})
+
+
+@dataclass
+class Purge:
+    """What became of the partials that were to go."""
+
+    removed: list[Entry] = field(default_factory=list)
+    held: list[Entry] = field(default_factory=list)
+    """Another pip is downloading them."""
+    refused: list[tuple[Entry, str]] = field(default_factory=list)
+    """The system does not let us, and says why."""
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of the command: 0, 1 where a pip holds something, 2 where the system refused something."""
+        if self.refused:
+            return 2
+        return 1 if self.held else 0
+
+
+def show(cache_directory: Path | None) -> int:
+    """Print what is kept below pip's cache directory (None: this environment's); return the exit code."""
+    cache = _cache(cache_directory)
+    found = _all_entries(cache)
+    if not found:
+        print(f"No partial downloads in {cache}")
+        return 0
+    now_s = time.time()
+    rows = [("File", "Kept", "Of", "%", "Age", "Host"), *(_row(entry, now_s) for entry in found)]
+    print("\n".join(align(rows, right=_NUMBERS)))
+    print(f"{counted(len(found), 'partial download')}, {format_size(_sum(found))} kept in {cache}")
+    return 0
+
+
+def show_as_json(cache_directory: Path | None) -> int:
+    """Print the same as `show` for a script."""
+    cache = _cache(cache_directory)
+    found = _all_entries(cache)
+    now_s = time.time()
+    partials = [_values(entry, now_s) for entry in found]
+    print(json.dumps({"cache_directory": str(cache), "kept_bytes": _sum(found), "partials": partials}, indent=2))
+    return 0
+
+
+def purge(cache_directory: Path | None, names: Sequence[str], older_than_s: float) -> Purge:
+    """Remove what matches one of the names (none given: everything) and is older."""
+    cache = _cache(cache_directory)
+    chosen = _chosen(cache, names, older_than_s)
+    done = Purge()
+    for entry in chosen:
+        try:
+            (done.removed if housekeeping.remove(entry) else done.held).append(entry)
+        except OSError as error:
+            done.refused.append((entry, error.strerror or str(error)))
+    for directory in housekeeping.directories(cache):
+        housekeeping.remove_leftovers(directory, time.time())
+    return done
+
+
+def rehearse(cache_directory: Path | None, names: Sequence[str], older_than_s: float) -> Purge:
+    """Do as `purge` without removing anything."""
+    chosen = _chosen(_cache(cache_directory), names, older_than_s)
+    done = Purge()
+    for entry in chosen:
+        try:
+            (done.held if housekeeping.is_held(entry.path) else done.removed).append(entry)
+        except (OSError, StoreUnusable) as error:
+            done.refused.append((entry, getattr(error, "strerror", None) or str(error)))
+    return done
+
+
+def report(done: Purge, names: Sequence[str], verb: str) -> None:
+    """Print what became of the partials; ``verb`` is "Removed" or "Would remove"."""
+    if not (done.removed or done.held or done.refused):
+        # In pip's words and with its exit code: `pip cache remove` takes it for a warning too.
+        wanted = f" for {', '.join(map(repr, names))}" if names else ""
+        print(f"No matching partial downloads{wanted}", file=sys.stderr)
+    for entry in done.removed:
+        print(f"{verb} {_name(entry)} ({format_size(entry.size)})")
+    if done.removed:
+        print(f"{verb} {counted(len(done.removed), 'partial download')}, {format_size(_sum(done.removed))}")
+    for entry in done.held:
+        print(f"Skipped {_name(entry)}: another pip is downloading it", file=sys.stderr)
+    for entry, reason in done.refused:
+        print(f"Could not remove {entry.path}: {reason}", file=sys.stderr)
+
+
+def report_as_json(done: Purge) -> None:
+    """Print the same as `report` for a script."""
+    now_s = time.time()
+    values = {
+        "removed_bytes": _sum(done.removed),
+        "removed": [_values(entry, now_s) for entry in done.removed],
+        "held": [_values(entry, now_s) for entry in done.held],
+        "refused": [{**_values(entry, now_s), "reason": reason} for entry, reason in done.refused],
+    }
+    print(json.dumps(values, indent=2))
+
+
+def matches(entry: Entry, name: str) -> bool:
+    """Whether a name means this partial: its project, its file name, a pattern for that, or its key on disk."""
+    if name in (entry.key, entry.path.name):
+        return True
+    if not entry.filename:
+        return False
+    project = _SEPARATORS.sub("-", project_of(entry.filename)).lower()
+    return _SEPARATORS.sub("-", name).lower() == project or fnmatchcase(entry.filename.lower(), name.lower())
+
+
+def project_of(filename: str) -> str:
+    """The project that a file name of an index names: before the first ``-`` of a wheel, the last one of an sdist."""
+    if filename.endswith((".whl", ".whl.metadata")):
+        return filename.partition("-")[0]
+    return filename.rpartition("-")[0] or filename
+
+
+def _cache(directory: Path | None) -> Path:
+    if directory is None:
+        return own_pip.cache_directory()
+    if not directory.is_dir():
+        raise Complaint(
+            f"{directory} is not a directory" if directory.exists() else f"there is no directory {directory}"
+        )
+    return directory
+
+
+def _all_entries(cache: Path) -> list[Entry]:
+    found = [entry for directory in housekeeping.directories(cache) for entry in housekeeping.entries(directory)]
+    return sorted(found, key=lambda entry: entry.modified_s)
+
+
+def _chosen(cache: Path, names: Sequence[str], older_than_s: float) -> list[Entry]:
+    limit_s = time.time() - older_than_s
+    return [
+        entry
+        for entry in _all_entries(cache)
+        if (older_than_s == 0 or entry.modified_s <= limit_s)
+        and (not names or any(matches(entry, name) for name in names))
+    ]
+
+
+def _sum(found: Sequence[Entry]) -> int:
+    return sum(entry.size for entry in found)
+
+
+def _name(entry: Entry) -> str:
+    return entry.filename or entry.path.name
+
+
+def _row(entry: Entry, now_s: float) -> tuple[str, ...]:
+    length = entry.complete_length
+    told = (format_size(length), f"{_percent(entry)} %") if length else ("?", "?")
+    host = entry.host or "?"
+    if entry.is_newer:
+        host = "(written by a newer pip-resume)"
+    elif not entry.is_usable:
+        host = "(unusable: its record cannot be read)"
+    return (_name(entry), format_size(entry.size), *told, format_age(now_s - entry.modified_s), host)
+
+
+def _percent(entry: Entry) -> int:
+    return 100 * entry.size // entry.complete_length if entry.complete_length else 0
+
+
+def _values(entry: Entry, now_s: float) -> dict[str, Any]:
+    return {
+        "file": entry.filename or None,
+        "host": entry.host or None,
+        "kept_bytes": entry.size,
+        "complete_bytes": entry.complete_length,
+        "age_s": round(max(now_s - entry.modified_s, 0.0), 1),
+        "path": str(entry.path),
+        "usable": entry.is_usable,
+        "written_by_newer_version": entry.is_newer,
+    }

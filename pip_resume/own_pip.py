@@ -1,0 +1,46 @@
+"""The pip of this environment, asked from outside: a process of its own, with the settings that the user's pip has."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from pip_resume.errors import Complaint
+
+PIP = (sys.executable, "-m", "pip")
+_TIMEOUT_S = 120
+# What it prints has to be what was asked, whatever the user has set.
+_PLAIN_OUTPUT = {"PIP_QUIET": "0", "PIP_VERBOSE": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_RESUME": "0"}
+
+
+def cache_directory() -> Path:
+    """Where ``pip cache dir`` of this environment says that its cache is; it need not exist.
+
+    Raises Complaint when there is no pip, or when it has no cache.
+    """
+    finished = _ask("cache", "dir")
+    lines = finished.stdout.split("\n")
+    told = [line.rstrip("\r") for line in lines if line.strip()]
+    if finished.returncode == 0 and told:
+        return Path(told[-1])
+    complaints = [line.strip() for line in finished.stderr.splitlines() if line.strip()]
+    reason = complaints[-1] if complaints else f"exit code {finished.returncode}"
+    raise Complaint(f"pip tells no cache directory ({reason}); name one with --cache-dir DIR")
+
+
+def _ask(*arguments: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            [*PIP, *arguments],
+            env={**os.environ, **_PLAIN_OUTPUT, "PYTHONIOENCODING": "utf-8:surrogateescape"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Complaint(f"{' '.join(PIP)} did not answer within {_TIMEOUT_S} s") from None
