@@ -61,6 +61,7 @@ class PipAnswer:
         self.head = head
         self._raw: Any = response.raw
         self._chunks: Iterator[bytes] | None = None
+        self._has_read = False
         if head.is_chunked and hasattr(self._raw, "stream"):
             # Through urllib3 chunk by chunk: http.client would lose what it has read when the last chunk never comes.
             self._chunks = self._raw.stream(_CHUNKED_BLOCK_BYTES, decode_content=False)
@@ -69,12 +70,17 @@ class PipAnswer:
         """See host.Answer: up to ``size`` bytes; LineBroken for every way in which a body ends too early."""
         try:
             if self._chunks is not None:
-                return next(self._chunks, b"")
-            return bytes(self._raw.read(size, decode_content=False))
+                block = next(self._chunks, b"")
+            else:
+                block = bytes(self._raw.read(size, decode_content=False))
         except Exception as error:
+            if not self._has_read and is_of_the_code(error):
+                raise
             # Whatever it is, the bytes so far are good and the rest can be asked for: unknown errors cost an attempt,
             # not the download.
             raise LineBroken(cause_of(error)) from error
+        self._has_read = True
+        return block
 
     def close(self) -> None:
         """Drop the connection unless the body was read to its end."""
@@ -96,6 +102,8 @@ class SessionAdapter:
         try:
             return self._send({})
         except Exception as error:
+            if is_of_the_code(error):
+                raise
             raise HostError(error) from error
 
     def send(self, fields: Mapping[str, str]) -> PipAnswer:
@@ -104,6 +112,8 @@ class SessionAdapter:
             with no_inner_retries(self._session):
                 return self._send(fields)
         except Exception as error:
+            if is_of_the_code(error):
+                raise
             # What stands behind it counts: pip's own code may stumble over a fault of the line.
             if is_final(error) or not any(isinstance(cause, _OF_THE_LINE) for cause in causes(error)):
                 raise HostError(error) from error
@@ -128,6 +138,8 @@ class SessionAdapter:
         try:
             return str(self._module._get_http_response_filename(answer.response, self._link))
         except Exception as error:
+            if is_of_the_code(error):
+                raise
             raise HostError(error) from error
 
 
@@ -158,6 +170,12 @@ def no_inner_retries(session: PipSession) -> Iterator[None]:
     finally:
         for adapter, retries in changed:
             adapter.max_retries = retries
+
+
+def is_of_the_code(error: BaseException) -> bool:
+    """Whether this is what a name or a signature that a pip has changed looks like: for pip's own download to avoid."""
+    is_fault = isinstance(error, (AttributeError, ImportError, NameError, TypeError))
+    return is_fault and not any(isinstance(cause, _OF_THE_LINE) for cause in causes(error))
 
 
 def is_final(error: BaseException) -> bool:
