@@ -114,7 +114,9 @@ class Holding:
         return True
 
     def reads_right(self) -> bool:
-        """Whether the digest matches; a disk that cannot be read back has nothing right."""
+        """Whether a digest is known and matches; a disk that cannot be read back has nothing right."""
+        if self._artifact.digest is None:
+            return False
         try:
             return self.partial.has_right_digest()
         except OSError:
@@ -199,7 +201,8 @@ class Holding:
             partial.reset(self._offered)
         elif partial.offset == 0:
             partial.note(self._offered)
-        elif verdict.complete_length not in (None, partial.checkpoint.complete_length):
+        elif verdict.first_pos > 0 and verdict.complete_length not in (None, partial.checkpoint.complete_length):
+            # A body from 0 may be another file, a login page for one: its length says nothing about what is held.
             partial.note(with_length(partial.checkpoint, verdict.complete_length))
 
     def _put(self, position: int, block: bytes, verdict: Verdict) -> None:

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pip_resume.checkpoint import Checkpoint, kept_fields
+from pip_resume.checkpoint import Checkpoint, kept_fields, with_length
 from pip_resume.errors import GaveUp, LineBroken, PartialBusy, ServerBusy, WrongBytes
 from pip_resume.holding import Holding
 from pip_resume.patience import Patience
@@ -170,6 +170,10 @@ class _Run:
             for block in bar:
                 holding.write(position, block, verdict)
                 position += len(block)
+        except LineBroken:
+            if not answer.head.from_cache:
+                raise
+            return self._wrong_digest(answer)
         finally:
             # The bar ends before anything else is said, or the two would share a line.
             getattr(bar, "close", bool)()
@@ -211,19 +215,22 @@ class _Run:
 
     def _at_end(self, answer: Answer, verdict: Verdict, position: int) -> Finished | None:
         """Find out whether a body that has ended by itself makes the file whole."""
-        partial = self._holding.partial
+        holding, partial = self._holding, self._holding.partial
         if verdict.end is not None and position < verdict.end:
             if answer.head.from_cache:
                 return self._wrong_digest(answer)
             raise LineBroken("closed early")
         length = verdict.complete_length
+        if length is None and self._artifact.digest is None:
+            length = partial.checkpoint.complete_length
         if length is None and verdict.end is None and answer.head.is_chunked:
             length = position
         if length is not None and position < length:
             raise LineBroken("the server sent only a part")
         if length is not None and not partial.has_rival and partial.offset > length:
-            partial.cut(length)
-        if length is None and verdict.end is not None and self._artifact.digest is None:
+            # Too many bytes held, or the server sent too few: the digest tells, and only one of the two files stays.
+            partial.start_rival(length, with_length(partial.checkpoint, length))
+        if length is None and verdict.end is not None and not holding.reads_right():
             raise LineBroken("the server did not say how much there is")
         return self._verify(answer)
 
@@ -304,6 +311,8 @@ class _Run:
         held = holding.held
         if held.offset:
             holding.partial.drop_rival()
+            if holding.is_whole:
+                return None
             # A body without a length may have ended exactly where the file does, only without saying so.
             if held.checkpoint.complete_length is None and held.digest_known and holding.reads_right():
                 return self._finish(None)
