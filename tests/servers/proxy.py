@@ -1,0 +1,119 @@
+"""A proxy for http and https (RFC 9112 section 3.2.2, RFC 9110 section 9.3.6) that can die in mid-answer."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import threading
+from urllib.parse import urlsplit
+
+from servers.listener import Listener
+
+HEAD_LIMIT_BYTES = 65536
+BLOCK_BYTES = 16384
+TIMEOUT_S = 10.0
+
+
+class Proxy:
+    """Listens on a free port of 127.0.0.1 from construction to `close`; a connection to the server for each of ours."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        """Accepted so far."""
+        self._left: int | None = None
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
+        self._listener = Listener(self._greet)
+        self._listener.open()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._listener.port}"
+
+    def dies_after(self, size: int) -> None:
+        """Break everything off, and listen no more, when so many bytes have gone to clients."""
+        self._left = size
+
+    def revive(self) -> None:
+        """Listen again, on the same port, for ever."""
+        self._left = None
+        self._listener.open()
+
+    def close(self) -> None:
+        self._listener.close()
+        self._hang_up()
+        for thread in self._threads:
+            thread.join(TIMEOUT_S)
+
+    def __enter__(self) -> Proxy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _greet(self, client: socket.socket) -> None:
+        self.connections += 1
+        thread = threading.Thread(target=self._attend, args=(client,), daemon=True)
+        with self._lock:
+            self._open.add(client)
+        self._threads.append(thread)
+        thread.start()
+
+    def _attend(self, client: socket.socket) -> None:
+        # OSError: one of the two has gone, which ends the connection to the other.
+        with client, contextlib.suppress(OSError):
+            head = read_head(client)
+            method, target, rest = head.split(b" ", 2)
+            address = target if method == b"CONNECT" else urlsplit(target).netloc
+            host, _, port = address.decode().rpartition(":")
+            with socket.create_connection((host, int(port)), TIMEOUT_S) as server:
+                if method == b"CONNECT":
+                    client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                else:
+                    server.sendall(b" ".join([method, urlsplit(target).path, rest]))
+                self._relay(client, server)
+        with self._lock:
+            self._open.discard(client)
+
+    def _relay(self, client: socket.socket, server: socket.socket) -> None:
+        """Copy in both directions until one side closes or this proxy dies."""
+        while True:
+            for ready in select.select([client, server], [], [], TIMEOUT_S)[0]:
+                data = ready.recv(BLOCK_BYTES)
+                if not data:
+                    return
+                if ready is client:
+                    server.sendall(data)
+                else:
+                    client.sendall(self._within_life(data))
+
+    def _within_life(self, data: bytes) -> bytes:
+        """As much of the data as this proxy lives to pass on. Raises ConnectionError when it is dead."""
+        with self._lock:
+            if self._left is None:
+                return data
+            data, self._left = data[: self._left], max(0, self._left - len(data))
+        if not data:
+            self._listener.close()
+            self._hang_up()
+            raise ConnectionError("dead")
+        return data
+
+    def _hang_up(self) -> None:
+        with self._lock:
+            for client in self._open:
+                with contextlib.suppress(OSError):
+                    client.shutdown(socket.SHUT_RDWR)
+
+
+def read_head(client: socket.socket) -> bytes:
+    """All up to the empty line, and what may follow it."""
+    head = b""
+    while b"\r\n\r\n" not in head:
+        received = client.recv(4096)
+        if not received or len(head) > HEAD_LIMIT_BYTES:
+            raise ConnectionError("no request")
+        head += received
+    return head
