@@ -156,6 +156,10 @@ class Partial:
         except OSError:
             return False
 
+    def copy_to(self, target: Path, mode: int) -> bool:  # noqa: ARG002
+        """See KeptPartial; small bodies may as well go through pip's cache itself."""
+        return False
+
     def place_unproved(self, destination: Path) -> None:
         """Give pip bytes that failed our check, to judge them itself.
 
@@ -251,6 +255,19 @@ class KeptPartial(Partial):
         except OSError:
             return False
         return _link(self.path, target, beside=self.path)
+
+    def copy_to(self, target: Path, mode: int) -> bool:
+        """Make a copy of the bytes the file at ``target``; False where that cannot be."""
+        try:
+            copy = create_claimed(fresh_path(self._name, "new"), mode, self.artifact)
+            try:
+                copy.copy_from(self._part, self.offset)
+                os.replace(copy.path, target)
+            finally:
+                _remove(copy)
+        except OSError:
+            return False
+        return True
 
     def keep(self) -> None:
         """Sync the bytes and note it, so that they survive a power cut as well."""

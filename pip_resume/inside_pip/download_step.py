@@ -67,17 +67,19 @@ def _replace(owner: Any, make: Callable[[Any], Any]) -> None:
 
 def _download_step(module: ModuleType) -> Callable[[Any], Any]:
     def make(original: Callable[[Any, Link, str], tuple[str, str]]) -> Any:
-        def download_step(self: Any, link: Link, location: str) -> tuple[str, str]:
-            if not _is_ours(self, link):
-                return original(self, link, location)
+        # A pip that asks in another way gets an answer too: its own.
+        def download_step(self: Any, *asked: Any, **named: Any) -> tuple[str, str]:
+            error: BaseException | None = None
             try:
-                return _download(module, self, link, location)
+                if _is_ours(self, *asked, **named):
+                    return _download(module, self, *asked, **named)
             except _Deliberate as deliberate:
                 error = deliberate.error
             except Exception as fault:
                 _warn(module, fault)
-                return original(self, link, location)
-            raise error
+            if error is not None:
+                raise error
+            return original(self, *asked, **named)
 
         return download_step
 
@@ -107,17 +109,13 @@ class _Deliberate(Exception):
         self.error = error
 
 
-def _is_ours(downloader: Any, link: Any) -> bool:
+def _is_ours(downloader: Any, link: Any, location: Any) -> bool:  # noqa: ARG001 - the two that pip gives
     """Whether this is a file over HTTP, asked for through pip's own session. Metadata files are tiny and stay pip's."""
-    try:
-        return (
-            link.scheme in ("http", "https")
-            and not link.filename.endswith(".metadata")
-            and this_pip.is_pips_session(downloader._session)
-            and hasattr(downloader, "_progress_bar")
-        )
-    except Exception:
-        return False
+    return (
+        link.scheme in ("http", "https")
+        and not link.filename.endswith(".metadata")
+        and this_pip.is_pips_session(downloader._session)
+    )
 
 
 def _download(module: ModuleType, downloader: Any, link: Link, location: str) -> tuple[str, str]:
@@ -216,7 +214,7 @@ class _PipTransport:
             else:
                 return
             fields = http_cache.entry_fields(answer_fields, request.url or "", partial.checkpoint, body.stat().st_size)
-            http_cache.store(self._session, request, fields, body, partial.link_to)
+            http_cache.store(self._session, request, fields, body, partial.link_to, partial.copy_to)
         except Exception as error:
             # pip treats its cache in the same way: a file that cannot be stored is still a file.
             self._module.logger.debug("The file could not be put into pip's cache: %r", error)

@@ -18,7 +18,7 @@ from pip_resume.artifact import url_key
 from pip_resume.inside_pip import this_pip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pip._internal.network.session import PipSession
     from pip._vendor.requests.models import PreparedRequest, Response
@@ -193,11 +193,12 @@ def store(
     request: PreparedRequest,
     fields: Mapping[str, str],
     body: Path,
-    link_to: Callable[[Path, int], bool],
+    *deliver: Callable[[Path, int], bool],
 ) -> None:
     """Make an entry for a whole file as if it had come in one go, if the controller's rules allow it.
 
-    ``link_to(path, mode)`` makes ``path`` another name of the file where it can. Body first, entry last.
+    Each ``deliver(path, mode)`` puts the file at ``path`` where it can, and the first that does is enough. The body
+    comes first, the entry last.
     """
     adapter: Any = session.get_adapter(request.url or "")
     controller = getattr(adapter, "controller", None)
@@ -218,7 +219,7 @@ def store(
         return
     if apart:
         cache.delete(caught.key)  # an old entry must not stand beside the new body, not even for a moment
-        _store_body(cache, caught.key, body, link_to)
+        _store_body(cache, caught.key, body, deliver)
     cache.set(caught.key, caught.entry)
 
 
@@ -230,11 +231,12 @@ def _as_asked(request: PreparedRequest) -> PreparedRequest:
     return plain
 
 
-def _store_body(cache: Any, key: str, body: Path, link_to: Callable[[Path, int], bool]) -> None:
+def _store_body(cache: Any, key: str, body: Path, deliver: Iterable[Callable[[Path, int], bool]]) -> None:
     path = this_pip.cache_body_path(cache, key)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if link_to(path, this_pip.cache_body_mode(Path(cache.directory))):
+        mode = this_pip.cache_body_mode(cache)
+        if any(way(path, mode) for way in deliver):
             return
     with body.open("rb") as file:
         if body.stat().st_size == 0:

@@ -6,6 +6,7 @@ One function for each difference, by looking for the feature, never at a version
 from __future__ import annotations
 
 import logging
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
@@ -27,7 +28,6 @@ Blocks = Callable[[Iterable[bytes]], Iterator[bytes]]
 _NEEDED = (
     "Downloader",
     "_get_http_response_filename",
-    "is_from_cache",
     "raise_for_status",
     "format_size",
     "redact_auth_from_url",
@@ -173,13 +173,22 @@ def cache_body_path(cache: Any, key: str) -> Path | None:
     return Path(entry_path(key) + ".body") if keeps_body_apart(cache) and entry_path is not None else None
 
 
-def cache_body_mode(cache_directory: Path) -> int:
-    """The permissions this pip gives a cached body: those of the directory since 25.3, owner only before."""
-    from pip._internal.network import cache as pips_cache
+_body_modes: dict[str, int] = {}
 
-    if hasattr(pips_cache, "copy_directory_permissions"):
-        return (cache_directory.stat().st_mode & 0o666) | 0o600
-    return 0o600
+
+def cache_body_mode(cache: Any) -> int:
+    """The permissions this pip gives a cached body: those of the cache directory since 25.0, owner only before.
+
+    Asked of the cache itself, once for each directory, with an entry that is gone again at once. Raises OSError.
+    """
+    mode = _body_modes.get(cache.directory)
+    if mode is None:
+        key = "pip-resume:permissions"
+        cache.set(key, b"")
+        mode = stat.S_IMODE(Path(cache._get_cache_path(key)).stat().st_mode)
+        cache.delete(key)
+        _body_modes[cache.directory] = mode
+    return mode
 
 
 def is_pips_session(session: object) -> bool:
