@@ -1,0 +1,49 @@
+"""What is measured, as data: how a run is prepared, the command, and what it may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KB, MIB, GIB = 1000, 1024**2, 1024**3
+BESIDE = MIB
+"""Wheels are this much smaller than their round name, to have room for the other members."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table.
+
+    `sizes` are those of the wheels that are asked for. `keeps_cache`: the runs of a contender share their cache, which
+    is filled before the first. `resumed_at` is the share of the file that the contender with us holds at the start; the
+    run ends at the first byte beyond it.
+    """
+
+    name: str
+    title: str
+    sizes: tuple[int, ...]
+    verb: tuple[str, ...]
+    is_slow: bool = False
+    keeps_cache: bool = False
+    resumed_at: float | None = None
+
+    @property
+    def needed_bytes(self) -> int:
+        """Space for what is served, and for the copies that a pip makes of it."""
+        return 6 * sum(self.sizes) + 256 * MIB
+
+
+DOWNLOAD = ("download", "--dest", "{result}")
+INSTALL = ("install", "--target", "{result}")
+
+CASES = (
+    Case("download-200M", "`pip download`, 200 MiB", (200 * MIB,), DOWNLOAD),
+    Case("download-1G", "`pip download`, 1 GiB", (GIB,), DOWNLOAD),
+    Case("install-200M", "`pip install`, 200 MiB", (200 * MIB,), INSTALL),
+    Case("install-1G", "`pip install`, 1 GiB", (GIB,), INSTALL),
+    Case("small", "`pip download`, 100 wheels of 50 kB", (50 * KB,) * 100, DOWNLOAD),
+    Case("cached", "from the cache: `pip download`, 200 MiB", (200 * MIB,), DOWNLOAD, keeps_cache=True),
+    Case("reinstall", "from the cache: `pip install`, 200 MiB", (200 * MIB,), INSTALL, keeps_cache=True),
+    Case("slow", "a link of 16 MiB/s, 32 MiB", (32 * MIB,), DOWNLOAD, is_slow=True),
+    Case("resume-50", "resume of 1 GiB at 50 %: first new byte", (GIB,), DOWNLOAD, resumed_at=0.5),
+    Case("resume-99", "resume of 1 GiB at 99 %: first new byte", (GIB,), DOWNLOAD, resumed_at=0.99),
+)

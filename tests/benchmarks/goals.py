@@ -1,0 +1,64 @@
+"""What the project promises of its cost, and whether a measurement keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.results import Results
+
+MOST_BREAKS = 20
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A ratio to plain pip of the same version in the same run; smaller is better."""
+
+    title: str
+    case: str
+    figure: str
+    floor: float
+    aim: float
+
+
+GOALS = (
+    Goal("200 MiB https, wall", "download-200M", "wall_s", 1.00, 0.80),
+    Goal("200 MiB https, CPU", "download-200M", "cpu_s", 1.00, 0.80),
+    Goal("200 MiB https, peak memory", "download-200M", "peak_bytes", 0.40, 0.20),
+    Goal("200 MiB https, bytes written", "download-200M", "written_bytes", 0.76, 0.51),
+    Goal("100 small wheels, wall", "small", "wall_s", 1.02, 1.00),
+    Goal("100 small wheels, CPU", "small", "cpu_s", 1.02, 1.00),
+    Goal("from the cache (download), wall", "cached", "wall_s", 1.05, 1.00),
+    Goal("from the cache (install), wall", "reinstall", "wall_s", 1.05, 1.00),
+    Goal("resume of 1 GiB at 99 %, until the first new byte", "resume-99", "reached_s", 0.25, 0.15),
+    Goal("`python -c pass`, present and off, CPU", "start-off", "cpu_s", 1.02, 1.01),
+)
+BREAKS = Goal(f"bytes on the wire / file size, {MOST_BREAKS} breaks", "breaks", "wire_bytes", 1.01, 1.001)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One goal with one pip."""
+
+    goal: Goal
+    pip_version: str
+    ratio: float
+
+    @property
+    def verdict(self) -> str:
+        if self.ratio <= self.goal.aim:
+            return "aim"
+        return "floor" if self.ratio <= self.goal.floor else "missed"
+
+
+def outcomes(results: Results) -> list[Outcome]:
+    """Every goal that was measured."""
+    found = []
+    for goal in GOALS:
+        for result in results.results:
+            ratio = result.ratio(goal.figure) if result.case == goal.case else None
+            if ratio is not None:
+                found.append(Outcome(goal, result.pip_version, ratio))
+    worst = [each for each in results.broken if each.with_us and each.breaks == MOST_BREAKS]
+    return [*found, *(Outcome(BREAKS, each.pip_version, each.ratio) for each in worst)]
