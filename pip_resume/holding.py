@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pip_resume.checkpoint import Checkpoint, with_length
 from pip_resume.errors import LineBroken, StoreUnusable, WrongBytes
+from pip_resume.kept_partial import KeptPartial
 from pip_resume.partial import Partial
 from pip_resume.protocol import OVERLAP_BYTES, Action, Head, Held, Verdict, is_kept
 
@@ -228,7 +229,7 @@ class Holding:
     def _leave_store(self, error: OSError) -> None:
         """Go on in pip's temporary directory, with the bytes held. Raises what cannot be helped."""
         partial = self.partial
-        if not partial.is_kept:
+        if not isinstance(partial, KeptPartial):
             raise error
         self._give_up_store(error)
         try:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from pip_resume.checkpoint import FORMAT, parse_checkpoint, record_format
 from pip_resume.errors import StoreUnusable
+from pip_resume.kept_partial import record_path
 from pip_resume.part_file import PartFile
-from pip_resume.partial import record_path
 from pip_resume.store import DIRECTORY, read_record
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The bytes of an artifact so far, with what is known of them: for this run only, or kept on disk for the next."""
+"""The bytes of an artifact so far, with what is known of them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import contextlib
 import itertools
 import os
 import stat
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pip_resume.checkpoint import Checkpoint, encode_checkpoint
+from pip_resume.checkpoint import Checkpoint
 from pip_resume.part_file import PartFile
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class Partial:
         ours = self._part
         descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         shared = PartFile(source, descriptor, self.artifact.digest)
-        if shared.mode == ours.mode and _link(source, ours.path, beside=ours.path):
+        if shared.mode == ours.mode and link_file(source, ours.path, beside=ours.path):
             shared.path = ours.path
             self._part = shared
             ours.close()
@@ -104,7 +103,7 @@ class Partial:
     def drop_rival(self) -> None:
         """Forget the rival, if there is one: what is held stands."""
         if self._rival is not None:
-            _remove(self._rival)
+            remove_file(self._rival)
             self._rival = None
 
     def settle(self) -> None:
@@ -152,7 +151,7 @@ class Partial:
         Only for whole and verified bytes that were placed: from here on the file is shared, and never written again.
         """
         try:
-            return stat.S_IMODE(os.stat(self.path).st_mode) == mode and _link(self.path, target, beside=self.path)
+            return stat.S_IMODE(os.stat(self.path).st_mode) == mode and link_file(self.path, target, beside=self.path)
         except OSError:
             return False
 
@@ -177,174 +176,22 @@ class Partial:
     def discard(self) -> None:
         """Remove the bytes and all that is known of them."""
         self.drop_rival()
-        _remove(self._part)
+        remove_file(self._part)
 
     def close(self) -> None:
         """Let go of the files without removing what the next run can use. Raises nothing."""
         self.discard()
 
-    def move_to(self, directory: Path) -> Partial:
-        """Go on in another directory, for this run only, with the bytes held; for a disk that takes no more."""
-        self.drop_rival()
-        moved = Partial.in_directory(directory, self.artifact)
-        moved.checkpoint = self.checkpoint
-        try:
-            if not self._rename_to(moved):
-                moved._part.copy_from(self._part, self.offset)
-        except OSError:
-            moved.discard()
-            raise
-        self.discard()
-        return moved
-
-    def _rename_to(self, moved: Partial) -> bool:
-        """Give our file to an empty partial on the same disk, too full for a copy; False where that fails."""
-        if not self._part.is_at_path():
-            return False
-        try:
-            os.chmod(self.path, moved._part.mode)
-            os.replace(self.path, moved.path)
-        except OSError:
-            return False
-        with contextlib.suppress(OSError):
-            os.unlink(record_path(self.path))
-        moved._part.close()
-        ours, self._part = self._part, moved._part
-        ours.path, moved._part = moved._part.path, ours
-        return True
-
     def _new_part(self) -> PartFile:
         return PartFile.create(fresh_path(self._part.path, "part"), 0o666, self.artifact.digest)
 
     def _take_over(self, part: PartFile) -> None:
-        _remove(self._part)
+        remove_file(self._part)
         self._part = part
 
 
-class KeptPartial(Partial):
-    """Bytes that the next run finds, in the store's directory, claimed by a lock."""
-
-    is_kept = True
-
-    def __init__(self, artifact: Artifact, part: PartFile, checkpoint: Checkpoint, mode: int, boot_id: str) -> None:
-        super().__init__(artifact, part, checkpoint)
-        self._name = part.path
-        self._mode = mode
-        self._boot_id = boot_id
-
-    def note(self, checkpoint: Checkpoint) -> None:
-        """Write the record beside the bytes, atomically, unless the name leads to another's file by now."""
-        self.checkpoint = replace(checkpoint, boot_id=self._boot_id, inode=self._part.status.st_ino)
-        if self._is_ours():
-            write_atomically(record_path(self.path), encode_checkpoint(self.checkpoint), self._mode)
-
-    def place(self, destination: Path) -> None:
-        """Link the bytes to ``destination`` where that is possible, since pip only reads there; else copy them."""
-        self.settle()
-        with open(destination, "wb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-        if not self.link_to(destination, mode):
-            self._part.copy_to(destination)
-
-    def link_to(self, target: Path, mode: int) -> bool:
-        status = self._part.status
-        if not self._part.is_at_path() or (status.st_nlink > 1 and stat.S_IMODE(status.st_mode) != mode):
-            return False
-        try:
-            os.chmod(self.path, mode)
-        except OSError:
-            return False
-        return _link(self.path, target, beside=self.path)
-
-    def copy_to(self, target: Path, mode: int) -> bool:
-        """Make a copy of the bytes the file at ``target``; False where that cannot be."""
-        try:
-            copy = create_claimed(fresh_path(self._name, "new"), mode, self.artifact)
-            try:
-                copy.copy_from(self._part, self.offset)
-                os.replace(copy.path, target)
-            finally:
-                _remove(copy)
-        except OSError:
-            return False
-        return True
-
-    def keep(self) -> None:
-        """Sync the bytes and note it, so that they survive a power cut as well."""
-        self.drop_rival()
-        self._part.sync()
-        self.note(replace(self.checkpoint, synced=self.offset))
-
-    def discard(self) -> None:
-        """Remove bytes and record, unless the name leads to another's file by now."""
-        self.drop_rival()
-        if self._is_ours():
-            with contextlib.suppress(OSError):
-                os.unlink(record_path(self.path))
-        _remove(self._part)
-
-    def close(self) -> None:
-        """Release the claim; what is held stays for the next run, an empty file or one that lost its name does not."""
-        if self.offset == 0 or self.path != self._name:
-            self.discard()
-        self.drop_rival()
-        self._part.close()
-
-    def _is_ours(self) -> bool:
-        """Whether the next run would find this very file under the artifact's name."""
-        return self.path == self._name and self._part.is_at_path()
-
-    def _new_part(self) -> PartFile:
-        part = create_claimed(fresh_path(self._name, "new"), self._mode, self.artifact)
-        part.lock()
-        return part
-
-    def _take_over(self, part: PartFile) -> None:
-        ours = self._is_ours()
-        if ours:
-            self._part.close()  # its name is about to be given to the new file
-        else:
-            _remove(self._part)
-        self._part = part
-        if ours:
-            os.replace(part.path, self._name)
-            part.path = self._name
-        # else the name is another's by now: this file goes on under a name that only this process knows.
-
-
-def record_path(part_path: Path) -> Path:
-    """Where the record of a part file stands."""
-    return part_path.with_suffix(".json")
-
-
-def create_claimed(path: Path, mode: int, artifact: Artifact) -> PartFile:
-    """Make a new part file with exactly this mode.
-
-    What a shared cache directory grants, the umask must not take away.
-    """
-    part = PartFile.create(path, mode, artifact.digest)
-    if part.mode != mode:
-        os.chmod(path, mode)
-    return part
-
-
-def write_atomically(path: Path, content: bytes, mode: int) -> None:
-    """Put ``content`` in place of a file in one step: whoever reads sees the old or the new, never half of either."""
-    name = fresh_path(path, "tmp")
-    try:
-        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with open(descriptor, "wb") as file:
-            file.write(content)
-        if stat.S_IMODE(os.stat(name).st_mode) != mode:
-            os.chmod(name, mode)
-        os.replace(name, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-
-
-def _link(source: Path, target: Path, *, beside: Path) -> bool:
+def link_file(source: Path, target: Path, *, beside: Path) -> bool:
+    """Make ``target`` another name of ``source``, in one step; False where that cannot be."""
     # A directory of ours, or pip's temporary one: a kill must leave nothing in the middle of pip's cache.
     name = fresh_path(beside, "link")
     try:
@@ -359,7 +206,7 @@ def _link(source: Path, target: Path, *, beside: Path) -> bool:
     return True
 
 
-def _remove(part: PartFile) -> None:
+def remove_file(part: PartFile) -> None:
     """Unlink a part file if its name still leads to it, and close it. The file first: Windows needs it closed."""
     ours = part.is_at_path()
     part.close()

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from pip_resume.checkpoint import FORMAT, MAX_RECORD_BYTES, Checkpoint, parse_checkpoint, record_format
 from pip_resume.errors import PartialBusy, StoreUnusable
+from pip_resume.kept_partial import KeptPartial, create_claimed, record_path
 from pip_resume.part_file import PartFile
-from pip_resume.partial import KeptPartial, create_claimed, record_path
 
 if TYPE_CHECKING:
     from pip_resume.artifact import Artifact

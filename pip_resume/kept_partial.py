@@ -1,0 +1,172 @@
+"""A partial that the next run finds: its file, its record beside it, and who may write them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pip_resume.checkpoint import encode_checkpoint
+from pip_resume.part_file import PartFile
+from pip_resume.partial import Partial, fresh_path, link_file, remove_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pip_resume.artifact import Artifact
+    from pip_resume.checkpoint import Checkpoint
+
+
+class KeptPartial(Partial):
+    """Bytes that the next run finds, in the store's directory, claimed by a lock."""
+
+    is_kept = True
+
+    def __init__(self, artifact: Artifact, part: PartFile, checkpoint: Checkpoint, mode: int, boot_id: str) -> None:
+        super().__init__(artifact, part, checkpoint)
+        self._name = part.path
+        self._mode = mode
+        self._boot_id = boot_id
+
+    def note(self, checkpoint: Checkpoint) -> None:
+        """Write the record beside the bytes, atomically, unless the name leads to another's file by now."""
+        self.checkpoint = replace(checkpoint, boot_id=self._boot_id, inode=self._part.status.st_ino)
+        if self._is_ours():
+            write_atomically(record_path(self.path), encode_checkpoint(self.checkpoint), self._mode)
+
+    def place(self, destination: Path) -> None:
+        """Link the bytes to ``destination`` where that is possible, since pip only reads there; else copy them."""
+        self.settle()
+        with open(destination, "wb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        if not self.link_to(destination, mode):
+            self._part.copy_to(destination)
+
+    def link_to(self, target: Path, mode: int) -> bool:
+        status = self._part.status
+        if not self._part.is_at_path() or (status.st_nlink > 1 and stat.S_IMODE(status.st_mode) != mode):
+            return False
+        try:
+            os.chmod(self.path, mode)
+        except OSError:
+            return False
+        return link_file(self.path, target, beside=self.path)
+
+    def copy_to(self, target: Path, mode: int) -> bool:
+        """Make a copy of the bytes the file at ``target``; False where that cannot be."""
+        try:
+            copy = create_claimed(fresh_path(self._name, "new"), mode, self.artifact)
+            try:
+                copy.copy_from(self._part, self.offset)
+                os.replace(copy.path, target)
+            finally:
+                remove_file(copy)
+        except OSError:
+            return False
+        return True
+
+    def keep(self) -> None:
+        """Sync the bytes and note it, so that they survive a power cut as well."""
+        self.drop_rival()
+        self._part.sync()
+        self.note(replace(self.checkpoint, synced=self.offset))
+
+    def move_to(self, directory: Path) -> Partial:
+        """Go on in another directory, for this run only, with the bytes held; for a disk that takes no more."""
+        self.drop_rival()
+        moved = Partial.in_directory(directory, self.artifact)
+        moved.checkpoint = self.checkpoint
+        try:
+            if not self._rename_to(moved):
+                moved._part.copy_from(self._part, self.offset)
+        except OSError:
+            moved.discard()
+            raise
+        self.discard()
+        return moved
+
+    def _rename_to(self, moved: Partial) -> bool:
+        """Give our file to an empty partial on the same disk, too full for a copy; False where that fails."""
+        if not self._part.is_at_path():
+            return False
+        try:
+            os.chmod(self.path, moved._part.mode)
+            os.replace(self.path, moved.path)
+        except OSError:
+            return False
+        with contextlib.suppress(OSError):
+            os.unlink(record_path(self.path))
+        moved._part.close()
+        ours, self._part = self._part, moved._part
+        ours.path, moved._part = moved._part.path, ours
+        return True
+
+    def discard(self) -> None:
+        """Remove bytes and record, unless the name leads to another's file by now."""
+        self.drop_rival()
+        if self._is_ours():
+            with contextlib.suppress(OSError):
+                os.unlink(record_path(self.path))
+        remove_file(self._part)
+
+    def close(self) -> None:
+        """Release the claim; what is held stays for the next run, an empty file or one that lost its name does not."""
+        if self.offset == 0 or self.path != self._name:
+            self.discard()
+        self.drop_rival()
+        self._part.close()
+
+    def _is_ours(self) -> bool:
+        """Whether the next run would find this very file under the artifact's name."""
+        return self.path == self._name and self._part.is_at_path()
+
+    def _new_part(self) -> PartFile:
+        part = create_claimed(fresh_path(self._name, "new"), self._mode, self.artifact)
+        part.lock()
+        return part
+
+    def _take_over(self, part: PartFile) -> None:
+        ours = self._is_ours()
+        if ours:
+            self._part.close()  # its name is about to be given to the new file
+        else:
+            remove_file(self._part)
+        self._part = part
+        if ours:
+            os.replace(part.path, self._name)
+            part.path = self._name
+        # else the name is another's by now: this file goes on under a name that only this process knows.
+
+
+def record_path(part_path: Path) -> Path:
+    """Where the record of a part file stands."""
+    return part_path.with_suffix(".json")
+
+
+def create_claimed(path: Path, mode: int, artifact: Artifact) -> PartFile:
+    """Make a new part file with exactly this mode.
+
+    What a shared cache directory grants, the umask must not take away.
+    """
+    part = PartFile.create(path, mode, artifact.digest)
+    if part.mode != mode:
+        os.chmod(path, mode)
+    return part
+
+
+def write_atomically(path: Path, content: bytes, mode: int) -> None:
+    """Put ``content`` in place of a file in one step: whoever reads sees the old or the new, never half of either."""
+    name = fresh_path(path, "tmp")
+    try:
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with open(descriptor, "wb") as file:
+            file.write(content)
+        if stat.S_IMODE(os.stat(name).st_mode) != mode:
+            os.chmod(name, mode)
+        os.replace(name, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
