@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     _add_list(commands)
     _add_purge(commands)
+    _add_demo(commands)
     _add_hook(commands)
     return parser
 
@@ -132,6 +133,11 @@ def _add_purge(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.set_defaults(run=_purge)
 
 
+def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(commands, "demo", "break a download on this machine, without the plugin and with it")
+    parser.set_defaults(run=_demo)
+
+
 def _add_hook(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _command(commands, "hook", "reach Pythons that do not have pip-resume, through PYTHONPATH")
     parser.set_defaults(run=lambda _: parser.error("say which: path or env"))
@@ -173,6 +179,12 @@ def _purge(chosen: argparse.Namespace) -> int:
     else:
         kept.report(done, chosen.names, "Would remove" if chosen.dry_run else "Removed")
     return done.exit_code
+
+
+def _demo(_: argparse.Namespace) -> int:
+    from pip_resume import demo
+
+    return demo.run()
 
 
 def _hook_path(_: argparse.Namespace) -> int:

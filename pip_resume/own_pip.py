@@ -20,17 +20,24 @@ def cache_directory() -> Path:
 
     Raises Complaint when there is no pip, or when it has no cache.
     """
-    finished = _ask("cache", "dir")
-    lines = finished.stdout.split("\n")
-    told = [line.rstrip("\r") for line in lines if line.strip()]
+    try:
+        return Path(ask("cache", "dir"))
+    except Complaint as complaint:
+        raise Complaint(f"{complaint}; name a cache directory with --cache-dir DIR") from None
+
+
+def ask(*arguments: str) -> str:
+    """The last line that pip prints for these arguments. Raises Complaint, with pip's own reason, when it fails."""
+    finished = _run(*arguments)
+    told = [line.rstrip("\r") for line in finished.stdout.split("\n") if line.strip()]
     if finished.returncode == 0 and told:
-        return Path(told[-1])
-    complaints = [line.strip() for line in finished.stderr.splitlines() if line.strip()]
-    reason = complaints[-1] if complaints else f"exit code {finished.returncode}"
-    raise Complaint(f"pip tells no cache directory ({reason}); name one with --cache-dir DIR")
+        return told[-1]
+    reasons = [line.strip() for line in finished.stderr.splitlines() if line.strip()]
+    reason = reasons[-1] if reasons else f"exit code {finished.returncode}"
+    raise Complaint(f"`pip {' '.join(arguments)}` fails here ({reason})")
 
 
-def _ask(*arguments: str) -> subprocess.CompletedProcess[str]:
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
             [*PIP, *arguments],

@@ -1,0 +1,183 @@
+"""`pip-resume demo`: pip is killed half-way and run again, without the plugin and with it; needs no network."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import site
+import subprocess
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pip_resume import own_pip
+from pip_resume.demo_server import PAYLOAD, PROJECT, SlowIndex, make_payload
+from pip_resume.errors import Complaint
+from pip_resume.words import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TIMEOUT_S = 60.0
+_POLL_S = 0.01
+# Settings of this machine for pip, and for the way to servers that are not on this machine.
+_FOREIGN = re.compile(r"PIP_.*|(REQUESTS_CA|CURL_CA)_BUNDLE|SSL_CERT_(FILE|DIR)|.*_PROXY|NETRC", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a broken installation and the one after it went."""
+
+    fetched_before: int
+    """Bytes of the wheel fetched until pip was killed."""
+    fetched_after: int
+    """Bytes of the wheel fetched by the second run."""
+    first_pos: int
+    """Where the second run began to fetch; 0 is the start of the wheel."""
+    is_right: bool
+    """Whether the second run installed the right bytes."""
+
+
+def run() -> int:
+    """Show the demo on stdout; return its exit code: 0 when the plugin resumed, else 1.
+
+    Raises Complaint when there is no pip to show it with.
+    """
+    version = own_pip.ask("--version").split(" ")[1]
+    payload = make_payload()
+    folder = Path(tempfile.mkdtemp(prefix="pip-resume-demo-"))
+    try:
+        with SlowIndex(payload) as index:
+            length = format_size(len(index.wheel))
+            _say(f"A wheel of {length}, from a slow index on this machine, with this environment's pip {version}.")
+            _say("Each time, pip is killed half-way and then run again.")
+            plain = _Terminal(index, folder / "without", {}).break_and_repeat()
+            _say(_sum_of(plain))
+            ours = _Terminal(index, folder / "with", {"PIP_RESUME": "1"}).break_and_repeat()
+            _say(_sum_of(ours))
+            return _verdict(plain, ours)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def scrubbed(environ: Mapping[str, str], home: Path) -> dict[str, str]:
+    """The environment without settings for pip, with ``home`` for everything that pip reads or leaves at home."""
+    kept = {name: value for name, value in environ.items() if not _FOREIGN.fullmatch(name)}
+    temporary = str(home / "tmp")
+    at_home = dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CACHE_HOME"), str(home))
+    return {
+        **kept,
+        **at_home,
+        **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary),
+        # pip and we may be installed there, and it is found through the home directory.
+        "PYTHONUSERBASE": site.getuserbase(),
+        "PYTHONIOENCODING": "utf-8",
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_CACHE_DIR": str(home / "cache"),
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_INPUT": "1",
+    }
+
+
+class _Terminal:
+    """A home of its own in which pip installs the wheel, and a transcript of what it says."""
+
+    def __init__(self, index: SlowIndex, home: Path, switch: Mapping[str, str]) -> None:
+        self._index = index
+        self._home = home
+        self._switch = switch
+        (home / "tmp").mkdir(parents=True)
+
+    def break_and_repeat(self) -> Outcome:
+        prompt = " ".join([*(f"{name}={value}" for name, value in self._switch.items()), "pip install", PROJECT])
+        _say(f"\n{'With' if self._switch else 'Without'} pip-resume\n")
+        before = self._index.size_sent()
+        _say(f"  $ {prompt}")
+        self._install(before + len(self._index.wheel) * 55 // 100)
+        killed = self._index.size_sent()
+        answers = len(self._index.sent)
+        _say(f"  $ {prompt}")
+        self._install(None)
+        later = self._index.sent[answers:]
+        return Outcome(
+            killed - before,
+            sum(sent.size for sent in later),
+            min((sent.first_pos for sent in later), default=0),
+            self._is_installed_right(),
+        )
+
+    def _install(self, kill_at: int | None) -> None:
+        """Run pip to its end, or until the index has sent that many bytes in all."""
+        target = ("--target", str(self._home / "target"))
+        command = [*own_pip.PIP, "install", "--progress-bar", "off", "--index-url", self._index.url, *target, PROJECT]
+        process = subprocess.Popen(
+            command,
+            env={**scrubbed(os.environ, self._home), **self._switch},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        )
+        transcript = threading.Thread(target=_show, args=(process,), daemon=True)
+        transcript.start()
+        try:
+            was_killed = self._wait(process, kill_at)
+        finally:
+            process.kill()
+            process.wait()
+            transcript.join()
+            if process.stdout is not None:
+                process.stdout.close()
+        if was_killed:
+            _say("  (killed)")
+
+    def _wait(self, process: subprocess.Popen[str], kill_at: int | None) -> bool:
+        """Whether it has to be killed now; False when it has ended by itself."""
+        deadline_s = time.monotonic() + _TIMEOUT_S
+        while process.poll() is None:
+            if kill_at is not None and self._index.size_sent() >= kill_at:
+                return True
+            if time.monotonic() > deadline_s:
+                raise Complaint(f"pip did not end within {_TIMEOUT_S:.0f} s")
+            time.sleep(_POLL_S)
+        return False
+
+    def _is_installed_right(self) -> bool:
+        with contextlib.suppress(OSError):
+            # The payload stands in the wheel as it is.
+            return (self._home / "target" / PAYLOAD).read_bytes() in self._index.wheel
+        return False
+
+
+def _show(process: subprocess.Popen[str]) -> None:
+    for line in process.stdout or ():
+        _say(f"  {line.rstrip()}")
+
+
+def _sum_of(outcome: Outcome) -> str:
+    both = (format_size(outcome.fetched_before), format_size(outcome.fetched_after))
+    in_all = format_size(outcome.fetched_before + outcome.fetched_after)
+    return f"\n  Fetched {both[0]}, then {both[1]}: {in_all} in all"
+
+
+def _verdict(plain: Outcome, ours: Outcome) -> int:
+    if not plain.is_right:
+        _say("\npip itself could not install the wheel; see above.")
+        return 1
+    if not ours.is_right or ours.first_pos == 0:
+        what = "the wheel was downloaded again" if ours.is_right else "the wheel was not installed"
+        _say(f"\npip-resume did not resume: {what}. To find out why: pip-resume doctor")
+        return 1
+    again, rest = format_size(plain.fetched_after), format_size(ours.fetched_after)
+    _say(f"\npip-resume works: the second run fetched {rest} instead of {again}.")
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
