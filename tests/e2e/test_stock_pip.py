@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from servers.fault_server import FaultServer
     from servers.fixtures import StartNginx
 
+# Runs on every supported Python.
+EVERYWHERE = "25.1.1"
 SPAM = wheel_artifact("spam", size=3_000_000)
 
 
@@ -60,7 +62,7 @@ def test_a_pip_is_ended_in_the_middle_of_a_download(
 ) -> None:
     publish(http_server, SPAM)
     http_server.plays(SPAM.path, replace(honest(SPAM), rate=1_000_000))
-    running = environment.without_plugin("26.3").start("download", "spam", *index_options(http_server))
+    running = environment.without_plugin(EVERYWHERE).start("download", "spam", *index_options(http_server))
 
     http_server.wait_until_sent(SPAM.path, 1_000_000)
     running.wait_for_output("Downloading")
@@ -75,7 +77,7 @@ def test_a_pip_is_ended_in_the_middle_of_a_download(
 def test_the_progress_bar_moves_in_a_terminal_only(environment: Environments, http_server: FaultServer) -> None:
     publish(http_server, SPAM)
     http_server.plays(SPAM.path, replace(honest(SPAM), rate=3_000_000))
-    plain = environment.without_plugin("26.3")
+    plain = environment.without_plugin(EVERYWHERE)
     command = ("download", "--no-cache-dir", "spam", *index_options(http_server), "--dest")
 
     drawn = plain.run_in_terminal(*command, plain.new_target())
@@ -100,7 +102,7 @@ def test_an_sdist_is_built_without_asking_for_anything_else(
 def test_nginx_serves_an_index_too(environment: Environments, nginx_or_skip: StartNginx) -> None:
     nginx = nginx_or_skip("limit_rate 20m;")
     nginx.publish(SPAM)
-    plain = environment.without_plugin("26.3")
+    plain = environment.without_plugin(EVERYWHERE)
     target = plain.new_target()
 
     fetched = plain.run("download", "spam", "--dest", target, *index_options(nginx))
@@ -111,7 +113,7 @@ def test_nginx_serves_an_index_too(environment: Environments, nginx_or_skip: Sta
 
 
 def test_nothing_of_the_machine_or_the_checkout_is_seen(environment: Environments) -> None:
-    plain = environment.without_plugin("26.3")
+    plain = environment.without_plugin(EVERYWHERE)
 
     shown = plain.run("config", "list")
     imported = plain.run_python("-c", "import importlib.util as u; print(u.find_spec('pip_resume'))")
