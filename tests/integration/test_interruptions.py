@@ -445,23 +445,21 @@ def test_proxy_that_stays_dead_is_given_up_with_the_bytes_kept(
 
 
 def test_certificate_that_is_not_trusted_any_more_is_final(
-    downloads: Downloads, https_server: FaultServer, tmp_path: Path
+    downloads: Downloads, certificates: Certificates, tmp_path: Path
 ) -> None:
-    https_server.plays(PATH, cut(HALF, Then.CLOSE), WHOLE)
-    others: Certificates = issue_certificates(tmp_path / "others")
+    others = issue_certificates(tmp_path / "others")
+    context = certificates.server_context()
+    downloads.clock = Clock(lambda _: context.load_cert_chain(others.server_chain, others.server_key))
+    with FaultServer(context) as server:
+        server.plays(PATH, cut(HALF, Then.CLOSE), WHOLE)
 
-    def distrust(_: int) -> None:
-        downloads.session.verify = str(others.ca_file)
+        with pytest.raises(HostError) as refusal:
+            downloads.run(server.url(PATH))
 
-    downloads.clock = Clock(distrust)
-
-    with pytest.raises(HostError) as refusal:
-        downloads.run(https_server.url(PATH))
-
-    assert "CERTIFICATE_VERIFY_FAILED" in repr(refusal.value.cause) + repr(refusal.value.cause.__context__)
-    assert len(https_server.requests(PATH)) == 1
-    assert https_server.connections == 2
-    assert downloads.kept(https_server.url(PATH)) == CONTENT[:HALF]
+        assert "CERTIFICATE_VERIFY_FAILED" in repr(refusal.value.cause) + repr(refusal.value.cause.__context__)
+        assert len(server.requests(PATH)) == 1
+        assert server.connections == 2
+        assert downloads.kept(server.url(PATH)) == CONTENT[:HALF]
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
