@@ -29,8 +29,10 @@ Engine
     `holding`     what this run holds of the artifact
     `patience`    how long to go on although attempts fail
     `host`        what a download asks of its host, as shapes
+    `housekeeping` what lies on disk, and what of it may go
     `store`       partials on disk: find, claim, settle who may write
-    `partial`     the bytes so far, with what is known of them
+    `kept_partial` bytes that the next run finds
+    `partial`     bytes for this run, with what is known of them
     `part_file`   one open file; its size is the offset
     `digest`      runs along while a file is written
     `file_lock`   saves bandwidth, never bytes
