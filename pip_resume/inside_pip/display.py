@@ -96,7 +96,7 @@ class PipDisplay:
     def kept(self, offset: int, complete_length: int | None) -> None:
         """Say that nothing is lost."""
         self._logger.warning(
-            "Kept %s (%s); run the same command again to continue", self._of(offset, complete_length), self._name
+            "Kept %s of %s; run the same command again to continue", self._of(offset, complete_length), self._name
         )
 
     def not_again(self, offset: int, complete_length: int) -> None:
