@@ -65,6 +65,20 @@ def unbuffered(session: PipSession) -> Iterator[None]:
                 adapter.build_response = build_response
 
 
+@contextlib.contextmanager
+def unasked(session: PipSession) -> Iterator[None]:
+    """Ask the server whatever the cache has: a wrong entry that cannot be removed must not answer again and again."""
+    caching: list[Any] = [adapter for adapter in set(session.adapters.values()) if hasattr(adapter, "controller")]
+    before = [(adapter, adapter.cacheable_methods) for adapter in caching]
+    for adapter in caching:
+        adapter.cacheable_methods = ("none",)  # an empty one would mean the default
+    try:
+        yield
+    finally:
+        for adapter, methods in before:
+            adapter.cacheable_methods = methods
+
+
 def _without_copy(adapter: Any) -> Callable[..., Response]:
     build_with_copy = adapter.build_response
 

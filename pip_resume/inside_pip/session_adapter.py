@@ -17,7 +17,7 @@ from pip._vendor.urllib3 import exceptions as urllib3_exceptions
 from pip_resume.artifact import url_key
 from pip_resume.errors import HostError, LineBroken, NoAnswer, ResumeError
 from pip_resume.inside_pip import this_pip
-from pip_resume.inside_pip.http_cache import unbuffered
+from pip_resume.inside_pip.http_cache import unasked, unbuffered
 from pip_resume.protocol import Head
 
 if TYPE_CHECKING:
@@ -107,9 +107,9 @@ class SessionAdapter:
             raise HostError(error) from error
 
     def send(self, fields: Mapping[str, str]) -> PipAnswer:
-        """A GET whose failures count against our budget alone."""
+        """A GET that the server itself answers, and whose failures count against our budget alone."""
         try:
-            with no_inner_retries(self._session):
+            with no_inner_retries(self._session), unasked(self._session):
                 return self._send(fields)
         except Exception as error:
             if is_of_the_code(error):
