@@ -79,6 +79,11 @@ class Holding:
             self.is_from_zero = False
         self._partial = partial
 
+    def forget_earlier(self) -> None:
+        """Remove what an earlier run has left: the file was had without it."""
+        if self._store is not None:
+            self._store.forget(self._artifact)
+
     def prepare(self, head: Head, verdict: Verdict, offered: Checkpoint) -> None:
         """Have a partial for a body, with ``offered``, what its answer tells, written down before the first byte.
 
@@ -232,8 +237,12 @@ class Holding:
         if not isinstance(partial, KeptPartial):
             raise error
         self._give_up_store(error)
+        was_ahead = partial.has_rival
         try:
             self._partial = partial.move_to(self._location)
         except OSError:
             self.drop()
             raise LineBroken("the bytes kept could not be saved from a failing disk") from None
+        if was_ahead:
+            # Its rest would follow on bytes that it does not belong to.
+            raise LineBroken("the disk takes no more")

@@ -12,7 +12,7 @@ from pip_resume.checkpoint import FORMAT, parse_checkpoint, record_format
 from pip_resume.errors import StoreUnusable
 from pip_resume.kept_partial import record_path
 from pip_resume.part_file import PartFile
-from pip_resume.store import DIRECTORY, read_record
+from pip_resume.store import DIRECTORY, read_record, remove_unclaimed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,11 +68,14 @@ def _is_directory(path: Path) -> bool:
 
 
 def entries(directory: Path) -> list[Entry]:
-    """All partials of a store's directory, oldest first; none where it is absent. OSError when it cannot be read."""
-    try:
-        names = sorted(name for name in os.listdir(directory) if name.endswith(".part"))
-    except FileNotFoundError:
+    """All partials of a store's directory, oldest first; none where it is absent or no directory of ours.
+
+    OSError when it cannot be read.
+    """
+    # Behind a symlink there are other people's files, and some of them are called .part as well.
+    if not _is_directory(directory):
         return []
+    names = sorted(name for name in os.listdir(directory) if name.endswith(".part"))
     found = (_entry(directory / name) for name in names)
     return sorted((entry for entry in found if entry is not None), key=lambda entry: entry.modified_s)
 
@@ -100,22 +103,7 @@ def _entry(path: Path) -> Entry | None:
 
 def remove(entry: Entry) -> bool:
     """Remove a partial and its record; False when another pip holds it. Raises OSError when the system forbids it."""
-    try:
-        part = PartFile.open_existing(entry.path, None)
-    except FileNotFoundError:
-        return True
-    except StoreUnusable:
-        return False
-    try:
-        if not part.lock() or not part.is_at_path():
-            return False
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(record_path(entry.path))
-        part.close()  # Windows removes no open file
-        os.unlink(entry.path)
-    finally:
-        part.close()
-    return True
+    return remove_unclaimed(entry.path)
 
 
 def is_held(path: Path) -> bool:
@@ -154,23 +142,30 @@ def remove_leftovers(directory: Path, now_s: float) -> None:
 
     OSError when the directory cannot be read.
     """
-    names = set(os.listdir(directory))
-    for name in names:
-        is_lonely = name.endswith(".json") and name[: -len(".json")] + ".part" not in names
-        if not is_lonely and not name.endswith(_ON_THE_WAY):
+    names = os.listdir(directory) if _is_directory(directory) else []
+    for path in (directory / name for name in names):
+        if not path.name.endswith(_ON_THE_WAY) and not _is_lonely_record(path):
             continue
-        path = directory / name
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, StoreUnusable):
             status = os.lstat(path)
             if now_s - status.st_mtime > LEFTOVER_S and stat.S_ISREG(status.st_mode) and not is_held(path):
                 os.unlink(path)
+
+
+def _is_lonely_record(path: Path) -> bool:
+    """Whether this is a record without bytes. One of a newer pip-resume may have its bytes elsewhere."""
+    return (
+        path.suffix == ".json"
+        and not os.path.lexists(path.with_suffix(".part"))
+        and (record_format(read_record(path)) or 0) <= FORMAT
+    )
 
 
 def prune_in_passing(directory: Path, keep_days: float, max_size: int, now_s: float) -> None:
     """Prune, at most once a day, and only where there is something to prune. Raises nothing."""
     marker = directory / _MARKER
     with contextlib.suppress(OSError):
-        if not any(name != _MARKER for name in os.listdir(directory)):
+        if not _is_directory(directory) or not any(name != _MARKER for name in os.listdir(directory)):
             return
         with contextlib.suppress(FileNotFoundError):
             if 0 <= now_s - os.lstat(marker).st_mtime < DAY_S:
@@ -178,8 +173,14 @@ def prune_in_passing(directory: Path, keep_days: float, max_size: int, now_s: fl
         prune(directory, keep_days, max_size, now_s)
         # What is left will want pruning again; an empty directory stays empty.
         if any(name != _MARKER for name in os.listdir(directory)):
-            os.close(os.open(marker, os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600))
-            os.utime(marker, (now_s, now_s))
+            _touch(marker, now_s)
         else:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(marker)
+
+
+def _touch(path: Path, now_s: float) -> None:
+    # Not through a symlink, and without waiting for the reader of a FIFO, where somebody has planted one.
+    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    os.close(os.open(path, flags, 0o600))
+    os.utime(path, (now_s, now_s))

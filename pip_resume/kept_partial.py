@@ -49,10 +49,10 @@ class KeptPartial(Partial):
         if not self._part.is_at_path() or (status.st_nlink > 1 and stat.S_IMODE(status.st_mode) != mode):
             return False
         try:
-            os.chmod(self.path, mode)
+            self._part.set_mode(mode)
         except OSError:
             return False
-        return link_file(self.path, target, beside=self.path)
+        return link_file(self.path, self._part.status, target, beside=self.path)
 
     def copy_to(self, target: Path, mode: int) -> bool:
         """Make a copy of the bytes the file at ``target``; False where that cannot be."""
@@ -92,7 +92,7 @@ class KeptPartial(Partial):
         if not self._part.is_at_path():
             return False
         try:
-            os.chmod(self.path, moved._part.mode)
+            self._part.set_mode(moved._part.mode)
             os.replace(self.path, moved.path)
         except OSError:
             return False
@@ -128,16 +128,17 @@ class KeptPartial(Partial):
         return part
 
     def _take_over(self, part: PartFile) -> None:
-        ours = self._is_ours()
-        if ours:
-            self._part.close()  # its name is about to be given to the new file
-        else:
-            remove_file(self._part)
-        self._part = part
-        if ours:
+        old, self._part = self._part, part
+        if not (old.path == self._name and old.is_at_path()):
+            # The name is another's by now: this file goes on under a name that only this process knows.
+            remove_file(old)
+            return
+        try:
+            # While the old file is open its lock holds, so that nobody claims it in between.
             os.replace(part.path, self._name)
             part.path = self._name
-        # else the name is another's by now: this file goes on under a name that only this process knows.
+        finally:
+            old.close()
 
 
 def record_path(part_path: Path) -> Path:
@@ -152,21 +153,21 @@ def create_claimed(path: Path, mode: int, artifact: Artifact) -> PartFile:
     """
     part = PartFile.create(path, mode, artifact.digest)
     if part.mode != mode:
-        os.chmod(path, mode)
+        part.set_mode(mode)
     return part
 
 
 def write_atomically(path: Path, content: bytes, mode: int) -> None:
     """Put ``content`` in place of a file in one step: whoever reads sees the old or the new, never half of either."""
-    name = fresh_path(path, "tmp")
+    part = PartFile.create(fresh_path(path, "tmp"), mode, None)
     try:
-        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with open(descriptor, "wb") as file:
-            file.write(content)
-        if stat.S_IMODE(os.stat(name).st_mode) != mode:
-            os.chmod(name, mode)
-        os.replace(name, path)
+        if part.mode != mode:
+            part.set_mode(mode)
+        part.append(content)
+        part.close()
+        os.replace(part.path, path)
     except OSError:
+        part.close()
         with contextlib.suppress(OSError):
-            os.unlink(name)
+            os.unlink(part.path)
         raise

@@ -137,6 +137,28 @@ class PartFile:
         with open(destination, "wb", buffering=0) as target:
             _copy(self._descriptor, target.fileno(), self.offset)
 
+    def set_mode(self, mode: int) -> None:
+        """Give the file, whatever its path leads to by now, these permission bits."""
+        os.chmod(self._descriptor if os.chmod in os.supports_fd else self.path, mode)
+
+    def remove(self) -> None:
+        """Take the path away, if it still leads here, and close the file.
+
+        In this order, so that nobody claims it in between. Raises OSError when the system forbids it.
+        """
+        try:
+            if self.is_at_path():
+                self._unlink()
+        finally:
+            self.close()
+
+    def _unlink(self) -> None:
+        try:
+            os.unlink(self.path)
+        except PermissionError:
+            self.close()  # Windows removes no open file
+            os.unlink(self.path)
+
     def close(self) -> None:
         """Close the file, and with it the lock; a second call does nothing."""
         if self._descriptor >= 0:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pip_resume.checkpoint import Checkpoint
@@ -21,7 +23,8 @@ _serial = itertools.count()
 
 def fresh_path(path: Path, ending: str) -> Path:
     """A name beside ``path`` that no other process or thread uses; the ending tells ``prune`` what it may remove."""
-    return path.with_name(f"{path.stem}.{os.getpid()}-{next(_serial)}.{ending}")
+    # With chance: in containers every pip has the same number, also the one that was killed and left a file.
+    return path.with_name(f"{path.stem}.{os.getpid()}-{next(_serial)}-{os.urandom(4).hex()}.{ending}")
 
 
 class Partial:
@@ -52,7 +55,7 @@ class Partial:
         ours = self._part
         descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         shared = PartFile(source, descriptor, self.artifact.digest)
-        if shared.mode == ours.mode and link_file(source, ours.path, beside=ours.path):
+        if shared.mode == ours.mode and link_file(source, shared.status, ours.path, beside=ours.path):
             shared.path = ours.path
             self._part = shared
             ours.close()
@@ -120,7 +123,7 @@ class Partial:
 
     def cut(self, length: int) -> None:
         """Keep only the first ``length`` bytes, in a new file."""
-        self.start_rival(length, self.checkpoint)
+        self.start_rival(length, replace(self.checkpoint, synced=0))
         self.settle()
 
     @property
@@ -151,9 +154,10 @@ class Partial:
         Only for whole and verified bytes that were placed: from here on the file is shared, and never written again.
         """
         try:
-            return stat.S_IMODE(os.stat(self.path).st_mode) == mode and link_file(self.path, target, beside=self.path)
+            status = os.stat(self.path)
         except OSError:
             return False
+        return stat.S_IMODE(status.st_mode) == mode and link_file(self.path, status, target, beside=self.path)
 
     def copy_to(self, target: Path, mode: int) -> bool:  # noqa: ARG002
         """See KeptPartial; small bodies may as well go through pip's cache itself."""
@@ -190,13 +194,16 @@ class Partial:
         self._part = part
 
 
-def link_file(source: Path, target: Path, *, beside: Path) -> bool:
-    """Make ``target`` another name of ``source``, in one step; False where that cannot be."""
+def link_file(source: Path, status: os.stat_result, target: Path, *, beside: Path) -> bool:
+    """Make ``target`` another name of the file with this status, in one step; False where that cannot be."""
     # A directory of ours, or pip's temporary one: a kill must leave nothing in the middle of pip's cache.
     name = fresh_path(beside, "link")
     try:
         os.link(source, name)
         try:
+            # Only now nobody can put another file under the name any more.
+            if not os.path.samestat(os.lstat(name), status):
+                raise FileNotFoundError(errno.ENOENT, "replaced by another")
             os.replace(name, target)
         except OSError:
             os.unlink(name)
@@ -207,9 +214,6 @@ def link_file(source: Path, target: Path, *, beside: Path) -> bool:
 
 
 def remove_file(part: PartFile) -> None:
-    """Unlink a part file if its name still leads to it, and close it. The file first: Windows needs it closed."""
-    ours = part.is_at_path()
-    part.close()
-    if ours:
-        with contextlib.suppress(OSError):
-            os.unlink(part.path)
+    """Remove a part file from its name, if that still leads to it, and close it. Raises nothing."""
+    with contextlib.suppress(OSError):
+        part.remove()

@@ -9,6 +9,7 @@ import contextlib
 import os
 import shutil
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,6 +109,16 @@ class Store:
             part.close()
         raise StoreUnusable(f"{path} changes all the time")
 
+    def forget(self, artifact: Artifact) -> None:
+        """Remove what an earlier run has left, since the file is had by now; what another pip holds stays.
+
+        Raises nothing.
+        """
+        path = self.part_path(artifact)
+        if (record_format(read_record(record_path(path))) or 0) <= FORMAT:
+            with contextlib.suppress(OSError):
+                remove_unclaimed(path)
+
     def _adopt(self, artifact: Artifact, part: PartFile) -> KeptPartial:
         """What a claimed file of an earlier run is worth: its bytes as far as they can be trusted, or nothing."""
         record = read_record(record_path(part.path))
@@ -120,11 +131,11 @@ class Store:
             length = 0 if checkpoint is None else self._trusted_length(artifact, part, checkpoint)
             if length == 0:
                 partial.reset(Checkpoint())
-            elif length < part.offset or (
-                part.status.st_nlink > 1 and checkpoint and length != checkpoint.complete_length
-            ):
-                # In a new file: another name of this one may be in pip's cache.
+            elif checkpoint and (length < part.offset or _may_be_shared(part, checkpoint)):
                 partial.cut(length)
+            elif checkpoint and checkpoint.boot_id != self._boot_id:
+                # What a reboot has left was on the medium; what follows is this boot's.
+                partial.note(replace(checkpoint, synced=length))
         except BaseException:
             partial.close()
             raise
@@ -137,9 +148,8 @@ class Store:
             return 0
         rebooted = bool(checkpoint.boot_id and self._boot_id and checkpoint.boot_id != self._boot_id)
         if artifact.digest is None:
-            foreign = hasattr(os, "geteuid") and status.st_uid != os.geteuid()
             unsure = rebooted or not checkpoint.boot_id or not self._boot_id
-            if foreign or checkpoint.inode != status.st_ino or (unsure and checkpoint.synced < offset):
+            if _is_foreign(status) or checkpoint.inode != status.st_ino or (unsure and checkpoint.synced < offset):
                 return 0
             return offset
         if rebooted and offset != checkpoint.complete_length:
@@ -163,6 +173,38 @@ class Store:
         status = os.lstat(self.directory)
         if not stat.S_ISDIR(status.st_mode):
             raise StoreUnusable(f"{self.directory} is not a directory")
+
+
+def _is_foreign(status: os.stat_result) -> bool:
+    return hasattr(os, "geteuid") and status.st_uid != os.geteuid()
+
+
+def _may_be_shared(part: PartFile, checkpoint: Checkpoint) -> bool:
+    """Whether somebody else may write to this file, or read what we write: another owner, or another name.
+
+    A whole file is not written any more, so that it may have other names, in pip's cache for one.
+    """
+    status = part.status
+    return _is_foreign(status) or (status.st_nlink > 1 and part.offset != checkpoint.complete_length)
+
+
+def remove_unclaimed(path: Path) -> bool:
+    """Remove a part file and its record; False when a pip holds it. Raises OSError when the system forbids it."""
+    try:
+        part = PartFile.open_existing(path, None)
+    except FileNotFoundError:
+        return True
+    except StoreUnusable:
+        return False
+    try:
+        if not part.lock() or not part.is_at_path():
+            return False
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(record_path(path))
+        part.remove()
+    finally:
+        part.close()
+    return True
 
 
 def read_record(path: Path) -> bytes:

@@ -103,6 +103,7 @@ class _Run:
         if holding.may_find_earlier():
             finished = self._from_cache()
             if finished is not None:
+                holding.forget_earlier()
                 return finished
             holding.claim_earlier()
             self._patience.begin_at(holding.held.offset)
