@@ -100,17 +100,18 @@ class SessionAdapter:
     def send_first(self) -> PipAnswer:
         """A plain GET as pip itself would send it."""
         try:
-            return self._send({})
+            response = self._send({})
         except Exception as error:
             if is_of_the_code(error):
                 raise
             raise HostError(error) from error
+        return PipAnswer(response, head_of(response))
 
     def send(self, fields: Mapping[str, str]) -> PipAnswer:
         """A GET that the server itself answers, and whose failures count against our budget alone."""
         try:
             with no_inner_retries(self._session), unasked(self._session):
-                return self._send(fields)
+                response = self._send(fields)
         except Exception as error:
             if is_of_the_code(error):
                 raise
@@ -118,11 +119,11 @@ class SessionAdapter:
             if is_final(error) or not any(isinstance(cause, _OF_THE_LINE) for cause in causes(error)):
                 raise HostError(error) from error
             raise NoAnswer(cause_of(error)) from error
-
-    def _send(self, fields: Mapping[str, str]) -> PipAnswer:
-        with unbuffered(self._session):
-            response = self._session.get(self._url, headers={**self._module.HEADERS, **fields}, stream=True)
         return PipAnswer(response, head_of(response))
+
+    def _send(self, fields: Mapping[str, str]) -> Response:
+        with unbuffered(self._session):
+            return self._session.get(self._url, headers={**self._module.HEADERS, **fields}, stream=True)
 
     def reject(self, answer: PipAnswer) -> NoReturn:
         """Raise HostError with what pip would raise for this status, and log what pip would log."""
