@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pip_resume.checkpoint import Checkpoint, kept_fields, with_length
-from pip_resume.errors import GaveUp, LineBroken, PartialBusy, ServerBusy, WrongBytes
+from pip_resume.errors import GaveUp, HostError, LineBroken, PartialBusy, ServerBusy, WrongBytes
 from pip_resume.holding import Holding
 from pip_resume.patience import Patience
 from pip_resume.protocol import Action, Asked, Verdict, judge, plan_request, retry_after_s
@@ -61,7 +61,8 @@ def download(
                 run.begin_again()
     except BaseException as error:
         holding.last_until_next_run()
-        if isinstance(error, KeyboardInterrupt) and holding.is_kept:
+        # Of what was given up the final message tells.
+        if isinstance(error, (KeyboardInterrupt, HostError)) and holding.is_kept:
             display.kept(holding.held.offset, holding.held.checkpoint.complete_length)
         raise
     finally:

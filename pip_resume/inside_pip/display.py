@@ -138,11 +138,14 @@ def _history(display: PipDisplay, breaks: tuple[Break, ...]) -> tuple[str, list[
 
 
 def _hint(report: Report) -> str:
+    """What is left, and what to do next."""
     again = "run the same command again"
     if report.come_back_s is not None:
-        again = f"the server asks for {math.ceil(report.come_back_s / 60)} min of patience; after that, {again}"
+        again = f"the server asks to wait {math.ceil(report.come_back_s / 60)} min, then {again}"
     if report.is_kept:
         return f"What was downloaded is kept: {again} to continue"
+    if report.offset:
+        return f"What was downloaded could not be kept: {again} to start over"
     return again[0].upper() + again[1:]
 
 

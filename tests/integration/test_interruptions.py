@@ -464,7 +464,7 @@ def test_certificate_that_is_not_trusted_any_more_is_final(
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 def test_refusal_after_a_break_is_final_and_the_bytes_stay(
-    downloads: Downloads, http_server: FaultServer, status: int
+    downloads: Downloads, http_server: FaultServer, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     http_server.plays(PATH, cut(HALF), Answer(status, {}, b"no"))
 
@@ -472,6 +472,7 @@ def test_refusal_after_a_break_is_final_and_the_bytes_stay(
         downloads.run(http_server.url(PATH))
 
     assert http_server.statuses(PATH) == [200, status]
+    assert lost(caplog)[1:] == ["Kept 1.2 MB of 2.4 MB of thing-1.0.tar.gz; run the same command again to continue"]
     assert downloads.kept(http_server.url(PATH)) == CONTENT[:HALF]
 
 
@@ -504,5 +505,5 @@ def test_interruption_by_the_user_during_a_wait_ends_it_and_says_once_what_is_ke
         downloads.run(http_server.url(PATH))
 
     assert len(http_server.requests(PATH)) == 2
-    assert lost(caplog)[2:] == ["Kept 1.2 MB of 2.4 MB (thing-1.0.tar.gz); run the same command again to continue"]
+    assert lost(caplog)[2:] == ["Kept 1.2 MB of 2.4 MB of thing-1.0.tar.gz; run the same command again to continue"]
     assert downloads.kept(http_server.url(PATH)) == CONTENT[:HALF]
