@@ -10,6 +10,7 @@ People
     `doctor`            is it on, does it reach this pip, would it resume
     `demo`              a broken download on this machine, with the plugin and without
     `own_pip`           this environment's pip, asked from outside
+    `live_probe`        a child in which pip comes as far as a download (`inside_pip.probe` is what runs there)
     `words`             sizes, ages and tables for people
 
 Start-up

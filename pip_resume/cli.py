@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     _add_list(commands)
     _add_purge(commands)
+    _add_doctor(commands)
     _add_demo(commands)
     _add_hook(commands)
     return parser
@@ -131,6 +132,12 @@ def _add_purge(commands: argparse._SubParsersAction[_Parser]) -> None:
     _add_cache_directory(parser)
     parser.add_argument("--json", action="store_true", help="for scripts")
     parser.set_defaults(run=_purge)
+
+
+def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(commands, "doctor", "say whether it is on, reaches this environment's pip, and would resume")
+    parser.add_argument("--json", action="store_true", help="for scripts")
+    parser.set_defaults(run=_doctor)
 
 
 def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -179,6 +186,12 @@ def _purge(chosen: argparse.Namespace) -> int:
     else:
         kept.report(done, chosen.names, "Would remove" if chosen.dry_run else "Removed")
     return done.exit_code
+
+
+def _doctor(chosen: argparse.Namespace) -> int:
+    from pip_resume import doctor
+
+    return doctor.run_as_json() if chosen.json else doctor.run()
 
 
 def _demo(_: argparse.Namespace) -> int:

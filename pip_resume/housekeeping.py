@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
+import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -104,6 +106,19 @@ def _entry(path: Path) -> Entry | None:
 def remove(entry: Entry) -> bool:
     """Remove a partial and its record; False when another pip holds it. Raises OSError when the system forbids it."""
     return remove_unclaimed(entry.path)
+
+
+def try_writing(directory: Path) -> None:
+    """Make a file where a partial would be made, and remove it again. OSError, with the reason, when that fails.
+
+    In the nearest directory above that exists: a store is made when it is wanted.
+    """
+    if os.path.lexists(directory) and not _is_directory(directory):
+        raise NotADirectoryError(errno.ENOTDIR, "is not a directory of its own", str(directory))
+    while not directory.exists():
+        directory = directory.parent
+    with tempfile.TemporaryFile(dir=directory):
+        pass
 
 
 def is_held(path: Path) -> bool:

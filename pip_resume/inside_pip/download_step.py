@@ -48,6 +48,11 @@ def apply(download_module: ModuleType) -> None:
         _replace(batch, _batch_step(download_module))
 
 
+def is_applied(download_module: ModuleType) -> bool:
+    """Whether pip's download step is replaced."""
+    return hasattr(download_module.Downloader.__call__, _ORIGINAL)
+
+
 def undo(download_module: ModuleType) -> None:
     """Give pip its own download step back; without ``apply`` before, changes nothing."""
     for name in ("Downloader", "BatchDownloader"):

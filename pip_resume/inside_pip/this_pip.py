@@ -36,19 +36,25 @@ _NEEDED = (
 )
 
 
-def check(download_module: ModuleType) -> None:
-    """Raise UnsupportedPip, naming what is missing, unless this pip has every name that the download step builds on."""
-    for name in _NEEDED:
-        if not hasattr(download_module, name):
-            raise UnsupportedPip(f"pip._internal.network.download has no {name}")
+def hook_points(download_module: ModuleType) -> dict[str, bool]:
+    """Every name of pip that the download step builds on, and whether this pip has it."""
+    points = {f"{download_module.__name__}.{name}": hasattr(download_module, name) for name in _NEEDED}
     for owner, name in (
         (PipSession, "get"),
         (PipSession, "get_adapter"),
         (Link, "url_without_fragment"),
         (Link, "hash_name"),
     ):
-        if not hasattr(owner, name):
-            raise UnsupportedPip(f"{owner.__name__} has no {name}")
+        points[f"{owner.__name__}.{name}"] = hasattr(owner, name)
+    return points
+
+
+def check(download_module: ModuleType) -> None:
+    """Raise UnsupportedPip, naming what is missing, unless this pip has every name that the download step builds on."""
+    for point, is_there in hook_points(download_module).items():
+        if not is_there:
+            owner, _, name = point.rpartition(".")
+            raise UnsupportedPip(f"{owner} has no {name}")
 
 
 def batch_downloader(download_module: ModuleType) -> type[Any] | None:

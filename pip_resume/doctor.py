@@ -1,0 +1,91 @@
+"""`pip-resume doctor`: is it on, does it reach this environment's pip, would it resume.
+
+Each check stands alone, so that it works where the rest of the package does not.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Callable
+
+from pip_resume import __version__, doctor_routes, doctor_store, doctor_surroundings
+from pip_resume.finding import BROKEN, OFF, REINSTALL, Finding
+from pip_resume.live_probe import Probe, run_probe
+from pip_resume.words import align
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ACTIVE, NOT_ACTIVE, BROKEN_EXIT = 0, 1, 2
+_VERDICTS = {
+    ACTIVE: "active: pip continues broken downloads here",
+    NOT_ACTIVE: "not active: it would work, but is switched off",
+    BROKEN_EXIT: "broken: it would not work here; see above",
+}
+_SHORT = {ACTIVE: "active", NOT_ACTIVE: "not active", BROKEN_EXIT: "broken"}
+
+
+def run() -> int:
+    """Print the report, and return the exit code: 0 active, 1 not active, 2 broken."""
+    findings = examine(run_probe())
+    exit_code = verdict(findings)
+    rows = [(finding.level, finding.topic, finding.text) for finding in findings]
+    print(f"pip-resume {__version__}\n")
+    for finding, line in zip(findings, align(rows, right=frozenset())):
+        print(line)
+        if finding.remedy:
+            print(f"    type: {finding.remedy}")
+    print(f"\nVerdict: {_VERDICTS[exit_code]}")
+    return exit_code
+
+
+def run_as_json() -> int:
+    """Print the same as `run` for a script, with everything that the probe saw."""
+    probe = run_probe()
+    findings = examine(probe)
+    exit_code = verdict(findings)
+    report = {
+        "verdict": _SHORT[exit_code],
+        "exit_code": exit_code,
+        "version": __version__,
+        "findings": [asdict(finding) for finding in findings],
+        "probe": asdict(probe),
+    }
+    print(json.dumps(report, indent=2))
+    return exit_code
+
+
+def examine(probe: Probe) -> list[Finding]:
+    """All findings, in the order in which they are told."""
+    checks: dict[str, Callable[[], list[Finding]]] = {
+        "switch": doctor_surroundings.switch,
+        "settings": doctor_surroundings.settings,
+        "python": doctor_surroundings.python,
+        "package": doctor_surroundings.package,
+        ".pth file": functools.partial(doctor_routes.pth_file, probe),
+        "PYTHONPATH": functools.partial(doctor_routes.pythonpath, probe),
+        "start-up": doctor_surroundings.others,
+        "pip": functools.partial(doctor_routes.pip, probe),
+        "path": doctor_surroundings.pip_on_path,
+        "live probe": functools.partial(doctor_routes.live, probe),
+        "store": functools.partial(doctor_store.store, probe),
+    }
+    return [finding for topic, check in checks.items() for finding in _guarded(topic, check)]
+
+
+def verdict(findings: Iterable[Finding]) -> int:
+    """The exit code that the findings amount to: the worst of them."""
+    levels = {finding.level for finding in findings}
+    if BROKEN in levels:
+        return BROKEN_EXIT
+    return NOT_ACTIVE if OFF in levels else ACTIVE
+
+
+def _guarded(topic: str, check: Callable[[], list[Finding]]) -> list[Finding]:
+    try:
+        return check()
+    except Exception as error:
+        text = f"cannot be checked ({type(error).__name__}: {error})"
+        return [Finding(BROKEN, topic, text, REINSTALL)]

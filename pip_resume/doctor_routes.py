@@ -1,0 +1,127 @@
+"""How we come into a starting Python, and what the probe saw of it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pip_resume.doctor_surroundings import is_as_recorded, site_directories
+from pip_resume.finding import BROKEN, NOTE, OK, PUT_IN_FRONT, REINSTALL, Finding
+
+if TYPE_CHECKING:
+    from pip_resume.live_probe import Probe
+
+HOOK = "pip_resume_hook.pth"
+TRIED_PIPS = ((21, 3, 1), (26, 3))
+"""Oldest and newest pip that the tests have run with."""
+# Python 3.18 reads `import` lines of .pth files no more (PEP 829).
+_PTH_ENDS = (3, 18)
+
+
+def pth_file(probe: Probe) -> list[Finding]:
+    """The `.pth` file of this environment: whether it is there, is read, and is what was installed."""
+    found = [directory / HOOK for directory in site_directories() if (directory / HOOK).is_file()]
+    level = NOTE if probe.armed else BROKEN
+    if sys.version_info >= _PTH_ENDS:
+        return [Finding(level, ".pth file", "this Python runs no code in .pth files any more", PUT_IN_FRONT)]
+    if not found:
+        return [_no_pth_file(level)]
+    findings = [_judged(path, level) for path in found]
+    if len(found) > 1:
+        findings.append(Finding(NOTE, ".pth file", f"{len(found)} of them are read; the second one does nothing"))
+    return findings
+
+
+def _no_pth_file(level: str) -> Finding:
+    elsewhere = [Path(entry) / HOOK for entry in sys.path if entry and (Path(entry) / HOOK).is_file()]
+    if elsewhere:
+        text = f"{elsewhere[0]} lies where Python reads no .pth files"
+        return Finding(level, ".pth file", text, PUT_IN_FRONT)
+    return Finding(level, ".pth file", f"no {HOOK} in this environment", REINSTALL)
+
+
+def _judged(path: Path, level: str) -> Finding:
+    if _is_hidden(path):
+        show = f"attrib -h {path}" if os.name == "nt" else f"chflags nohidden {path}"
+        return Finding(level, ".pth file", f"{path} is hidden, so Python passes it over", show)
+    as_recorded = is_as_recorded(path)
+    if as_recorded is False:
+        return Finding(BROKEN, ".pth file", f"{path} is not what was installed", REINSTALL)
+    return Finding(OK, ".pth file", f"{path}, {'as installed' if as_recorded else 'of an unknown origin'}")
+
+
+def _is_hidden(path: Path) -> bool:
+    """By the file system's own flag (macOS, Windows), which Python respects since 3.12.4 and 3.13."""
+    status = path.lstat()
+    is_hidden_on_macos = getattr(status, "st_flags", 0) & stat.UF_HIDDEN
+    is_hidden_on_windows = getattr(status, "st_file_attributes", 0) & stat.FILE_ATTRIBUTE_HIDDEN
+    return bool(is_hidden_on_macos or is_hidden_on_windows)
+
+
+def pythonpath(probe: Probe) -> list[Finding]:
+    """Our directory on `PYTHONPATH`, if it is there, and what stands in front of it."""
+    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    ours = [entry for entry in entries if _is_our_directory(Path(entry))]
+    if not ours:
+        return []
+    ran = {os.path.realpath(directory) for directory in probe.sitecustomize_run}
+    if os.path.realpath(ours[0]) not in ran:
+        text = f"our sitecustomize is shadowed by {probe.sitecustomize}, which does not go on to it"
+        return [Finding(NOTE if probe.armed else BROKEN, "PYTHONPATH", text, PUT_IN_FRONT)]
+    chained = sorted(ran - {os.path.realpath(ours[0])})
+    behind = f", and goes on to the one in {', '.join(chained)}" if chained else ""
+    return [Finding(OK, "PYTHONPATH", f"our sitecustomize in {ours[0]} runs{behind}")]
+
+
+def _is_our_directory(entry: Path) -> bool:
+    return (entry / "sitecustomize.py").is_file() and (entry.parent / "startup.py").is_file()
+
+
+def live(probe: Probe) -> list[Finding]:
+    """What happened when a pip was really started."""
+    if probe.error is not None and not probe.fired:
+        return [Finding(BROKEN, "live probe", f"pip cannot be started: {probe.error}", f"{sys.executable} -m pip list")]
+    if not probe.armed:
+        text = "pip starts without pip-resume: no way into it is open"
+        return [Finding(BROKEN, "live probe", text, PUT_IN_FRONT)]
+    if not probe.fired or not probe.patched:
+        stage = "pip's download step was not replaced" if probe.fired else "pip's download module was not noticed"
+        reasons = [line for line in probe.said if "pip-resume" in line] or [probe.error or "no reason was given"]
+        text = f"{stage}: {reasons[0]}"
+        return [Finding(BROKEN, "live probe", text, f"{sys.executable} -m pip install --upgrade pip-resume")]
+    ours = Path(probe.package).parent if probe.package else "an unknown place"
+    return [Finding(OK, "live probe", f"a started pip was reached, and its download step replaced from {ours}")]
+
+
+def pip(probe: Probe) -> list[Finding]:
+    """This environment's pip, and whether it has what we build on."""
+    if probe.pip_version is None:
+        text = f"no pip in this environment ({probe.error})"
+        return [Finding(BROKEN, "pip", text, f"{sys.executable} -m ensurepip")]
+    where = Path(probe.pip_file).parent if probe.pip_file else "an unknown place"
+    findings = [Finding(OK, "pip", f"{probe.pip_version} in {where}")]
+    version = _numbers(probe.pip_version)
+    oldest, newest = (".".join(map(str, tried)) for tried in TRIED_PIPS)
+    if not TRIED_PIPS[0] <= version < (*TRIED_PIPS[1][:2], 1 << 30):
+        age = "older" if version < TRIED_PIPS[0] else "newer"
+        findings.append(Finding(NOTE, "pip", f"{age} than those it was tested with ({oldest} to {newest})"))
+    findings.append(_hook_points(probe))
+    return findings
+
+
+def _hook_points(probe: Probe) -> Finding:
+    upgrade = f"{sys.executable} -m pip install --upgrade pip-resume"
+    if probe.hook_points_error is not None:
+        return Finding(BROKEN, "hook points", f"cannot be looked for: {probe.hook_points_error}", upgrade)
+    missing = [name for name, is_there in probe.hook_points.items() if not is_there]
+    if missing:
+        return Finding(BROKEN, "hook points", f"this pip has no {', '.join(missing)}", upgrade)
+    return Finding(OK, "hook points", f"all {len(probe.hook_points)} found")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    parts = (part for part in version.split(".") if part.isdigit())
+    return tuple(map(int, parts))

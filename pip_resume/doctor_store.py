@@ -1,0 +1,81 @@
+"""Where partials would be kept, and whether they can be."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pip_resume.finding import BROKEN, NOTE, OK, Finding, unset
+from pip_resume.words import counted, format_size
+
+if TYPE_CHECKING:
+    from pip_resume.live_probe import Probe
+
+_LITTLE_ROOM_BYTES = 1_000_000_000
+
+
+def store(probe: Probe) -> list[Finding]:
+    """The directory that the probe's downloads would have used."""
+    if probe.error is not None or not probe.patched:
+        return []
+    if probe.store is None:
+        return [_no_store(probe)]
+    from pip_resume import housekeeping
+
+    directory = Path(probe.store)
+    try:
+        housekeeping.try_writing(directory)
+        kept = housekeeping.entries(directory)
+    except OSError as error:
+        text = f"nothing can be kept in {directory}: {error.strerror or error}"
+        return [Finding(BROKEN, "store", text, _another_directory())]
+    size = sum(entry.size for entry in kept)
+    state = f"{counted(len(kept), 'partial')}, {format_size(size)}" if directory.exists() else "made when it is wanted"
+    return [Finding(OK, "store", f"{directory} ({state})"), *_permissions(directory), *_room(directory)]
+
+
+def _no_store(probe: Probe) -> Finding:
+    if probe.cache_dir is False:
+        text = "pip's cache is switched off, so downloads are resumed within a run only"
+        return Finding(NOTE, "store", text, unset("PIP_NO_CACHE_DIR"))
+    reasons = [line for line in probe.said if "cache" in line.lower()]
+    text = f"pip does not use its cache: {reasons[0] if reasons else 'no reason was given'}"
+    return Finding(BROKEN, "store", text, _another_directory())
+
+
+def _another_directory() -> str:
+    return f"{sys.executable} -m pip install --cache-dir DIR ..."
+
+
+def _permissions(directory: Path) -> list[Finding]:
+    if not directory.exists() or not hasattr(os, "geteuid"):
+        return []
+    status = directory.stat()
+    findings = []
+    if status.st_uid != os.geteuid():
+        text = "the directory is another user's: partials are resumed only where the link has a hash"
+        findings.append(Finding(NOTE, "store", text))
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & 0o022:
+        text = f"the directory can be written by others (mode {mode:04o}), as pip's cache directory can"
+        findings.append(Finding(NOTE, "store", text))
+    return findings
+
+
+def _room(directory: Path) -> list[Finding]:
+    from pip_resume.store import SPARE_BYTES
+
+    while not directory.exists():
+        directory = directory.parent
+    free = shutil.disk_usage(directory).free
+    if free < SPARE_BYTES:
+        text = f"the disk is full ({format_size(free)} left)"
+        return [Finding(BROKEN, "store", text, f"{sys.executable} -m pip_resume purge")]
+    if free < _LITTLE_ROOM_BYTES:
+        text = f"only {format_size(free)} left on the disk"
+        return [Finding(NOTE, "store", text, f"{sys.executable} -m pip_resume list")]
+    return [Finding(OK, "store", f"{format_size(free)} free")]

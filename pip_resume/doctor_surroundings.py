@@ -1,0 +1,167 @@
+"""What the doctor sees without starting anything: Python, the variables, our files, other start-up files."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import platform
+import shutil
+import site
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from pip_resume.finding import BROKEN, NOTE, OFF, OK, REINSTALL, SWITCH_ON, Finding, unset
+
+DISTRIBUTION = "pip-resume"
+_MOST_NAMED = 8
+_LONGEST_SCRIPT_LINE = 512
+
+
+def python() -> list[Finding]:
+    """The interpreter, and its flags as far as they decide what runs at start-up."""
+    findings = [Finding(OK, "python", f"{platform.python_version()}, {sys.executable}")]
+    if sys.flags.no_site:
+        findings.append(Finding(BROKEN, "python", "runs with -S: neither .pth files nor sitecustomize are read"))
+    elif sys.flags.isolated or sys.flags.ignore_environment:
+        findings.append(Finding(NOTE, "python", "runs with -I or -E: PYTHONPATH is ignored"))
+    return findings
+
+
+def switch() -> list[Finding]:
+    """`PIP_RESUME` as it is understood."""
+    from pip_resume.startup import OFF as OFF_WORDS
+    from pip_resume.startup import ON, SWITCH, parse_switch
+
+    value = os.environ.get(SWITCH)
+    understood = parse_switch(value or "")
+    if understood:
+        return [Finding(OK, "switch", f"{SWITCH}={value} is on")]
+    if understood is None:
+        words = f"neither on ({', '.join(ON)}) nor off ({', '.join(OFF_WORDS)})"
+        return [Finding(OFF, "switch", f"{SWITCH} is {value!a}, which is {words}", SWITCH_ON)]
+    state = f"{SWITCH} is not set" if value is None else f"{SWITCH}={value!a} is off"
+    return [Finding(OFF, "switch", state, SWITCH_ON)]
+
+
+def settings() -> list[Finding]:
+    """The other variables that begin like ours."""
+    from pip_resume.settings import KEEP_DAYS, MAX_SIZE, PIPS_OWN_NAME, parse_settings, unknown_names
+    from pip_resume.words import format_size
+
+    understood = parse_settings(os.environ)
+    limits = f"partials are kept for {understood.keep_days:g} days, {format_size(understood.max_size)} in all"
+    findings = [Finding(OK, "settings", f"{limits} ({KEEP_DAYS}, {MAX_SIZE})")]
+    for complaint in understood.complaints:
+        name = complaint.partition(" ")[0]
+        findings.append(Finding(NOTE, "settings", complaint.rstrip("."), unset(name)))
+    if PIPS_OWN_NAME in os.environ:
+        meaning = "is pip's own --resume-retries (pip 25.1 and newer), which counts for us as well"
+        findings.append(Finding(NOTE, "settings", f"{PIPS_OWN_NAME}={os.environ[PIPS_OWN_NAME]} {meaning}"))
+    for name in unknown_names(os.environ):
+        findings.append(Finding(NOTE, "settings", f"{name} means nothing: misspelt?", unset(name)))
+    return findings
+
+
+def package() -> list[Finding]:
+    """Whether our files are those that were installed, by the record of the installation."""
+    from pip_resume import __version__
+
+    here = Path(__file__).resolve().parent
+    try:
+        installed = metadata.distribution(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return [Finding(NOTE, "package", f"{__version__} in {here}, not installed in this environment")]
+    if installed.version != __version__:
+        text = f"{__version__} in {here}, but {installed.version} is what is installed"
+        return [Finding(BROKEN, "package", text, REINSTALL)]
+    recorded = [file for file in installed.files or () if file.parts[0] == "pip_resume" and file.hash]
+    if not recorded:
+        return [Finding(OK, "package", f"{__version__} in {here} (editable)")]
+    damaged = [str(file) for file in recorded if _sha256_of(Path(str(file.locate()))) != file.hash.value]  # type: ignore[union-attr]
+    if damaged:
+        names = ", ".join(damaged[:_MOST_NAMED])
+        return [Finding(BROKEN, "package", f"missing or changed since they were installed: {names}", REINSTALL)]
+    return [Finding(OK, "package", f"{__version__} in {here}, {len(recorded)} files as installed")]
+
+
+def hash_on_record(name: str) -> str | None:
+    """The sha256 that the installation's record has of a file of ours beside the package; None when it has none."""
+    try:
+        files = metadata.distribution(DISTRIBUTION).files or ()
+    except metadata.PackageNotFoundError:
+        return None
+    return next((file.hash.value for file in files if str(file) == name and file.hash), None)
+
+
+def _sha256_of(path: Path) -> str | None:
+    """As a RECORD has it (PEP 376); None when the file cannot be read."""
+    try:
+        digest = hashlib.sha256(path.read_bytes()).digest()
+    except OSError:
+        return None
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
+
+
+def is_as_recorded(path: Path) -> bool | None:
+    """Whether a file beside the package is the one that was installed; None when the record does not know it."""
+    expected = hash_on_record(path.name)
+    return None if expected is None else _sha256_of(path) == expected
+
+
+def site_directories() -> list[Path]:
+    """The directories whose `.pth` files this Python reads at its start."""
+    names = list(site.getsitepackages()) if hasattr(site, "getsitepackages") else []
+    if site.ENABLE_USER_SITE:
+        names.append(site.getusersitepackages())
+    # In the order in which they are read, each once.
+    return list(dict.fromkeys(Path(name) for name in names if Path(name).is_dir()))
+
+
+def others() -> list[Finding]:
+    """Other files that run code at every start, by name only."""
+    found = [
+        path.name
+        for directory in site_directories()
+        for path in sorted(directory.iterdir())
+        if path.suffix == ".start" or (path.suffix == ".pth" and _runs_code(path))
+        if not path.name.startswith("pip_resume_hook.")
+    ]
+    if not found:
+        return []
+    names = ", ".join(found[:_MOST_NAMED]) + (", ..." if len(found) > _MOST_NAMED else "")
+    return [Finding(NOTE, "start-up", f"other files that run at every start: {names}")]
+
+
+def _runs_code(path: Path) -> bool:
+    try:
+        return any(line.startswith((b"import ", b"import\t")) for line in path.read_bytes().splitlines())
+    except OSError:
+        return False
+
+
+def pip_on_path() -> list[Finding]:
+    """Whether `pip`, as it is typed, is the pip of this environment."""
+    script = shutil.which("pip")
+    if script is None:
+        return []
+    python_of_script = _python_of(Path(script))
+    here = Path(sys.executable).parent
+    if python_of_script is None or python_of_script.parent.resolve() == here.resolve():
+        return []
+    text = f"`pip` is {script}, which belongs to {python_of_script}: this report is about another environment"
+    return [Finding(NOTE, "pip", text, f"{sys.executable} -m pip install ...")]
+
+
+def _python_of(script: Path) -> Path | None:
+    """The Python in the first line of a script; None where there is none, as in an .exe or a shim."""
+    try:
+        with script.open("rb") as file:
+            first = file.readline(_LONGEST_SCRIPT_LINE)
+    except OSError:
+        return None
+    words = first[2:].decode("utf-8", "replace").split()
+    if not first.startswith(b"#!") or not words or not Path(words[0]).name.startswith("python"):
+        return None
+    return Path(words[0])

@@ -1,0 +1,40 @@
+"""One line of the doctor's report."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+
+OK = "ok"
+NOTE = "note"
+"""Worth knowing, nothing wrong."""
+OFF = "off"
+"""Switched off."""
+BROKEN = "broken"
+"""Switched on or off, it would not work."""
+
+REINSTALL = f"{sys.executable} -m pip install --force-reinstall --no-deps pip-resume"
+SWITCH_ON = '$env:PIP_RESUME = "1"' if os.name == "nt" else "export PIP_RESUME=1"
+PUT_IN_FRONT = (
+    f"{sys.executable} -m pip_resume hook env | Invoke-Expression"
+    if os.name == "nt"
+    else f'eval "$({sys.executable} -m pip_resume hook env)"'
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found about one thing."""
+
+    level: str
+    """OK, NOTE, OFF or BROKEN."""
+    topic: str
+    text: str
+    remedy: str = ""
+    """The line to type; empty where there is nothing to do."""
+
+
+def unset(name: str) -> str:
+    """The line that removes a variable from the environment."""
+    return f"Remove-Item Env:{name}" if os.name == "nt" else f"unset {name}"
