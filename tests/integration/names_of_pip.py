@@ -1,0 +1,77 @@
+"""What our part inside pip takes from it, read from our sources, so that a new name is tested from its first day."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pip_resume
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+INSIDE_PIP = Path(pip_resume.__file__).parent / "inside_pip"
+DOWNLOAD = "pip._internal.network.download"
+# What our modules call pip's download module.
+ITS_NAMES = ("module", "download_module", "self._module")
+
+
+def sources() -> Iterator[ast.Module]:
+    """The step that stands in for pip's download, and whatever else of `inside_pip` it loads."""
+    waiting, seen = ["download_step"], set()
+    while waiting:
+        module = waiting.pop()
+        if module not in seen:
+            seen.add(module)
+            yield (tree := ast.parse((INSIDE_PIP / f"{module}.py").read_text("utf-8")))
+            waiting += [name for package, name in imports_of(tree, "pip_resume.") if package.endswith(".inside_pip")]
+            waiting += [module.rpartition(".")[2] for module, _ in imports_of(tree, "pip_resume.inside_pip.")]
+
+
+def imported() -> set[tuple[str, str]]:
+    """Module and name of everything that is imported at run time, but for modules."""
+    return {(module, name) for module, name in all_imported() if not is_module(f"{module}.{name}")}
+
+
+def modules() -> set[str]:
+    """The modules that are imported at run time, or from which something is; not the packages above them."""
+    found = {f"{module}.{name}" if is_module(f"{module}.{name}") else module for module, name in all_imported()}
+    return {name for name in found if not any(other.startswith(f"{name}.") for other in found)}
+
+
+def all_imported() -> set[tuple[str, str]]:
+    return {found for tree in sources() for found in imports_of(tree, "pip.")}
+
+
+def is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def imports_of(tree: ast.AST, beginning: str) -> Iterator[tuple[str, str]]:
+    """Module and name of what is imported at run time from modules whose name begins so."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(beginning):
+            yield from ((node.module or "", alias.name) for alias in node.names)
+        yield from imports_of(node, beginning)
+
+
+def of_the_download_module() -> set[str]:
+    """Every attribute that is read from pip's download module, directly or by `getattr` and `hasattr`."""
+    return {name for tree in sources() for name in attributes_of(tree)}
+
+
+def attributes_of(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ITS_NAMES:
+            yield node.attr
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "hasattr"):
+            owner, name, *_ = node.args
+            if ast.unparse(owner) in ITS_NAMES and isinstance(name, ast.Constant):
+                yield str(name.value)
