@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from e2e.matrix import pytest_terminal_summary
 from e2e.real_pip import MORE_PIPS, PIPS, Environments, why_not
 from e2e.workshop import Workshop, found_pythons
 from servers.fixtures import (
@@ -36,6 +37,7 @@ __all__ = [
     "https_range_server",
     "https_server",
     "nginx_or_skip",
+    "pytest_terminal_summary",
 ]
 
 
