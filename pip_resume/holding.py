@@ -41,7 +41,7 @@ class Holding:
         self.is_from_zero = True
         """Whether this run has downloaded all of it, so that a wrong digest is not an earlier run's fault."""
         self.resumed_at = 0
-        """The highest offset from which a server has continued; 0 when everything came anew."""
+        """The highest first-pos from which a server has continued; 0 when everything came anew."""
 
     @property
     def partial(self) -> Partial:
@@ -97,8 +97,8 @@ class Holding:
         except OSError as error:
             self._leave_store(error)
             self._write_down(verdict)
-        if verdict.first_pos:
-            self.resumed_at = max(self.resumed_at, self._partial.offset)
+        # What is compared once more was downloaded again.
+        self.resumed_at = max(self.resumed_at, verdict.first_pos)
 
     def write(self, position: int, block: bytes, verdict: Verdict) -> None:
         """Put a block where it belongs: what is held of it is compared, the rest appended. Raises WrongBytes."""

@@ -154,7 +154,7 @@ class TestAcrossRuns:
         assert outcome.content == CONTENT
         assert http_server.asked_ranges(PATH) == [None, f"bytes={HELD - OVERLAP_BYTES}-"]
         assert http_server.fetched_twice(PATH) == OVERLAP_BYTES
-        assert outcome.told.saved == [HELD]
+        assert outcome.told.saved == [HELD - OVERLAP_BYTES]
         assert machine.left_in_store() == []
 
     def test_the_overlap_is_asked_for_once(self, machine: Machine, http_server: FaultServer) -> None:
