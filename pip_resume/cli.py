@@ -44,9 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        chosen = _parser().parse_args(arguments)
-        exit_code = int(chosen.run(chosen))
-        sys.stdout.flush()
+        return _run(arguments)
     except KeyboardInterrupt:
         print(f"{PROGRAM}: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -57,7 +55,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         print(f"{PROGRAM}: {_in_one_line(error)}", file=sys.stderr)
         return 2
-    return exit_code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        chosen = _parser().parse_args(arguments)
+        return int(chosen.run(chosen))
+    finally:
+        # While a broken pipe can still be heard of: --help ends here with SystemExit.
+        sys.stdout.flush()
 
 
 def _in_one_line(error: Exception) -> str:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pip_resume.errors import Complaint
+
+if TYPE_CHECKING:
+    from pathlib import PurePath
 
 DIRECTORY = Path(__file__).resolve().parent / "sitecustomize"
 
 
-def environment_line(shell: str, directory: Path) -> str:
+def environment_line(shell: str, directory: PurePath) -> str:
     """The line, for sh, fish or powershell, that puts a directory in front of what ``PYTHONPATH`` holds.
 
     Raises Complaint for a directory that cannot stand on any path.

@@ -122,13 +122,16 @@ def report_as_json(done: Purge) -> None:
 
 
 def matches(entry: Entry, name: str) -> bool:
-    """Whether a name means this partial: its project, its file name, a pattern for that, or its key on disk."""
-    if name in (entry.key, entry.path.name):
+    """Whether a name means this partial: its project, a pattern for its file name, or its key on disk."""
+    if name == entry.key or fnmatchcase(_name(entry).lower(), name.lower()):
         return True
-    if not entry.filename:
-        return False
-    project = _SEPARATORS.sub("-", project_of(entry.filename)).lower()
-    return _SEPARATORS.sub("-", name).lower() == project or fnmatchcase(entry.filename.lower(), name.lower())
+    project = project_of(entry.filename)
+    return bool(project) and _canonical(name) == _canonical(project)
+
+
+def _canonical(project: str) -> str:
+    """As PEP 503 compares the names of projects."""
+    return _SEPARATORS.sub("-", project).lower()
 
 
 def project_of(filename: str) -> str:
