@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from integration.machine import Machine
+from integration.machine import FOREIGN, Machine
 from servers.certificates import Certificates
 from servers.fixtures import (
     certificates,
@@ -24,12 +24,6 @@ __all__ = [
     "https_server",
     "nginx_or_skip",
 ]
-
-# What requests would read from whoever runs the tests.
-FOREIGN = (
-    *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "NETRC"),
-    *(name for scheme in ("http", "https", "all", "no") for name in (f"{scheme}_proxy", f"{scheme}_proxy".upper())),
-)
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,7 @@ from pip_resume.errors import GaveUp, HostError
 from pip_resume.host import Break, Report
 from pip_resume.inside_pip import this_pip
 from pip_resume.inside_pip.download_step import _PipTransport
-from pip_resume.protocol import Head
+from pip_resume.protocol import OVERLAP_BYTES, Head
 from pip_resume.retry import Budget
 from pip_resume.store import Store
 
@@ -33,6 +33,11 @@ from pip_resume.store import Store
 importlib.import_module("pip._internal.operations.prepare")
 MODULE: ModuleType = sys.modules["pip._internal.network.download"]
 BOOT_ID = "the boot of this test"
+# What requests would read from whoever runs the tests.
+FOREIGN = (
+    *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "NETRC"),
+    *(name for scheme in ("http", "https", "all", "no") for name in (f"{scheme}_proxy", f"{scheme}_proxy".upper())),
+)
 START_S = 1_700_000_000.0
 
 
@@ -69,6 +74,8 @@ class Told:
     reasons: list[str] = field(default_factory=list)
     """Why it started over."""
     saved: list[int] = field(default_factory=list)
+    patience: int | None = None
+    """Bytes of a body after which the user presses Ctrl-C."""
     kept_offsets: list[int] = field(default_factory=list)
     unusable: list[Exception] = field(default_factory=list)
 
@@ -76,7 +83,12 @@ class Told:
         self.started.append((head is not None and head.from_cache, offset, complete_length))
 
     def bar(self, blocks: Iterable[bytes], head: Head, first_pos: int, complete_length: int | None) -> Iterator[bytes]:
-        return iter(blocks)
+        seen = 0
+        for block in blocks:
+            yield block
+            seen += len(block)
+            if self.patience is not None and seen >= self.patience:
+                raise KeyboardInterrupt
 
     def lost(self, failure: Break, complete_length: int | None, budget: Budget, delay_s: float) -> None:
         self.breaks.append(failure)
@@ -126,11 +138,13 @@ class Machine:
             session.verify = str(self._ca_file)
         return session
 
-    def download(self, link: Link, *, retries: int = 5, session: PipSession | None = None) -> Outcome:
+    def download(
+        self, link: Link, *, retries: int = 5, session: PipSession | None = None, told: Told | None = None
+    ) -> Outcome:
         """One run. Raises GaveUp and HostError as ``transfer.download`` does."""
         location = self._directory / f"run-{next(self._serial)}"
         location.mkdir()
-        told, clock = Told(), FakeClock()
+        told, clock = told or Told(), FakeClock()
         artifact = artifact_of(link)
         with closing(session or self.session()) as opened:
             transport = _PipTransport(MODULE, opened, link, artifact)
@@ -142,6 +156,15 @@ class Machine:
     def interrupted(self, link: Link) -> Report:
         """One run that has no patience, and so ends at the first break like one that is stopped."""
         return self.given_up(link, retries=0)
+
+    def stopped(self, link: Link, *, after: int) -> int:
+        """One run that is stopped with Ctrl-C after about so many bytes; the offset then."""
+        told = Told(patience=after)
+        with pytest.raises(KeyboardInterrupt):
+            self.download(link, told=told)
+        (offset,) = told.kept_offsets
+        assert after <= offset < after + OVERLAP_BYTES
+        return offset
 
     def given_up(self, link: Link, *, retries: int) -> Report:
         """One run whose patience is not enough."""

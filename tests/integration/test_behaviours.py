@@ -1,0 +1,15 @@
+"""The table of what each behaviour of a server costs, held to its word."""
+
+from __future__ import annotations
+
+import pytest
+from integration.behaviours import BEHAVIOURS, Behaviour, measure
+from servers.certificates import Certificates
+
+
+@pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda behaviour: behaviour.name)
+def test_a_behaviour_costs_no_more_than_it_must(behaviour: Behaviour, certificates: Certificates) -> None:
+    measured = measure(behaviour, certificates)
+
+    assert measured.outcome == behaviour.outcome
+    assert measured.multiple <= behaviour.most
