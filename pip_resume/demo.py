@@ -48,11 +48,10 @@ def run() -> int:
 
     Raises Complaint when there is no pip to show it with.
     """
-    version = own_pip.ask("--version").split(" ")[1]
-    payload = make_payload()
     folder = Path(tempfile.mkdtemp(prefix="pip-resume-demo-"))
     try:
-        with SlowIndex(payload) as index:
+        version = own_pip.ask(scrubbed(os.environ, folder), "--version").split(" ")[1]
+        with SlowIndex(make_payload()) as index:
             length = format_size(len(index.wheel))
             _say(f"A wheel of {length}, from a slow index on this machine, with this environment's pip {version}.")
             _say("Each time, pip is killed half-way and then run again.")

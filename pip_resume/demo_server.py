@@ -23,7 +23,7 @@ PROJECT = "large-demo"
 FILENAME = "large_demo-1.0-py3-none-any.whl"
 PAYLOAD = "large_demo/payload.bin"
 PAYLOAD_BYTES = 12_000_000
-BYTES_PER_S = 8_000_000
+BYTES_PER_S = 10_000_000
 _BLOCK_BYTES = 32 * 1024
 # What the system has taken from us counts as fetched, so it shall not take much ahead of pip.
 _SEND_BUFFER_BYTES = 64 * 1024

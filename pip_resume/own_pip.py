@@ -6,8 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pip_resume.errors import Complaint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PIP = (sys.executable, "-m", "pip")
 _TIMEOUT_S = 120
@@ -21,14 +25,14 @@ def cache_directory() -> Path:
     Raises Complaint when there is no pip, or when it has no cache.
     """
     try:
-        return Path(ask("cache", "dir"))
+        return Path(ask(os.environ, "cache", "dir"))
     except Complaint as complaint:
         raise Complaint(f"{complaint}; name a cache directory with --cache-dir DIR") from None
 
 
-def ask(*arguments: str) -> str:
+def ask(environ: Mapping[str, str], *arguments: str) -> str:
     """The last line that pip prints for these arguments. Raises Complaint, with pip's own reason, when it fails."""
-    finished = _run(*arguments)
+    finished = _run(environ, *arguments)
     told = [line.rstrip("\r") for line in finished.stdout.split("\n") if line.strip()]
     if finished.returncode == 0 and told:
         return told[-1]
@@ -37,11 +41,11 @@ def ask(*arguments: str) -> str:
     raise Complaint(f"`pip {' '.join(arguments)}` fails here ({reason})")
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def _run(environ: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
             [*PIP, *arguments],
-            env={**os.environ, **_PLAIN_OUTPUT, "PYTHONIOENCODING": "utf-8:surrogateescape"},
+            env={**environ, **_PLAIN_OUTPUT, "PYTHONIOENCODING": "utf-8:surrogateescape"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
