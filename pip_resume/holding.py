@@ -74,9 +74,13 @@ class Holding:
     def claim_earlier(self) -> None:
         """Take over what an earlier run has left. Raises PartialBusy."""
         partial = self._claim()
-        if partial is not None and partial.offset:
-            self._overlap = OVERLAP_BYTES
-            self.is_from_zero = False
+        if partial is None:
+            return
+        if partial.offset == 0:
+            partial.close()  # of no use, and whether this run's bytes may take its place is yet to be seen
+            return
+        self._overlap = OVERLAP_BYTES
+        self.is_from_zero = False
         self._partial = partial
 
     def forget_earlier(self) -> None:

@@ -184,7 +184,8 @@ class _Run:
     def _tell_start(self, answer: Answer, verdict: Verdict) -> None:
         if not self._has_told:
             self._has_told = True
-            offset = 0 if answer.head.from_cache else self._holding.held.offset
+            # A body from 0 is only compared with what is held: nothing is resumed.
+            offset = self._holding.held.offset if verdict.first_pos else 0
             self._display.starting(answer.head, offset, verdict.complete_length)
 
     def _checkpoint_of(self, answer: Answer, verdict: Verdict) -> Checkpoint:

@@ -38,6 +38,17 @@ def test_a_break_before_the_offset_costs_nothing_that_is_held(machine: Machine, 
     assert http_server.requests(PATH)[-1].status == 206
 
 
+def test_the_next_run_does_not_claim_to_resume(machine: Machine, http_server: FaultServer) -> None:
+    http_server.plays(PATH, replace(CUT, ranges=False), WITHOUT_RANGES)
+    link = hashed(http_server.url(PATH), CONTENT)
+    machine.interrupted(link)
+
+    outcome = machine.download(link)
+
+    assert outcome.content == CONTENT
+    assert (outcome.told.started, outcome.told.saved) == ([(False, 0, SIZE)], [])
+
+
 def test_a_break_behind_the_offset_keeps_the_higher_one(machine: Machine, http_server: FaultServer) -> None:
     http_server.plays(PATH, replace(CUT, ranges=False, cut_after=300_000), replace(CUT, ranges=False), FILE)
 

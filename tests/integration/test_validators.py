@@ -105,6 +105,20 @@ def test_over_http_nothing_unhashed_is_kept(machine: Machine, http_server: Fault
     assert machine.left_in_store() == []
 
 
+def test_bytes_that_nothing_vouches_for_do_not_slip_into_the_place_of_old_ones(
+    machine: Machine, https_server: FaultServer
+) -> None:
+    link = Link(https_server.url(PATH))
+    https_server.plays(PATH, CUT, cut(replace(FILE, etag='W/"v1"')))
+    machine.interrupted(link)
+    machine.part(link).with_suffix(".json").unlink()
+
+    report = machine.interrupted(link)
+
+    assert (report.offset, report.is_kept) == (HELD, False)
+    assert machine.left_in_store() == []
+
+
 def test_over_http_a_strong_validator_still_serves_within_the_run(machine: Machine, http_server: FaultServer) -> None:
     http_server.plays(PATH, CUT, FILE)
 
