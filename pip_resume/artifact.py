@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 if TYPE_CHECKING:
@@ -20,8 +19,7 @@ WEAKER = ("sha224", "sha1", "md5")
 _HEX_LENGTHS = {"sha256": 64, "sha512": 128, "sha384": 96, "sha224": 56, "sha1": 40, "md5": 32}
 
 
-@dataclass(frozen=True)
-class Digest:
+class Digest(NamedTuple):
     """The digest that the link promises."""
 
     name: str
@@ -57,16 +55,18 @@ def url_key(url: str) -> str:
     return hashlib.sha256(bare.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-@dataclass(frozen=True)
-class Artifact:
+class Artifact(NamedTuple):
     """The wheel or sdist wanted."""
 
-    url: str = field(repr=False)
+    url: str
     """Without fragment. May carry credentials and tokens: never stored, never logged."""
     filename: str
     """The link's last path component, for people."""
     digest: Digest | None = None
     """None when the link has no hash."""
+
+    def __repr__(self) -> str:
+        return f"Artifact({self.filename!r}, {self.digest!r})"
 
     @property
     def key(self) -> str:

@@ -6,8 +6,7 @@ Data from outside when it is read back: anything that is not exactly what we wou
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,8 +31,7 @@ KEPT_FIELDS = (
 _MAX_LENGTH = 1 << 63
 
 
-@dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """What is known of the representation that a partial is the beginning of."""
 
     filename: str = ""
@@ -78,7 +76,7 @@ def kept_fields(fields: Mapping[str, str]) -> dict[str, str]:
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     """The record as it stands on disk: one JSON object with the format's version first."""
-    return json.dumps({"format": FORMAT, **asdict(checkpoint)}, indent=1).encode("ascii") + b"\n"
+    return json.dumps({"format": FORMAT, **checkpoint._asdict()}, indent=1).encode("ascii") + b"\n"
 
 
 def record_format(record: bytes) -> int | None:
@@ -144,4 +142,4 @@ def with_length(checkpoint: Checkpoint, complete_length: int | None) -> Checkpoi
     """The checkpoint with the complete-length that an answer has told; what is known is never forgotten."""
     if complete_length is None:
         return checkpoint
-    return replace(checkpoint, complete_length=complete_length)
+    return checkpoint._replace(complete_length=complete_length)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pip_resume import __version__
+from pip_resume.hook import DEFAULT_SHELL, SHELLS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,15 +20,14 @@ if TYPE_CHECKING:
 PROGRAM = "pip-resume"
 BROKEN_PIPE = 141
 INTERRUPTED = 130
-SHELLS = ("sh", "fish", "powershell")
-# By the system alone, never by $SHELL: a script gets the same everywhere.
-DEFAULT_SHELL = "powershell" if os.name == "nt" else "sh"
 _DESCRIPTION = "Continue broken downloads of pip: set PIP_RESUME=1, and use pip as ever."
 _EXIT_CODES = """\
 exit codes:
   0    done; doctor: active; demo: the plugin resumed
-  1    purge: another pip holds something that was to go; doctor: not active; demo: the plugin did not resume
-  2    a mistake in the command, or something that the system refuses; doctor: broken
+  1    purge: another pip holds something that was to go;
+       doctor: not active; demo: the plugin did not resume
+  2    a mistake in the command, or something that the system refuses;
+       doctor: broken
   130  interrupted by Ctrl-C"""
 
 

@@ -26,7 +26,7 @@ def pth_file(probe: Probe) -> list[Finding]:
     found = [directory / HOOK for directory in site_directories() if (directory / HOOK).is_file()]
     level = NOTE if probe.armed else BROKEN
     if sys.version_info >= _PTH_ENDS:
-        return [Finding(level, ".pth file", "this Python runs no code in .pth files any more", PUT_IN_FRONT)]
+        return [_obstacle(level, ".pth file", "this Python runs no code in .pth files any more", PUT_IN_FRONT)]
     if not found:
         return [_no_pth_file(level)]
     findings = [_judged(path, level) for path in found]
@@ -39,14 +39,19 @@ def _no_pth_file(level: str) -> Finding:
     elsewhere = [Path(entry) / HOOK for entry in sys.path if entry and (Path(entry) / HOOK).is_file()]
     if elsewhere:
         text = f"{elsewhere[0]} lies where Python reads no .pth files"
-        return Finding(level, ".pth file", text, PUT_IN_FRONT)
-    return Finding(level, ".pth file", f"no {HOOK} in this environment", REINSTALL)
+        return _obstacle(level, ".pth file", text, PUT_IN_FRONT)
+    return _obstacle(level, ".pth file", f"no {HOOK} in this environment", REINSTALL)
+
+
+def _obstacle(level: str, topic: str, text: str, remedy: str) -> Finding:
+    """What is in one of the ways: nothing to do about, as long as another one is open."""
+    return Finding(level, topic, text, remedy if level == BROKEN else "")
 
 
 def _judged(path: Path, level: str) -> Finding:
     if _is_hidden(path):
         show = f"attrib -h {path}" if os.name == "nt" else f"chflags nohidden {path}"
-        return Finding(level, ".pth file", f"{path} is hidden, so Python passes it over", show)
+        return _obstacle(level, ".pth file", f"{path} is hidden, so Python passes it over", show)
     as_recorded = is_as_recorded(path)
     if as_recorded is False:
         return Finding(BROKEN, ".pth file", f"{path} is not what was installed", REINSTALL)
@@ -70,7 +75,7 @@ def pythonpath(probe: Probe) -> list[Finding]:
     ran = {os.path.realpath(directory) for directory in probe.sitecustomize_run}
     if os.path.realpath(ours[0]) not in ran:
         text = f"our sitecustomize is shadowed by {probe.sitecustomize}, which does not go on to it"
-        return [Finding(NOTE if probe.armed else BROKEN, "PYTHONPATH", text, PUT_IN_FRONT)]
+        return [_obstacle(NOTE if probe.armed else BROKEN, "PYTHONPATH", text, PUT_IN_FRONT)]
     chained = sorted(ran - {os.path.realpath(ours[0])})
     behind = f", and goes on to the one in {', '.join(chained)}" if chained else ""
     return [Finding(OK, "PYTHONPATH", f"our sitecustomize in {ours[0]} runs{behind}")]

@@ -6,6 +6,8 @@ import os
 import sys
 from dataclasses import dataclass
 
+from pip_resume.hook import DEFAULT_SHELL, DIRECTORY, environment_line
+
 OK = "ok"
 NOTE = "note"
 """Worth knowing, nothing wrong."""
@@ -16,11 +18,7 @@ BROKEN = "broken"
 
 REINSTALL = f"{sys.executable} -m pip install --force-reinstall --no-deps pip-resume"
 SWITCH_ON = '$env:PIP_RESUME = "1"' if os.name == "nt" else "export PIP_RESUME=1"
-PUT_IN_FRONT = (
-    f"{sys.executable} -m pip_resume hook env | Invoke-Expression"
-    if os.name == "nt"
-    else f'eval "$({sys.executable} -m pip_resume hook env)"'
-)
+PUT_IN_FRONT = environment_line(DEFAULT_SHELL, DIRECTORY)
 
 
 @dataclass(frozen=True)

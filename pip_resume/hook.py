@@ -12,11 +12,14 @@ from pip_resume.errors import Complaint
 if TYPE_CHECKING:
     from pathlib import PurePath
 
+SHELLS = ("sh", "fish", "powershell")
+# By the system alone, never by $SHELL: a script gets the same everywhere.
+DEFAULT_SHELL = "powershell" if os.name == "nt" else "sh"
 DIRECTORY = Path(__file__).resolve().parent / "sitecustomize"
 
 
 def environment_line(shell: str, directory: PurePath) -> str:
-    """The line, for sh, fish or powershell, that puts a directory in front of what ``PYTHONPATH`` holds.
+    """The line, for one of SHELLS, that puts a directory in front of what ``PYTHONPATH`` holds.
 
     Raises Complaint for a directory that cannot stand on any path.
     """

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 
 from pip_resume.errors import Stage
 
@@ -64,8 +63,7 @@ class Transport(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Break:
+class Break(NamedTuple):
     """One attempt that failed, for the history in the final message."""
 
     cause: str
@@ -79,8 +77,7 @@ class Break:
     stage: Stage = Stage.BODY
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """Why a download was given up, and what is left of it."""
 
     filename: str

@@ -7,8 +7,7 @@ import errno
 import os
 import stat
 import tempfile
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.checkpoint import FORMAT, parse_checkpoint, record_format
 from pip_resume.errors import StoreUnusable
@@ -29,8 +28,7 @@ _MARKER = "pruned"
 _ON_THE_WAY = (".tmp", ".new", ".link")
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One partial, as it stands on disk."""
 
     path: Path

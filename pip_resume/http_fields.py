@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # No file is longer (a signed 64-bit off_t), and int() itself refuses texts of some thousand digits.
 LARGEST_NUMBER = 2**63 - 1
@@ -63,16 +63,14 @@ _EPOCH_ORDINAL = datetime.date(1970, 1, 1).toordinal()
 _CODING_ALIASES = {"x-gzip": "gzip", "x-compress": "compress"}
 
 
-@dataclass(frozen=True)
-class EntityTag:
+class EntityTag(NamedTuple):
     """An ETag. ``opaque`` is what stands between the quotes; a weak tag says nothing about bytes (RFC 9110 8.8.1)."""
 
     opaque: str
     weak: bool
 
 
-@dataclass(frozen=True)
-class ContentRange:
+class ContentRange(NamedTuple):
     """What a Content-Range field claims, in bytes; first-pos and last-pos are inclusive (RFC 9110 section 14.4).
 
     Both positions are None in the form for 416 (``bytes */10``); the complete-length is None where the server does

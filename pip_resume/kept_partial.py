@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pip_resume.checkpoint import encode_checkpoint
@@ -32,7 +31,7 @@ class KeptPartial(Partial):
 
     def note(self, checkpoint: Checkpoint) -> None:
         """Write the record beside the bytes, atomically, unless the name leads to another's file by now."""
-        self.checkpoint = replace(checkpoint, boot_id=self._boot_id, inode=self._part.status.st_ino)
+        self.checkpoint = checkpoint._replace(boot_id=self._boot_id, inode=self._part.status.st_ino)
         if self._is_ours():
             write_atomically(record_path(self.path), encode_checkpoint(self.checkpoint), self._mode)
 
@@ -71,7 +70,7 @@ class KeptPartial(Partial):
         """Sync the bytes and note it, so that they survive a power cut as well."""
         self.drop_rival()
         self._part.sync()
-        self.note(replace(self.checkpoint, synced=self.offset))
+        self.note(self.checkpoint._replace(synced=self.offset))
 
     def move_to(self, directory: Path) -> Partial:
         """Go on in another directory, for this run only, with the bytes held; for a disk that takes no more."""

@@ -7,7 +7,6 @@ import errno
 import itertools
 import os
 import stat
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pip_resume.checkpoint import Checkpoint
@@ -123,7 +122,7 @@ class Partial:
 
     def cut(self, length: int) -> None:
         """Keep only the first ``length`` bytes, in a new file."""
-        self.start_rival(length, replace(self.checkpoint, synced=0))
+        self.start_rival(length, self.checkpoint._replace(synced=0))
         self.settle()
 
     @property

@@ -7,8 +7,7 @@ body starts within the bytes we hold (RFC 9110 section 15.3.7.3: parts are combi
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from pip_resume.checkpoint import Checkpoint
 from pip_resume.http_fields import (
@@ -41,8 +40,7 @@ Nothing to gain, and hundreds of small wheels must not pay for it.
 _WAIT_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 520, 527})
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(NamedTuple):
     """The bytes we have and what we know about them."""
 
     offset: int = 0
@@ -65,8 +63,7 @@ class Held:
         return self.offset > 0 and self.offset == self.checkpoint.complete_length
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """One request: a plain GET, or one with a single open range."""
 
     first_pos: int | None = None
@@ -83,8 +80,7 @@ class Asked:
         return {**fields, "If-Range": self.if_range} if self.if_range else fields
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """The status and fields of an answer."""
 
     status: int
@@ -127,8 +123,7 @@ class Action(enum.Enum):
     FAIL = "pip's to report"
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What an answer means."""
 
     action: Action
@@ -144,8 +139,7 @@ class Verdict:
     """Of the whole representation; None when the answer does not tell."""
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """One answer to one request, with what the rows look at."""
 
     asked: Asked
@@ -202,8 +196,7 @@ class Case:
         return theirs is not None and theirs == self.held.validator
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One row of the table: the first whose ``applies`` is true decides."""
 
     name: str

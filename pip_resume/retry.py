@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 DEFAULT_RETRIES = 5
 """As many as pip's own --resume-retries since 25.2."""
@@ -17,8 +18,7 @@ Beyond it the user is told when to come back.
 """
 
 
-@dataclass(frozen=True)
-class Budget:
+class Budget(NamedTuple):
     """How many attempts without new bytes are still allowed for one artifact."""
 
     retries: int = DEFAULT_RETRIES
@@ -34,8 +34,8 @@ class Budget:
         """The budget after a failed attempt that passed the highest offset so far by ``new_bytes``."""
         gained = self.gained + max(new_bytes, 0)
         if gained >= PROGRESS_BYTES:
-            return replace(self, failed=1, barren=0, gained=0)
-        return replace(self, failed=self.failed + 1, barren=self.barren + 1, gained=gained)
+            return self._replace(failed=1, barren=0, gained=0)
+        return self._replace(failed=self.failed + 1, barren=self.barren + 1, gained=gained)
 
     @property
     def is_spent(self) -> bool:
@@ -94,7 +94,7 @@ class Pace:
         quick = now_s - self.block_start_s < _SLOW_BLOCK_S
         self.block_start_s = now_s
         self.block_bytes = (
-            min(self.block_bytes * 2, MAX_BLOCK_BYTES) if quick else max(self.block_bytes // 2, MIN_BLOCK_BYTES)
+            min(self.block_bytes * 4, MAX_BLOCK_BYTES) if quick else max(self.block_bytes // 2, MIN_BLOCK_BYTES)
         )
         window_s = now_s - self.window_start_s
         if window_s < TRICKLE_WINDOW_S:

@@ -7,8 +7,7 @@ Sizes follow what pip prints: ``K``, ``KB``, ``M``, ``MB``, ... are powers of 10
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,8 +33,7 @@ _DURATION = re.compile(r"(?P<amount>[0-9]{1,9}(?:\.[0-9]{1,9})?)[ \t]*(?P<unit>[
 _UNIT_S = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What the environment asks for.
 
     ``keep_days``: partials older than this many days are pruned; 0 prunes at once whatever is not claimed.

@@ -6,10 +6,10 @@ Find, claim, and settle who may write. The one module that decides what an earli
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import stat
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,7 +135,7 @@ class Store:
                 partial.cut(length)
             elif checkpoint and checkpoint.boot_id != self._boot_id:
                 # What a reboot has left was on the medium; what follows is this boot's.
-                partial.note(replace(checkpoint, synced=length))
+                partial.note(checkpoint._replace(synced=length))
         except BaseException:
             partial.close()
             raise
@@ -219,6 +219,7 @@ def read_record(path: Path) -> bytes:
     return b""
 
 
+@functools.lru_cache(maxsize=1)
 def current_boot_id() -> str:
     """The name of the running boot of this system; empty where it has none (only Linux has one)."""
     try:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.checkpoint import Checkpoint, kept_fields, with_length
 from pip_resume.errors import GaveUp, HostError, LineBroken, PartialBusy, ServerBusy, WrongBytes
@@ -26,8 +25,7 @@ _MOST_WRONG = 2
 """After so many wrong files the last one is given to pip, to judge it in its own words."""
 
 
-@dataclass(frozen=True)
-class Finished:
+class Finished(NamedTuple):
     """A file that pip may have."""
 
     path: Path

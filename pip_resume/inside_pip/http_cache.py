@@ -232,7 +232,8 @@ def store(
     if caught.entry is None:
         return
     if apart:
-        cache.delete(caught.key)  # an old entry must not stand beside the new body, not even for a moment
+        if cache.get(caught.key) is not None:
+            cache.delete(caught.key)  # an old entry must not stand beside the new body, not even for a moment
         _store_body(cache, caught.key, body, deliver)
     cache.set(caught.key, caught.entry)
 

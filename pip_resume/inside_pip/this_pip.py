@@ -141,6 +141,8 @@ def retries(downloader: Any) -> int:
     cannot be told apart.
     """
     typed = getattr(downloader, "_resume_retries", None)
+    if not isinstance(typed, int) or typed < 0:
+        return DEFAULT_RETRIES
     try:
         from pip._internal.cli import cmdoptions
 
@@ -148,7 +150,7 @@ def retries(downloader: Any) -> int:
         default = option.resume_retries().default
     except (ImportError, AttributeError, TypeError):
         default = None
-    return typed if isinstance(typed, int) and typed >= 0 and typed != default else DEFAULT_RETRIES
+    return typed if typed != default else DEFAULT_RETRIES
 
 
 def connection_diagnostics() -> tuple[type[BaseException], ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
 
 import pytest
 
@@ -58,7 +57,7 @@ def test_the_version_comes_first_for_whoever_reads_it_later() -> None:
     ],
 )
 def test_what_we_would_not_have_written_is_not_read(damage: dict[str, object]) -> None:
-    record = {"format": FORMAT, **asdict(CHECKPOINT), **damage}
+    record = {"format": FORMAT, **CHECKPOINT._asdict(), **damage}
 
     assert parse_checkpoint(json.dumps(record).encode()) is None
 
@@ -90,4 +89,4 @@ def test_an_entity_tag_that_cannot_be_kept_takes_the_date_with_it() -> None:
 
 @pytest.mark.parametrize(("told", "known"), [(None, 5_000_000_000), (7, 7)], ids=["not told", "told"])
 def test_a_length_is_learned_and_never_forgotten(told: int | None, known: int) -> None:
-    assert with_length(CHECKPOINT, told) == replace(CHECKPOINT, complete_length=known)
+    assert with_length(CHECKPOINT, told) == CHECKPOINT._replace(complete_length=known)

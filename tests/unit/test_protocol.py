@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from pip_resume.artifact import Artifact, Digest
@@ -30,10 +28,10 @@ A_SECOND_LATER = "Fri, 03 Jan 2020 10:00:01 GMT"
 NOTHING = Held(digest_known=True)
 NOTHING_UNHASHED = Held()
 HASHED = Held(N, Checkpoint(complete_length=LENGTH, fields=ETAG), digest_known=True)
-UNHASHED = replace(HASHED, digest_known=False)
-UNSIZED = replace(HASHED, checkpoint=Checkpoint(fields=ETAG))
-UNSIZED_UNHASHED = replace(UNSIZED, digest_known=False)
-WHOLE = replace(HASHED, offset=LENGTH)
+UNHASHED = HASHED._replace(digest_known=False)
+UNSIZED = HASHED._replace(checkpoint=Checkpoint(fields=ETAG))
+UNSIZED_UNHASHED = UNSIZED._replace(digest_known=False)
+WHOLE = HASHED._replace(offset=LENGTH)
 
 
 def part(first: object = N, last: object = LENGTH - 1, complete: object = LENGTH, **fields: str) -> Head:
@@ -46,7 +44,7 @@ def whole(length: int | None = LENGTH, **fields: str) -> Head:
 
 
 def without(head: Head, name: str) -> Head:
-    return replace(head, fields={key: value for key, value in head.fields.items() if key != name})
+    return head._replace(fields={key: value for key, value in head.fields.items() if key != name})
 
 
 def as_fields(named: dict[str, str]) -> dict[str, str]:
@@ -119,7 +117,7 @@ CASES = [
     case(UNHASHED, whole(), "200", "14.2", Action.APPEND, "the same ETag"),
     case(NOTHING, whole(), "200", "14.2", Action.APPEND, "the first"),
     case(NOTHING_UNHASHED, whole(etag='W/"v1"'), "200", "14.2", Action.APPEND, "the first, without a hash"),
-    case(NOTHING, replace(whole(), status=203), "200", "14.2", Action.APPEND, "203"),
+    case(NOTHING, whole()._replace(status=203), "200", "14.2", Action.APPEND, "203"),
     *(
         case(HASHED, Head(status, {}), "anything else", "15", Action.FAIL, str(status))
         for status in (204, 304, 400, 401, 403, 404, 410, 451, 501, 511)
@@ -172,17 +170,17 @@ DATED = Checkpoint(fields={"last-modified": LONG_AGO, "date": A_SECOND_LATER})
         pytest.param(NOTHING, {}, id="nothing held"),
         pytest.param(HASHED, {"Range": f"bytes={N}-"}, id="a hash: Range alone"),
         pytest.param(
-            replace(HASHED, overlap=OVERLAP_BYTES), {"Range": f"bytes={N - OVERLAP_BYTES}-"}, id="an earlier run's"
+            HASHED._replace(overlap=OVERLAP_BYTES), {"Range": f"bytes={N - OVERLAP_BYTES}-"}, id="an earlier run's"
         ),
-        pytest.param(replace(HASHED, offset=OVERLAP_BYTES, overlap=OVERLAP_BYTES), {}, id="no more than the overlap"),
-        pytest.param(replace(HASHED, checkpoint=Checkpoint()), {"Range": f"bytes={N}-"}, id="a hash and no validator"),
+        pytest.param(HASHED._replace(offset=OVERLAP_BYTES, overlap=OVERLAP_BYTES), {}, id="no more than the overlap"),
+        pytest.param(HASHED._replace(checkpoint=Checkpoint()), {"Range": f"bytes={N}-"}, id="a hash and no validator"),
         pytest.param(UNHASHED, {"Range": f"bytes={N}-", "If-Range": '"v1"'}, id="a strong ETag"),
         pytest.param(
-            replace(UNHASHED, checkpoint=DATED), {"Range": f"bytes={N}-", "If-Range": LONG_AGO}, id="a strong date"
+            UNHASHED._replace(checkpoint=DATED), {"Range": f"bytes={N}-", "If-Range": LONG_AGO}, id="a strong date"
         ),
-        pytest.param(replace(UNHASHED, checkpoint=Checkpoint(fields={"etag": 'W/"v1"'})), {}, id="a weak ETag"),
-        pytest.param(replace(UNHASHED, checkpoint=Checkpoint(fields={"etag": "v1"})), {}, id="an unquoted ETag"),
-        pytest.param(replace(UNHASHED, checkpoint=Checkpoint()), {}, id="no validator"),
+        pytest.param(UNHASHED._replace(checkpoint=Checkpoint(fields={"etag": 'W/"v1"'})), {}, id="a weak ETag"),
+        pytest.param(UNHASHED._replace(checkpoint=Checkpoint(fields={"etag": "v1"})), {}, id="an unquoted ETag"),
+        pytest.param(UNHASHED._replace(checkpoint=Checkpoint()), {}, id="no validator"),
     ],
 )
 def test_a_request_asks_for_what_is_missing(held: Held, asked: dict[str, str]) -> None:
@@ -194,7 +192,7 @@ def test_if_range_is_never_sent_without_range() -> None:
 
 
 LINK = Artifact("https://index.test/a-1.whl", "a-1.whl", Digest("sha256", "0" * 64))
-UNHASHED_LINK = replace(LINK, digest=None)
+UNHASHED_LINK = LINK._replace(digest=None)
 LARGE = KEPT_FROM_BYTES + 1
 
 
@@ -203,13 +201,13 @@ LARGE = KEPT_FROM_BYTES + 1
     [
         pytest.param(whole(LARGE), LINK, True, id="a hash"),
         pytest.param(without(whole(LARGE), "etag"), LINK, True, id="a hash and no validator"),
-        pytest.param(whole(LARGE), replace(LINK, digest=Digest("md5", "0" * 32)), True, id="a weak hash"),
-        pytest.param(whole(LARGE), replace(LINK, url="http://index.test/a"), True, id="a hash, over http"),
+        pytest.param(whole(LARGE), LINK._replace(digest=Digest("md5", "0" * 32)), True, id="a weak hash"),
+        pytest.param(whole(LARGE), LINK._replace(url="http://index.test/a"), True, id="a hash, over http"),
         pytest.param(whole(KEPT_FROM_BYTES), LINK, False, id="too small"),
         pytest.param(whole(None), LINK, True, id="of unknown length"),
         pytest.param(whole(LARGE), UNHASHED_LINK, True, id="a strong ETag over https"),
-        pytest.param(whole(LARGE), replace(UNHASHED_LINK, url="http://index.test/a"), False, id="an ETag over http"),
-        pytest.param(whole(LARGE), replace(UNHASHED_LINK, url="HTTPS://index.test/a"), True, id="HTTPS in capitals"),
+        pytest.param(whole(LARGE), UNHASHED_LINK._replace(url="http://index.test/a"), False, id="an ETag over http"),
+        pytest.param(whole(LARGE), UNHASHED_LINK._replace(url="HTTPS://index.test/a"), True, id="HTTPS in capitals"),
         pytest.param(whole(LARGE, etag='W/"v1"'), UNHASHED_LINK, False, id="a weak ETag"),
         pytest.param(without(whole(LARGE), "etag"), UNHASHED_LINK, False, id="neither hash nor validator"),
     ],
@@ -240,7 +238,7 @@ def test_a_server_tells_how_long_to_wait(fields: dict[str, str], delay_s: float 
         pytest.param(without(part(), "content-length"), True, id="a part until close"),
         pytest.param(whole(), False, id="with a length"),
         pytest.param(whole(None, transfer_encoding="Chunked"), False, id="chunked"),
-        pytest.param(replace(whole(None), from_cache=True), False, id="from pip's cache"),
+        pytest.param(whole(None)._replace(from_cache=True), False, id="from pip's cache"),
         pytest.param(Head(416, {}), False, id="no body of the file at all"),
     ],
 )
