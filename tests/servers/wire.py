@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import select
 import socket
 import ssl
@@ -51,7 +52,9 @@ class Wire:
             self._unread += received
         head, _, self._unread = self._unread.partition(b"\r\n\r\n")
         line, *rest = head.decode("latin-1").split("\r\n")
-        method, path, _ = line.split(" ", 2)
+        method, target, _ = line.split(" ", 2)
+        # What a proxy passes on may still name scheme and host (RFC 9112 section 3.2.2).
+        path = re.sub(r"^https?://[^/]*", "", target)
         named = (text.partition(":") for text in rest)
         return Request(method, path, {name.strip().lower(): value.strip() for name, _, value in named})
 
