@@ -20,6 +20,7 @@ from servers.fault_server import FaultServer
 
 import pip_resume
 from pip_resume.checkpoint import FORMAT, Checkpoint, encode_checkpoint
+from pip_resume.words import format_size
 
 PACKAGE = Path(pip_resume.__file__).parent
 DAY_S = 86400.0
@@ -104,9 +105,10 @@ def test_a_partial_is_listed_cannot_be_purged_while_pip_holds_it_and_can_be_afte
     listed = pip.run_python("-m", "pip_resume", "list")
     as_json = json.loads(pip.run_python("-m", "pip_resume", "list", "--json").stdout)
 
-    row = rf"^{re.escape(BIG.filename)}  1\.4 MB  3\.0 MB  4\d %  \d+ s  127\.0\.0\.1$"
+    kept = format_size(held_bytes(pip.cache_dir))
+    row = rf"^{re.escape(BIG.filename)}  {kept}  3\.0 MB  4\d %  \d+ (s|min)  127\.0\.0\.1$"
     assert re.search(row, listed.stdout, re.MULTILINE), listed.stdout
-    assert f"1 partial download, 1.4 MB kept in {pip.cache_dir}\n" in listed.stdout
+    assert f"1 partial download, {kept} kept in {pip.cache_dir}\n" in listed.stdout
     assert (listed.returncode, listed.stderr) == (0, "")
     assert as_json["cache_directory"] == str(pip.cache_dir)
     assert as_json["kept_bytes"] == as_json["partials"][0]["kept_bytes"] == held_bytes(pip.cache_dir)
@@ -116,8 +118,8 @@ def test_a_partial_is_listed_cannot_be_purged_while_pip_holds_it_and_can_be_afte
 
     assert (purged.returncode, purged.stderr) == (0, "")
     assert purged.stdout.splitlines() == [
-        f"Removed {BIG.filename} (1.4 MB)",
-        "Removed 1 partial download, 1.4 MB",
+        f"Removed {BIG.filename} ({kept})",
+        f"Removed 1 partial download, {kept}",
     ]
     assert held_files(pip.cache_dir) == []
 
