@@ -28,6 +28,7 @@ Inside pip
 Engine
     `transfer`    the one verb: ask, judge, append, wait, until the artifact is whole
     `holding`     what this run holds of the artifact
+    `body`        one answer's body, block by block
     `patience`    how long to go on although attempts fail
     `host`        what a download asks of its host, as shapes
     `housekeeping` what lies on disk, and what of it may go

@@ -5,24 +5,26 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from pip_resume.body import blocks
 from pip_resume.checkpoint import Checkpoint, kept_fields, with_length
 from pip_resume.errors import GaveUp, HostError, LineBroken, PartialBusy, ServerBusy, WrongBytes
 from pip_resume.holding import Holding
 from pip_resume.patience import Patience
 from pip_resume.protocol import Action, Asked, Verdict, judge, plan_request, retry_after_s
-from pip_resume.retry import Budget, Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pip_resume.artifact import Artifact
     from pip_resume.clock import Clock
     from pip_resume.host import Answer, Display, Transport
+    from pip_resume.retry import Budget
     from pip_resume.store import Store
 
 _MOST_WRONG = 2
 """After so many wrong files the last one is given to pip, to judge it in its own words."""
+_MOST_REFUSALS = 2
+"""After so many answers to Range that cannot be used no more are asked for in this run."""
 
 
 class Finished(NamedTuple):
@@ -90,6 +92,7 @@ class _Run:
         self._has_asked = False
         self._has_told = False
         self._avoids_ranges = False
+        self._refusals = 0
         self._wrong = 0
 
     def begin_again(self) -> None:
@@ -165,7 +168,7 @@ class _Run:
         holding.prepare(answer.head, verdict, self._checkpoint_of(answer, verdict))
         self._tell_start(answer, verdict)
         position = verdict.first_pos
-        bar = self._display.bar(self._blocks(answer, verdict), answer.head, position, verdict.complete_length)
+        bar = self._display.bar(blocks(answer, verdict, self._clock), answer.head, position, verdict.complete_length)
         try:
             for block in bar:
                 holding.write(position, block, verdict)
@@ -197,22 +200,6 @@ class _Run:
             url_key=answer.head.url_key,
             created_s=self._clock.now_s(),
         )
-
-    def _blocks(self, answer: Answer, verdict: Verdict) -> Iterator[bytes]:
-        """Read the body block by block, no further than it may go."""
-        pace = Pace(self._clock.elapsed_s())
-        rest = None if verdict.end is None else verdict.end - verdict.first_pos
-        while rest is None or rest > 0:
-            block = answer.read(pace.block_bytes)
-            if not block:
-                return
-            if rest is not None:
-                # A chunked body may be longer than its Content-Range says: what is too much was never asked for.
-                block = block[:rest]
-                rest -= len(block)
-            yield block
-            if not pace.after_block(len(block), self._clock.elapsed_s()):
-                raise LineBroken("slower than 1 KiB/s")
 
     def _at_end(self, answer: Answer, verdict: Verdict, position: int) -> Finished | None:
         """Find out whether a body that has ended by itself makes the file whole."""
@@ -289,10 +276,11 @@ class _Run:
         return Finished(self._location / (name or self._artifact.filename), content_type)
 
     def _avoid_ranges(self, reason: str) -> None:
-        """Ask for the whole file from here on. Where the digest is known what is held stays until it is overtaken."""
+        """Ask for the whole file next. Where the digest is known what is held stays until it is overtaken."""
         if self._avoids_ranges:
             self._wrong += 1
         self._avoids_ranges = True
+        self._refusals += 1
         self._display.starting_over(reason)
         if self._artifact.digest is None:
             self._holding.reset()
@@ -323,4 +311,7 @@ class _Run:
             if isinstance(broken, ServerBusy) and held.offset == 0:
                 self._transport.reject(broken.answer)
             raise
+        if self._refusals < _MOST_REFUSALS and self._wrong < _MOST_WRONG:
+            # It may have been one proxy on one bad day, and without Range every further break begins at 0.
+            self._avoids_ranges = False
         return None

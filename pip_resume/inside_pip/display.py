@@ -116,16 +116,23 @@ def final_error(display: PipDisplay, report: Report) -> Exception:
     kept = display._of(report.offset, report.complete_length)
     last = report.breaks[-1]
     message = f"Download of {report.filename} failed at {kept} after {_seconds(last.after_s)}: {last.cause}"
-    start, lines = _history(display, report.breaks)
+    history = _history(display, report.breaks)
     base = this_pip.diagnostic_error()
     if base is None:
-        return InstallationError(f"{message}. {start}: {'; '.join(lines)}. {_hint(report)}.")
-    error: Exception = _diagnostic(base)(message, "\n".join([f"{start}:", *lines]), f"{_hint(report)}.")
+        sentences = [message, *([f"{history[0]}: {'; '.join(history[1:])}"] if history else []), _hint(report)]
+        return InstallationError(f"{'. '.join(sentences)}.")
+    context = "\n".join([f"{history[0]}:", *history[1:]]) if history else None
+    error: Exception = _diagnostic(base)(message, context, f"{_hint(report)}.")
     return error
 
 
-def _history(display: PipDisplay, breaks: tuple[Break, ...]) -> tuple[str, list[str]]:
-    """How many attempts there were, and a line for each of the last, or for several that ended alike."""
+def _history(display: PipDisplay, breaks: tuple[Break, ...]) -> list[str]:
+    """How many attempts there were, and a line for each of the last, or for several that ended alike.
+
+    Empty for a single one, of which the message tells all.
+    """
+    if len(breaks) == 1:
+        return []
     alike = [list(group) for _, group in itertools.groupby(breaks, lambda failure: (failure.offset, failure.cause))]
     shown = alike[-_HISTORY:]
     lines = [
@@ -133,8 +140,8 @@ def _history(display: PipDisplay, breaks: tuple[Break, ...]) -> tuple[str, list[
         + (f" ({len(group)} times)" if len(group) > 1 else "")
         for group in shown
     ]
-    start = f"{len(breaks)} attempts failed" if len(breaks) > 1 else "1 attempt failed"
-    return (f"{start}, the last {sum(map(len, shown))}" if len(shown) < len(alike) else start), lines
+    only_last = f", the last {sum(map(len, shown))}" if len(shown) < len(alike) else ""
+    return [f"{len(breaks)} attempts failed{only_last}", *lines]
 
 
 def _hint(report: Report) -> str:
@@ -163,7 +170,7 @@ def _diagnostic(base: type[Exception]) -> Any:
 
         reference = "download-interrupted"
 
-        def __init__(self, message: str, context: str, hint: str) -> None:
-            super().__init__(message=escape(message), context=escape(context), hint_stmt=escape(hint))
+        def __init__(self, message: str, context: str | None, hint: str) -> None:
+            super().__init__(message=escape(message), context=context and escape(context), hint_stmt=escape(hint))
 
     return DownloadInterrupted
