@@ -477,17 +477,39 @@ def test_refusal_after_a_break_is_final_and_the_bytes_stay(
 
 
 @pytest.mark.parametrize("greeting", [Greeting.CLOSE, Greeting.RESET])
-def test_server_that_never_answered_is_pips_to_report(
-    downloads: Downloads, http_server: FaultServer, greeting: Greeting, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("retries", [0, 1])
+def test_server_that_never_answered_is_asked_as_often_as_pip_does_and_is_pips_to_report(
+    downloads: Downloads,
+    http_server: FaultServer,
+    greeting: Greeting,
+    retries: int,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    downloads.session = PipSession(retries=retries, cache=str(downloads.machine.cache_directory))
     http_server.greets(greeting)
 
     with pytest.raises(HostError):
         downloads.run(http_server.url(PATH))
 
-    assert http_server.connections == 1
+    assert http_server.connections == 1 + retries
     assert downloads.waits_s() == []
-    assert lost(caplog) == []
+    assert [line for line in caplog.messages if "attempt" in line] == []
+
+
+def test_server_that_is_down_when_a_later_run_begins_is_asked_six_times(
+    downloads: Downloads, http_server: FaultServer
+) -> None:
+    http_server.plays(PATH, cut(HALF))
+    downloads.give_up(http_server.url(PATH), retries=0)
+    http_server.greets(Greeting.CLOSE)
+    before = http_server.connections
+
+    report = downloads.give_up(http_server.url(PATH))
+
+    assert http_server.connections - before == 6
+    assert downloads.waits_s() == [0.5, 1, 2, 4, 8]
+    assert (report.offset, report.is_kept) == (HALF, True)
+    assert downloads.kept(http_server.url(PATH)) == CONTENT[:HALF]
 
 
 def test_interruption_by_the_user_during_a_wait_ends_it_and_says_once_what_is_kept(

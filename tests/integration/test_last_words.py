@@ -49,6 +49,10 @@ def test_attempts_that_ended_alike_share_a_line() -> None:
     assert text.count("connection refused") == 2
 
 
+def test_one_attempt_needs_no_history() -> None:
+    assert "attempt" not in said(ONCE)
+
+
 def test_history_of_many_breaks_shows_the_last() -> None:
     many = tuple(Break("reset by peer", n * MB, MB, float(n)) for n in range(1, 201))
 
