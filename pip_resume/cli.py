@@ -157,7 +157,7 @@ def _add_hook(commands: argparse._SubParsersAction[_Parser]) -> None:
     parts = parser.add_subparsers(metavar="PART")
     path = _command(parts, "path", "print the directory that belongs in front of PYTHONPATH")
     path.set_defaults(run=_hook_path)
-    line = _command(parts, "env", 'print the line that puts it there: eval "$(pip-resume hook env)"')
+    line = _command(parts, "env", "print the line that puts it there, for a shell to evaluate")
     line.add_argument("--shell", choices=SHELLS, default=DEFAULT_SHELL, help="default: %(default)s")
     line.set_defaults(run=_hook_env)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pip_resume.doctor_surroundings import is_as_recorded, site_directories
-from pip_resume.finding import BROKEN, NOTE, OK, PUT_IN_FRONT, REINSTALL, Finding
+from pip_resume.finding import BROKEN, NOTE, OK, REINSTALL, Finding, put_in_front
 
 if TYPE_CHECKING:
     from pip_resume.live_probe import Probe
@@ -26,7 +26,7 @@ def pth_file(probe: Probe) -> list[Finding]:
     found = [directory / HOOK for directory in site_directories() if (directory / HOOK).is_file()]
     level = NOTE if probe.armed else BROKEN
     if sys.version_info >= _PTH_ENDS:
-        return [_obstacle(level, ".pth file", "this Python runs no code in .pth files any more", PUT_IN_FRONT)]
+        return [_obstacle(level, ".pth file", "this Python runs no code in .pth files any more", put_in_front())]
     if not found:
         return [_no_pth_file(level)]
     findings = [_judged(path, level) for path in found]
@@ -39,7 +39,7 @@ def _no_pth_file(level: str) -> Finding:
     elsewhere = [Path(entry) / HOOK for entry in sys.path if entry and (Path(entry) / HOOK).is_file()]
     if elsewhere:
         text = f"{elsewhere[0]} lies where Python reads no .pth files"
-        return _obstacle(level, ".pth file", text, PUT_IN_FRONT)
+        return _obstacle(level, ".pth file", text, put_in_front())
     return _obstacle(level, ".pth file", f"no {HOOK} in this environment", REINSTALL)
 
 
@@ -75,7 +75,7 @@ def pythonpath(probe: Probe) -> list[Finding]:
     ran = {os.path.realpath(directory) for directory in probe.sitecustomize_run}
     if os.path.realpath(ours[0]) not in ran:
         text = f"our sitecustomize is shadowed by {probe.sitecustomize}, which does not go on to it"
-        return [_obstacle(NOTE if probe.armed else BROKEN, "PYTHONPATH", text, PUT_IN_FRONT)]
+        return [_obstacle(NOTE if probe.armed else BROKEN, "PYTHONPATH", text, put_in_front())]
     chained = sorted(ran - {os.path.realpath(ours[0])})
     behind = f", and goes on to the one in {', '.join(chained)}" if chained else ""
     return [Finding(OK, "PYTHONPATH", f"our sitecustomize in {ours[0]} runs{behind}")]
@@ -91,7 +91,7 @@ def live(probe: Probe) -> list[Finding]:
         return [Finding(BROKEN, "live probe", f"pip cannot be started: {probe.error}", f"{sys.executable} -m pip list")]
     if not probe.armed:
         text = "pip starts without pip-resume: no way into it is open"
-        return [Finding(BROKEN, "live probe", text, PUT_IN_FRONT)]
+        return [Finding(BROKEN, "live probe", text, put_in_front())]
     if not probe.fired or not probe.patched:
         stage = "pip's download step was not replaced" if probe.fired else "pip's download module was not noticed"
         reasons = [line for line in probe.said if "pip-resume" in line] or [probe.error or "no reason was given"]

@@ -18,7 +18,6 @@ BROKEN = "broken"
 
 REINSTALL = f"{sys.executable} -m pip install --force-reinstall --no-deps pip-resume"
 SWITCH_ON = '$env:PIP_RESUME = "1"' if os.name == "nt" else "export PIP_RESUME=1"
-PUT_IN_FRONT = environment_line(DEFAULT_SHELL, DIRECTORY)
 
 
 @dataclass(frozen=True)
@@ -36,3 +35,8 @@ class Finding:
 def unset(name: str) -> str:
     """The line that removes a variable from the environment."""
     return f"Remove-Item Env:{name}" if os.name == "nt" else f"unset {name}"
+
+
+def put_in_front() -> str:
+    """The line that opens the way by ``PYTHONPATH``. Raises Complaint where our directory cannot stand on it."""
+    return environment_line(DEFAULT_SHELL, DIRECTORY)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pip_resume.housekeeping import Entry
 
 _SEPARATORS = re.compile(r"[-_.]+")
+# Of 64 hexadecimal digits; enough to name one of a few.
+_SHORT_KEY = 12
 _NUMBERS = frozenset({1, 2, 3, 4})
 
 
@@ -123,7 +125,7 @@ def report_as_json(done: Purge) -> None:
 
 def matches(entry: Entry, name: str) -> bool:
     """Whether a name means this partial: its project, a pattern for its file name, or its key on disk."""
-    if name == entry.key or fnmatchcase(_name(entry).lower(), name.lower()):
+    if name in (entry.key, _short_key(entry)) or fnmatchcase(_name(entry).lower(), name.lower()):
         return True
     project = project_of(entry.filename)
     return bool(project) and _canonical(name) == _canonical(project)
@@ -171,7 +173,11 @@ def _sum(found: Sequence[Entry]) -> int:
 
 
 def _name(entry: Entry) -> str:
-    return entry.filename or entry.path.name
+    return entry.filename or _short_key(entry)
+
+
+def _short_key(entry: Entry) -> str:
+    return entry.key[:_SHORT_KEY]
 
 
 def _row(entry: Entry, now_s: float) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ def test_the_project_is_read_from_the_file_name(filename: str, project: str) -> 
         pytest.param("ruamel.yaml-0.18-py3-none-any.whl", True, id="file-name"),
         pytest.param("*.whl", True, id="pattern"),
         pytest.param("*.tar.gz", False, id="pattern-that-does-not-match"),
-        pytest.param("0a1b", True, id="key-on-disk"),
+        pytest.param("0a1b2c3d4e5f", True, id="key-as-listed"),
         pytest.param("", False, id="empty"),
     ],
 )
@@ -96,8 +96,9 @@ def test_a_partial_is_meant_by_project_file_name_pattern_or_key(name: str, expec
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        pytest.param("0a1b", True, id="key"),
-        pytest.param("0a1b.part", True, id="file-on-disk"),
+        pytest.param("0a1b2c3d4e5f", True, id="key-as-listed"),
+        pytest.param("0a1b2c3d4e5f" + 52 * "9", True, id="whole-key"),
+        pytest.param("0a1b", False, id="too-little-of-the-key"),
         pytest.param("*", True, id="all"),
         pytest.param("", False, id="empty"),
     ],
@@ -107,7 +108,16 @@ def test_a_partial_without_a_readable_record_is_meant_by_its_key_or_by_everythin
 
 
 def entry(filename: str) -> Entry:
-    return Entry(Path("0a1b.part"), 5, 0.0, filename, "host", None, is_newer=False, is_usable=bool(filename))
+    return Entry(
+        Path("0a1b2c3d4e5f" + 52 * "9" + ".part"),
+        5,
+        0.0,
+        filename,
+        "host",
+        None,
+        is_newer=False,
+        is_usable=bool(filename),
+    )
 
 
 @pytest.mark.parametrize(
