@@ -102,9 +102,7 @@ def test_a_kill_while_bytes_arrive_costs_no_more_than_the_block_in_flight_and_th
     assert 0 < https_server.fetched_twice(BIG.path) <= TWICE_AT_MOST
 
 
-def test_what_came_once_more_to_be_compared_does_not_count_as_saved(
-    environment: Environments, http_server: FaultServer
-) -> None:
+def test_what_came_once_more_does_not_count_as_saved(environment: Environments, http_server: FaultServer) -> None:
     pip = environment("26.3")
     publish(http_server, BIG)
     http_server.plays(BIG.path, dataclasses.replace(honest(BIG), cut_after=200_000, then=Then.STALL), honest(BIG))
