@@ -87,6 +87,8 @@ def _is_our_directory(entry: Path) -> bool:
 
 def live(probe: Probe) -> list[Finding]:
     """What happened when a pip was really started."""
+    if probe.pip_version is None:
+        return []  # told as a finding about pip
     if probe.error is not None and not probe.fired:
         return [Finding(BROKEN, "live probe", f"pip cannot be started: {probe.error}", f"{sys.executable} -m pip list")]
     if not probe.armed:
@@ -95,7 +97,7 @@ def live(probe: Probe) -> list[Finding]:
     if not probe.fired or not probe.patched:
         stage = "pip's download step was not replaced" if probe.fired else "pip's download module was not noticed"
         reasons = [line for line in probe.said if "pip-resume" in line] or [probe.error or "no reason was given"]
-        text = f"{stage}: {reasons[0]}"
+        text = f"{stage}: {reasons[0].removeprefix('WARNING: ')}"
         return [Finding(BROKEN, "live probe", text, f"{sys.executable} -m pip install --upgrade pip-resume")]
     ours = Path(probe.package).parent if probe.package else "an unknown place"
     return [Finding(OK, "live probe", f"a started pip was reached, and its download step replaced from {ours}")]
@@ -104,8 +106,7 @@ def live(probe: Probe) -> list[Finding]:
 def pip(probe: Probe) -> list[Finding]:
     """This environment's pip, and whether it has what we build on."""
     if probe.pip_version is None:
-        text = f"no pip in this environment ({probe.error})"
-        return [Finding(BROKEN, "pip", text, f"{sys.executable} -m ensurepip")]
+        return [_no_pip(probe)]
     where = Path(probe.pip_file).parent if probe.pip_file else "an unknown place"
     findings = [Finding(OK, "pip", f"{probe.pip_version} in {where}")]
     version = _numbers(probe.pip_version)
@@ -115,6 +116,13 @@ def pip(probe: Probe) -> list[Finding]:
         findings.append(Finding(NOTE, "pip", f"{age} than those it was tested with ({oldest} to {newest})"))
     findings.append(_hook_points(probe))
     return findings
+
+
+def _no_pip(probe: Probe) -> Finding:
+    if "No module named 'pip'" in (probe.error or ""):
+        text = f"no pip in this environment ({probe.error})"
+        return Finding(BROKEN, "pip", text, f"{sys.executable} -m ensurepip")
+    return Finding(BROKEN, "pip", f"cannot be asked: {probe.error}", REINSTALL)
 
 
 def _hook_points(probe: Probe) -> Finding:

@@ -187,6 +187,7 @@ def test_in_a_damaged_package_it_still_runs_and_names_the_damage(environment: En
     assert ended.returncode == 2
     assert "Traceback" not in ended.stdout + ended.stderr
     assert f"missing or changed since they were installed: pip_resume/{lost}" in ended.stdout
+    assert "ensurepip" not in ended.stdout
     assert f"    type: {pip.python} -m pip install --force-reinstall --no-deps pip-resume\n" in ended.stdout
 
 
