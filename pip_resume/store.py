@@ -76,10 +76,10 @@ class Store:
 
     def has_room(self, length: int) -> bool:
         """Whether the disk can take a body of ``length`` bytes."""
-        probe = self.directory if self.directory.exists() else self.cache_directory
+        present = (path for path in (self.directory, *self.directory.parents) if path.exists())
         try:
-            return shutil.disk_usage(probe).free >= length + SPARE_BYTES
-        except OSError:
+            return shutil.disk_usage(next(present)).free >= length + SPARE_BYTES
+        except (OSError, StopIteration):
             return True  # the disk will tell
 
     def claim(self, artifact: Artifact) -> KeptPartial:
