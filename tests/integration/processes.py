@@ -140,11 +140,15 @@ class Running:
 
     def answer(self, timeout_s: float = 50.0) -> Any:
         """Wait for its answer and its end. EOFError when it is killed or fails."""
-        if not self._answers.poll(timeout_s):
-            raise TimeoutError(f"no answer in {timeout_s} s")
-        answer = self._answers.recv()
+        answer = self.first_answer(timeout_s)
         self._process.join(timeout_s)
         return answer
+
+    def first_answer(self, timeout_s: float = 50.0) -> Any:
+        """Wait for its answer only."""
+        if not self._answers.poll(timeout_s):
+            raise TimeoutError(f"no answer in {timeout_s} s")
+        return self._answers.recv()
 
     def was_killed(self, timeout_s: float = 50.0) -> bool:
         """Wait for its end."""
