@@ -93,6 +93,7 @@ def received(into: Path) -> int:
     return int.from_bytes(into.read_bytes(), "little") if into.exists() else 0
 
 
+@functools.cache  # in a virtual environment Python executes its .pth files twice
 def arm_from_environment() -> None:
     """Count what is received in the file RECEIVED, and be killed before the call with the number KILL_BEFORE.
 
