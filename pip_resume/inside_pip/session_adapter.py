@@ -60,6 +60,8 @@ class PipAnswer:
         self.response = response
         self.head = head
         self._raw: Any = response.raw
+        self._connection: Any = getattr(response.raw, "connection", None)
+        self._missing = head.content_length or 0
         self._chunks: Iterator[bytes] | None = None
         self._has_read = False
         if head.is_chunked and hasattr(self._raw, "stream"):
@@ -80,12 +82,17 @@ class PipAnswer:
             # not the download.
             raise LineBroken(cause_of(error)) from error
         self._has_read = True
+        self._missing -= len(block)
         return block
 
     def close(self) -> None:
         """Drop the connection unless the body was read to its end."""
         with contextlib.suppress(Exception):
             self.response.close()
+        if self._missing > 0 and self._connection is not None:
+            # Before urllib3 2 a body that was cut counts as one that has ended, and its connection as one to use again.
+            with contextlib.suppress(Exception):
+                self._connection.close()
 
 
 class SessionAdapter:

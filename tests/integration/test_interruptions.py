@@ -24,7 +24,7 @@ from pip_resume import transfer
 from pip_resume.errors import GaveUp, HostError
 from pip_resume.host import Report
 from pip_resume.inside_pip.display import PipDisplay
-from pip_resume.inside_pip.download_step import _PipTransport
+from pip_resume.inside_pip.pip_transport import PipTransport
 from pip_resume.protocol import OVERLAP_BYTES
 from pip_resume.retry import MAX_BLOCK_BYTES, Budget
 
@@ -85,7 +85,7 @@ class Downloads:
         location = self._directory / f"interrupted-{len(list(self._directory.iterdir()))}"
         location.mkdir()
         link = hashed(url, CONTENT)
-        transport = _PipTransport(MODULE, self.session, link, artifact_of(link))
+        transport = PipTransport(MODULE, self.session, link, artifact_of(link))
         display = Line(link, self.clock, rates)
         store, budget = self.machine.store, Budget(retries)
         with closing(self.session):
@@ -293,6 +293,7 @@ def test_dead_server_is_asked_once_and_then_as_often_as_there_are_retries(
     report = downloads.give_up(server.url(PATH), retries=retries)
 
     assert server.statuses(PATH) == [200, *[500] * retries]
+    assert server.connections == 1 + retries
     assert downloads.waits_s() == waits_s
     assert (report.offset, report.complete_length, report.is_kept) == (HALF, len(CONTENT), True)
     assert [failure.cause for failure in report.breaks] == ["closed early", *["the server answered 500"] * retries]
