@@ -21,6 +21,7 @@ Start-up
 Inside pip
     `inside_pip.download_step`     stands in for pip's download; falls back to pip's own
     `inside_pip.display`           pip's progress bar and words
+    `inside_pip.pip_transport`     both of the next, for one link
     `inside_pip.session_adapter`   pip's session as a transport: one GET, errors sorted
     `inside_pip.http_cache`        pip's own cache: asked first, filled last
     `inside_pip.this_pip`          what this pip has, found by looking

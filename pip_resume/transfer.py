@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.body import blocks
@@ -258,7 +259,13 @@ class _Run:
         """Give the right file to pip, then to pip's cache; only then is the partial gone."""
         partial = self._holding.partial
         finished = self._finished(answer)
-        partial.place(finished.path)
+        try:
+            partial.place(finished.path)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            # pip would fare no better there; the next run needs no request.
+            raise HostError(error) from error
         if answer is None or not answer.head.from_cache:
             self._transport.hand_over(partial, finished.path, answer)
         partial.discard()

@@ -5,30 +5,28 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, NoReturn
+from typing import TYPE_CHECKING, Any, Callable
 
 import pip
-from pip._vendor.requests import Request
 
 import pip_resume
 from pip_resume import settings, transfer
-from pip_resume.artifact import Artifact, choose_digest, url_key
+from pip_resume.artifact import Artifact, choose_digest
 from pip_resume.clock import SystemClock
 from pip_resume.errors import GaveUp, HostError, ResumeError
 from pip_resume.housekeeping import prune_in_passing
-from pip_resume.inside_pip import display, http_cache, session_adapter, this_pip
+from pip_resume.inside_pip import display, http_cache, this_pip
+from pip_resume.inside_pip.pip_transport import PipTransport
 from pip_resume.retry import Budget
 from pip_resume.store import Store, current_boot_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from types import ModuleType
 
     from pip._internal.models.link import Link
     from pip._internal.network.session import PipSession
 
-    from pip_resume.host import Answer
-    from pip_resume.partial import Partial
 
 _ORIGINAL = "_pip_resume_original"
 _warned: set[str] = set()
@@ -127,7 +125,7 @@ def _download(module: ModuleType, downloader: Any, link: Link, location: str) ->
     session: PipSession = downloader._session
     shown = display.PipDisplay(module, link, downloader._progress_bar)
     artifact = Artifact(link.url_without_fragment, link.filename, choose_digest(this_pip.link_hashes(link)))
-    transport = _PipTransport(module, session, link, artifact)
+    transport = PipTransport(module, session, link, artifact)
     budget = Budget(this_pip.retries(downloader))
     store, clock = _store(session), SystemClock()
     try:
@@ -161,77 +159,6 @@ def _keep_house(module: ModuleType, directory: Path, clock: SystemClock) -> None
 def _store(session: PipSession) -> Store | None:
     directory = http_cache.cache_directory(session)
     return None if directory is None else Store(directory, current_boot_id())
-
-
-class _PipTransport:
-    """See host.Transport: pip's session and its cache, for one link."""
-
-    def __init__(self, module: ModuleType, session: PipSession, link: Link, artifact: Artifact) -> None:
-        self._module = module
-        self._session = session
-        self._artifact = artifact
-        self._adapter = session_adapter.SessionAdapter(module, session, link)
-
-    def first(self) -> Answer:
-        return self._adapter.send_first()
-
-    def get(self, fields: Mapping[str, str]) -> Answer:
-        return self._adapter.send(fields)
-
-    def cached(self) -> Answer | None:
-        try:
-            any_age = self._artifact.digest is not None
-            found = http_cache.find_cached(self._session, self._artifact.url, self._module.HEADERS, any_age=any_age)
-        except Exception as error:
-            self._module.logger.debug("pip's cache could not be asked: %r", error)
-            return None
-        return (
-            None if found is None else session_adapter.PipAnswer(found, session_adapter.head_of(found, from_cache=True))
-        )
-
-    def cached_file(self, answer: Answer) -> Path | None:
-        try:
-            return http_cache.body_file(self._session, _response(answer).request.url or "")
-        except Exception as error:
-            self._module.logger.debug("pip's cache could not be asked for a file: %r", error)
-            return None
-
-    def evict(self, answer: Answer) -> None:
-        try:
-            http_cache.evict(self._session, _response(answer).request.url or self._artifact.url)
-        except Exception as error:
-            self._module.logger.debug("pip's cache could not be rid of an entry: %r", error)
-
-    def reject(self, answer: Answer) -> NoReturn:
-        self._adapter.reject(_pip_answer(answer))
-
-    def filename(self, answer: Answer) -> str:
-        return self._adapter.filename(_pip_answer(answer))
-
-    def hand_over(self, partial: Partial, body: Path, answer: Answer | None) -> None:
-        try:
-            if answer is not None and answer.head.status in (200, 206):
-                response = _response(answer)
-                request, answer_fields = response.request, response.headers
-            elif partial.checkpoint.url_key == url_key(self._artifact.url):
-                asked = Request("GET", self._artifact.url, headers=dict(self._module.HEADERS))
-                request, answer_fields = self._session.prepare_request(asked), {}
-            else:
-                return
-            fields = http_cache.entry_fields(answer_fields, request.url or "", partial.checkpoint, body.stat().st_size)
-            http_cache.store(self._session, request, fields, body, partial.link_to, partial.copy_to)
-        except Exception as error:
-            # pip treats its cache in the same way: a file that cannot be stored is still a file.
-            self._module.logger.debug("The file could not be put into pip's cache: %r", error)
-
-
-def _pip_answer(answer: Answer) -> session_adapter.PipAnswer:
-    assert isinstance(answer, session_adapter.PipAnswer)
-    return answer
-
-
-def _response(answer: Answer) -> Any:
-    return _pip_answer(answer).response
 
 
 def _warn(module: ModuleType, fault: BaseException) -> None:

@@ -24,7 +24,7 @@ from pip_resume.checkpoint import Checkpoint, parse_checkpoint
 from pip_resume.errors import GaveUp, HostError
 from pip_resume.host import Break, Report
 from pip_resume.inside_pip import this_pip
-from pip_resume.inside_pip.download_step import _PipTransport
+from pip_resume.inside_pip.pip_transport import PipTransport
 from pip_resume.protocol import OVERLAP_BYTES, Head
 from pip_resume.retry import Budget
 from pip_resume.store import Store
@@ -147,7 +147,7 @@ class Machine:
         told, clock = told or Told(), FakeClock()
         artifact = artifact_of(link)
         with closing(session or self.session()) as opened:
-            transport = _PipTransport(MODULE, opened, link, artifact)
+            transport = PipTransport(MODULE, opened, link, artifact)
             finished = transfer.download(artifact, location, transport, self.store, told, Budget(retries), clock)
         assert [finished.path] == list(location.iterdir()), "nothing of ours is left in pip's temporary directory"
         content = finished.path.read_bytes()

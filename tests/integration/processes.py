@@ -27,7 +27,7 @@ from pip._internal.network.session import PipSession
 
 from pip_resume import part_file, transfer
 from pip_resume.clock import Clock, SystemClock
-from pip_resume.inside_pip.download_step import _PipTransport
+from pip_resume.inside_pip.pip_transport import PipTransport
 from pip_resume.retry import Budget
 from pip_resume.store import Store
 
@@ -90,7 +90,7 @@ def fetch(
     """One run of pip in this process, with another clock and somebody else who is told."""
     with tempfile.TemporaryDirectory() as location, closing(machine.session()) as session:
         artifact = artifact_of(link)
-        transport = _PipTransport(MODULE, session, link, artifact)
+        transport = PipTransport(MODULE, session, link, artifact)
         used = store or machine.store
         finished = transfer.download(artifact, Path(location), transport, used, told, Budget(retries), clock)
         return finished.path.read_bytes()
