@@ -65,7 +65,7 @@ def measured(chosen: argparse.Namespace) -> Results:
     needed = max((case.needed_bytes for case in cases), default=GIB) + sum({sum(case.sizes) for case in cases})
     with place_of_work(chosen.directory, needed) as work, Site(work) as site:
         (work / "built").mkdir()
-        our_wheel = chosen.wheel or build_wheel(work / "built")
+        our_wheel = chosen.wheel.resolve() if chosen.wheel else build_wheel(work / "built")
         pip_wheels = [get_pip(version, work / "pips") for version in chosen.pip or PIPS]
         pairs = [make_pair(work / "environments", pip_wheel, our_wheel) for pip_wheel in pip_wheels]
         results: list[Result] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks.environments import Environment, Pair, variables
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # One start is too short to be compared; so many make a round, and every start of one kind is next to one of another.
-STARTS = 20
+STARTS = 40
 COMMANDS = {"start": ("`python -c pass`", ("-c", "pass")), "version": ("`pip --version`", ("-m", "pip", "--version"))}
 SWITCHES: dict[str, Mapping[str, str]] = {"off": {}, "on": {"PIP_RESUME": "1"}}
 
@@ -45,10 +46,10 @@ def one_start(arguments: Sequence[str], environment: Environment, switched: Mapp
 
 
 def together(starts: list[Figures]) -> Figures:
-    """The mean time of a start, and the most that one of them took."""
+    """The median time of a start, and the most memory that one of them took."""
     return Figures(
-        wall_s=sum(each.wall_s for each in starts) / len(starts),
-        cpu_s=sum(each.cpu_s for each in starts) / len(starts),
+        wall_s=median(each.wall_s for each in starts),
+        cpu_s=median(each.cpu_s for each in starts),
         peak_bytes=max(each.peak_bytes for each in starts),
         written_bytes=max(each.written_bytes for each in starts),
     )
