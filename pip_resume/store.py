@@ -149,9 +149,9 @@ class Store:
         rebooted = bool(checkpoint.boot_id and self._boot_id and checkpoint.boot_id != self._boot_id)
         if artifact.digest is None:
             unsure = rebooted or not checkpoint.boot_id or not self._boot_id
-            if _is_foreign(status) or checkpoint.inode != status.st_ino or (unsure and checkpoint.synced < offset):
-                return 0
-            return offset
+            # Over http there may be bytes for the same URL that a weak hash once vouched for.
+            is_known = artifact.is_https and not _is_foreign(status) and checkpoint.inode == status.st_ino
+            return offset if is_known and (checkpoint.synced >= offset or not unsure) else 0
         if rebooted and offset != checkpoint.complete_length:
             return max(min(checkpoint.synced, offset), offset - UNSYNCED_BYTES)
         return offset
