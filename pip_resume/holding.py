@@ -6,10 +6,11 @@ Where its bytes go, block by block, and where they go when the disk takes no mor
 from __future__ import annotations
 
 import contextlib
+import errno
 from typing import TYPE_CHECKING
 
 from pip_resume.checkpoint import Checkpoint, with_length
-from pip_resume.errors import LineBroken, StoreUnusable, WrongBytes
+from pip_resume.errors import HostError, LineBroken, StoreUnusable, WrongBytes
 from pip_resume.kept_partial import KeptPartial
 from pip_resume.partial import Partial
 from pip_resume.protocol import OVERLAP_BYTES, Action, Head, Held, Verdict, is_kept
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pip_resume.host import Display
     from pip_resume.store import Store
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What a disk says that takes no more."""
 STALL_S = 30.0
 """A holder whose file has not grown for so long is left alone."""
 _POLL_S = 0.5
@@ -36,6 +39,7 @@ class Holding:
         self._store = store
         self._display = display
         self._partial: Partial | None = None
+        self._left: Partial | None = None
         self._offered = Checkpoint()
         self._overlap = 0
         self.is_from_zero = True
@@ -63,9 +67,10 @@ class Holding:
         return self.held.is_whole and (self._artifact.digest is not None or self._overlap == 0)
 
     @property
-    def is_kept(self) -> bool:
-        """Whether the next run finds something."""
-        return self._partial is not None and self._partial.is_kept and self._partial.offset > 0
+    def kept(self) -> Partial | None:
+        """What the next run finds; None when that is nothing."""
+        found = self._left or self._partial
+        return found if found is not None and found.is_kept and found.offset > 0 else None
 
     def may_find_earlier(self) -> bool:
         """Whether an earlier run, or another pip right now, has left bytes that are not claimed yet."""
@@ -132,8 +137,15 @@ class Holding:
         except OSError:
             return False
 
+    def discard_left(self) -> None:
+        """Remove what was left on a disk that took no more: the file is finished, or its bytes were wrong."""
+        if self._left is not None:
+            left, self._left = self._left, None
+            left.discard()
+
     def reset(self) -> None:
         """Hold nothing: the bytes so far are wrong."""
+        self.discard_left()
         self._overlap = 0
         self.resumed_at = 0
         self.is_from_zero = True
@@ -151,14 +163,15 @@ class Holding:
 
     def last_until_next_run(self) -> None:
         """Do what can be done for the bytes to survive even a power cut."""
-        if self.is_kept:
+        if self.kept is not None:
             with contextlib.suppress(OSError):
-                self.partial.keep()
+                self.kept.keep()
 
     def release(self) -> None:
         """Let go of the partial; the store's stays for the next run."""
-        if self._partial is not None:
-            self._partial.close()
+        for partial in (self._partial, self._left):
+            if partial is not None:
+                partial.close()
 
     def wait_for_other(self, clock: Clock) -> None:
         """Wait while another pip downloads the same artifact.
@@ -236,17 +249,26 @@ class Holding:
         self.partial.start_rival(position, self._offered)
 
     def _leave_store(self, error: OSError) -> None:
-        """Go on in pip's temporary directory, with the bytes held. Raises what cannot be helped."""
+        """Go on in pip's temporary directory, with the bytes held. Raises what cannot be helped.
+
+        The store's partial stays claimed and as it is until the download is finished: the next run may need it.
+        """
         partial = self.partial
         if not isinstance(partial, KeptPartial):
-            raise error
-        self._give_up_store(error)
+            raise HostError(error) if error.errno in FULL else error
         was_ahead = partial.has_rival
         try:
-            self._partial = partial.move_to(self._location)
-        except OSError:
-            self.drop()
-            raise LineBroken("the bytes kept could not be saved from a failing disk") from None
+            moved = partial.move_to(self._location)
+        except OSError as again:
+            if again.errno in FULL and partial.offset:
+                # pip would meet the same end there; what is held waits until there is room.
+                raise HostError(again) from error
+            moved = None
+        self._give_up_store(error)
+        self._left, self._partial = partial, moved
+        if moved is None:
+            self._overlap, self.resumed_at, self.is_from_zero = 0, 0, True
+            raise LineBroken("the bytes kept cannot be copied from that disk")
         if was_ahead:
             # Its rest would follow on bytes that it does not belong to.
             raise LineBroken("the disk takes no more")

@@ -73,34 +73,16 @@ class KeptPartial(Partial):
         self.note(self.checkpoint._replace(synced=self.offset))
 
     def move_to(self, directory: Path) -> Partial:
-        """Go on in another directory, for this run only, with the bytes held; for a disk that takes no more."""
+        """Go on in another directory, for this run only, with a copy of the bytes; for a disk that takes no more."""
         self.drop_rival()
         moved = Partial.in_directory(directory, self.artifact)
         moved.checkpoint = self.checkpoint
         try:
-            if not self._rename_to(moved):
-                moved._part.copy_from(self._part, self.offset)
+            moved._part.copy_from(self._part, self.offset)
         except OSError:
             moved.discard()
             raise
-        self.discard()
         return moved
-
-    def _rename_to(self, moved: Partial) -> bool:
-        """Give our file to an empty partial on the same disk, too full for a copy; False where that fails."""
-        if not self._part.is_at_path():
-            return False
-        try:
-            self._part.set_mode(moved._part.mode)
-            os.replace(self.path, moved.path)
-        except OSError:
-            return False
-        with contextlib.suppress(OSError):
-            os.unlink(record_path(self.path))
-        moved._part.close()
-        ours, self._part = self._part, moved._part
-        ours.path, moved._part = moved._part.path, ours
-        return True
 
     def discard(self) -> None:
         """Remove bytes and record, unless the name leads to another's file by now."""

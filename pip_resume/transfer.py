@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.body import blocks
 from pip_resume.checkpoint import Checkpoint, kept_fields, with_length
 from pip_resume.errors import GaveUp, HostError, LineBroken, PartialBusy, ServerBusy, WrongBytes
-from pip_resume.holding import Holding
+from pip_resume.holding import FULL, Holding
 from pip_resume.patience import Patience
 from pip_resume.protocol import Action, Asked, Verdict, judge, plan_request, retry_after_s
 
@@ -63,8 +62,9 @@ def download(
     except BaseException as error:
         holding.last_until_next_run()
         # Of what was given up the final message tells.
-        if isinstance(error, (KeyboardInterrupt, HostError)) and holding.is_kept:
-            display.kept(holding.held.offset, holding.held.checkpoint.complete_length)
+        kept = holding.kept
+        if isinstance(error, (KeyboardInterrupt, HostError)) and kept is not None:
+            display.kept(kept.offset, kept.checkpoint.complete_length)
         raise
     finally:
         holding.release()
@@ -262,13 +262,14 @@ class _Run:
         try:
             partial.place(finished.path)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno not in FULL:
                 raise
             # pip would fare no better there; the next run needs no request.
             raise HostError(error) from error
         if answer is None or not answer.head.from_cache:
             self._transport.hand_over(partial, finished.path, answer)
         partial.discard()
+        self._holding.discard_left()
         if self._holding.resumed_at:
             self._display.not_again(self._holding.resumed_at, partial.offset)
         return finished
@@ -313,7 +314,8 @@ class _Run:
             if held.checkpoint.complete_length is None and held.digest_known and holding.reads_right():
                 return self._finish(None)
         try:
-            self._patience.wait_after(broken, held, is_kept=holding.is_kept)
+            kept = holding.kept
+            self._patience.wait_after(broken, held, is_kept=kept is not None and kept.offset >= held.offset)
         except GaveUp:
             if isinstance(broken, ServerBusy) and held.offset == 0:
                 self._transport.reject(broken.answer)

@@ -144,9 +144,7 @@ def test_the_pip_that_these_tests_take_things_from_is_reached_and_resumes(
     ended = mutilated_pip.download(index, "1", [])
     assert (ended.code, ended.files, ended.was_ours) == (0, {WHEEL.filename: WHEEL.content}, True), ended.output
     assert index.asked_ranges(WHEEL.path) == [None, f"bytes={CUT}-"]
-    of_ours = [line for line in ended.output.splitlines() if "pip-resume" in line]
-    assert len(of_ours) == (difference in FILLING)
-    assert all("does not understand the cache of pip" in line for line in of_ours)
+    assert "pip-resume" not in ended.output
 
 
 @pytest.mark.parametrize("missing", removals())
