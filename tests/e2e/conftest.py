@@ -78,7 +78,9 @@ def workshop(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Conf
     # A worker of pytest-xdist has a directory of its own inside the one of the run.
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if hasattr(pytestconfig, "workerinput") else base
-    return Workshop(shared / "workshop", pytestconfig.cache.mkdir("pips"))
+    # With -p no:cacheprovider nothing is kept from run to run: the pips are fetched anew.
+    cache: pytest.Cache | None = getattr(pytestconfig, "cache", None)
+    return Workshop(shared / "workshop", shared / "pips" if cache is None else cache.mkdir("pips"))
 
 
 @pytest.fixture(scope="session")
