@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 class KeptPartial(Partial):
     """Bytes that the next run finds, in the store's directory, claimed by a lock."""
 
-    is_kept = True
+    @property
+    def is_kept(self) -> bool:
+        """Whether the next run finds the bytes: somebody may have purged them while we go on writing."""
+        return self._is_ours()
 
     def __init__(self, artifact: Artifact, part: PartFile, checkpoint: Checkpoint, mode: int, boot_id: str) -> None:
         super().__init__(artifact, part, checkpoint)
@@ -34,6 +37,12 @@ class KeptPartial(Partial):
         self.checkpoint = checkpoint._replace(boot_id=self._boot_id, inode=self._part.status.st_ino)
         if self._is_ours():
             write_atomically(record_path(self.path), encode_checkpoint(self.checkpoint), self._mode)
+
+    def append(self, block: bytes | memoryview) -> None:
+        """See Partial.append. Where locks lie another pip may write to the same file: then this goes on in its own."""
+        if not self.has_rival and self._part.status.st_size != self.offset:
+            self.cut(self.offset)
+        super().append(block)
 
     def place(self, destination: Path) -> None:
         """Link the bytes to ``destination`` where that is possible, since pip only reads there; else copy them."""

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from integration.machine import FakeClock, Machine, artifact_of, hashed
 from integration.processes import Job, Listening, MachineWithoutTrust, Report, Running, fetch
-from integration.samples import CONTENT, FILE, HELD, PATH, SIZE
+from integration.samples import CONTENT, FILE, HELD, OTHER, PATH, SIZE
 from pip._internal.models.link import Link
 from servers.certificates import Certificates
 from servers.fault_server import FaultServer, Then
 
+from pip_resume import part_file
 from pip_resume.checkpoint import Checkpoint
 from pip_resume.clock import SystemClock
 from pip_resume.holding import STALL_S
@@ -246,3 +247,28 @@ class TestMany:
 
         assert {report.sha256 for report in reports} == {SHA256}
         assert machine.left_in_store() == []
+
+
+def test_where_locks_lie_the_wrong_bytes_of_one_mirror_do_not_come_into_the_file_of_another_pip(
+    machine: Machine, http_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two pips write to one file, and only one of them is sent the right bytes."""
+    monkeypatch.setattr(part_file, "try_lock", lambda _descriptor: True)
+    artifact = artifact_of(hashed(http_server.url(PATH), CONTENT))
+    right = machine.store.claim(artifact)
+    right.note(Checkpoint(complete_length=SIZE))
+    right.append(CONTENT[:400_000])
+    wrong = machine.store.claim(artifact)
+    assert wrong.offset == 400_000
+
+    right.append(CONTENT[400_000:800_000])
+    wrong.append(OTHER[400_000:SIZE])
+    right.append(CONTENT[800_000:])
+
+    assert not wrong.has_right_digest()
+    assert right.has_right_digest()
+    right.place(machine.cache_directory / "placed")
+    assert (machine.cache_directory / "placed").read_bytes() == CONTENT
+    wrong.discard()
+    right.discard()
+    assert machine.left_in_store() == []
