@@ -28,6 +28,7 @@ Inside pip
 
 Engine
     `transfer`    the one verb: ask, judge, append, wait, until the artifact is whole
+    `delivery`    the whole file goes to pip, and to its cache
     `holding`     what this run holds of the artifact
     `body`        one answer's body, block by block
     `patience`    how long to go on although attempts fail

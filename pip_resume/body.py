@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from pip_resume.protocol import Verdict
 
 
-def blocks(answer: Answer, verdict: Verdict, clock: Clock) -> Iterator[bytes]:
-    """Read the body that a verdict lets us use. Raises LineBroken when it ends too early, or only trickles."""
-    pace = Pace(clock.elapsed_s())
+def blocks(answer: Answer, verdict: Verdict, clock: Clock, patience_s: float) -> Iterator[bytes]:
+    """Read the body that a verdict lets us use.
+
+    Raises LineBroken when it ends too early, or only trickles for ``patience_s`` seconds.
+    """
+    pace = Pace(clock.elapsed_s(), patience_s)
     rest = None if verdict.end is None else verdict.end - verdict.first_pos
     while rest is None or rest > 0:
         block = answer.read(pace.block_bytes)
@@ -28,5 +31,7 @@ def blocks(answer: Answer, verdict: Verdict, clock: Clock) -> Iterator[bytes]:
             block = block[:rest]
             rest -= len(block)
         yield block
+        if rest == 0:
+            return
         if not pace.after_block(len(block), clock.elapsed_s()):
             raise LineBroken("slower than 1 KiB/s")

@@ -74,6 +74,11 @@ def kept_fields(fields: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
+def kept_name(filename: str) -> str:
+    """The file's name as a checkpoint may hold it; empty when it is none that we would read back."""
+    return filename if _is_line(filename) and _is_component(filename) else ""
+
+
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     """The record as it stands on disk: one JSON object with the format's version first."""
     return json.dumps({"format": FORMAT, **checkpoint._asdict()}, indent=1).encode("ascii") + b"\n"
@@ -122,7 +127,7 @@ def _is_line(value: Any) -> bool:
 
 
 def _is_component(name: str) -> bool:
-    return name not in (".", "..") and not set(name) & set("/\\\0")
+    return name not in (".", "..") and not set(name) & set("/\\:\0")
 
 
 def _is_length(value: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pip_resume.checkpoint import Checkpoint, with_length
 from pip_resume.errors import HostError, LineBroken, StoreUnusable, WrongBytes
+from pip_resume.housekeeping import make_room
 from pip_resume.kept_partial import KeptPartial
 from pip_resume.partial import Partial
 from pip_resume.protocol import OVERLAP_BYTES, Action, Head, Held, Verdict, is_kept
@@ -209,7 +210,10 @@ class Holding:
     def _new_partial(self, head: Head, verdict: Verdict) -> Partial:
         """Where a first body goes: to the store when it is worth it, else to pip's temporary directory."""
         if self._store is not None and not head.from_cache and is_kept(head, self._artifact):
-            if not self._store.has_room(verdict.complete_length or 0):
+            store, length = self._store, verdict.complete_length or 0
+            # What nobody has come back for goes first.
+            make_room(store.directory, lambda: store.has_room(length))
+            if not store.has_room(length):
                 self._give_up_store(StoreUnusable(f"too little space is left for {self._store.directory}"))
             kept = self._claim()
             if kept is not None:

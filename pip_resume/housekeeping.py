@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 import tempfile
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from pip_resume.checkpoint import FORMAT, parse_checkpoint, record_format
 from pip_resume.errors import StoreUnusable
@@ -148,6 +148,17 @@ def prune(directory: Path, keep_days: float, max_size: int, now_s: float) -> int
                         excess -= entry.size
         remove_leftovers(directory, now_s)
     return removed
+
+
+def make_room(directory: Path, has_room: Callable[[], bool]) -> None:
+    """Remove partials, oldest first, until there is room; skip what is claimed. Raises nothing."""
+    with contextlib.suppress(OSError):
+        for entry in entries(directory):
+            if has_room():
+                return
+            if not entry.is_newer:
+                with contextlib.suppress(OSError):
+                    remove(entry)
 
 
 def remove_leftovers(directory: Path, now_s: float) -> None:

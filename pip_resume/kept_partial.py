@@ -127,6 +127,9 @@ class KeptPartial(Partial):
             # While the old file is open its lock holds, so that nobody claims it in between.
             os.replace(part.path, self._name)
             part.path = self._name
+        except PermissionError:  # Windows renames no open file, and replaces none
+            old.close()
+            part.rename_closed(self._name)
         finally:
             old.close()
 
@@ -142,17 +145,26 @@ def create_claimed(path: Path, mode: int, artifact: Artifact) -> PartFile:
     What a shared cache directory grants, the umask must not take away.
     """
     part = PartFile.create(path, mode, artifact.digest)
-    if part.mode != mode:
-        part.set_mode(mode)
+    try:
+        _grant(part, mode)
+    except OSError:
+        remove_file(part)
+        raise
     return part
+
+
+def _grant(part: PartFile, mode: int) -> None:
+    if part.mode != mode:
+        # A file system without permissions grants what it grants.
+        with contextlib.suppress(PermissionError, NotImplementedError):
+            part.set_mode(mode)
 
 
 def write_atomically(path: Path, content: bytes, mode: int) -> None:
     """Put ``content`` in place of a file in one step: whoever reads sees the old or the new, never half of either."""
     part = PartFile.create(fresh_path(path, "tmp"), mode, None)
     try:
-        if part.mode != mode:
-            part.set_mode(mode)
+        _grant(part, mode)
         part.append(content)
         part.close()
         os.replace(part.path, path)

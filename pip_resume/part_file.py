@@ -130,7 +130,21 @@ class PartFile:
 
     def sync(self) -> None:
         """Wait until the bytes are on the medium."""
-        os.fsync(self._descriptor)
+        if sys.platform == "darwin":
+            import fcntl
+
+            # fsync leaves them in the drive's own memory there.
+            fcntl.fcntl(self._descriptor, fcntl.F_FULLFSYNC)
+        else:
+            os.fsync(self._descriptor)
+
+    def rename_closed(self, target: Path) -> None:
+        """Take another name, closed for a moment: for Windows, which renames no open file."""
+        self.close()
+        os.replace(self.path, target)
+        self.path = target
+        self._descriptor = os.open(target, _FLAGS)
+        self.lock()
 
     def copy_to(self, destination: Path) -> None:
         """Write the bytes to a file by the cheapest way the system has: shared blocks, in the kernel, or through us."""

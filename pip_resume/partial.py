@@ -33,8 +33,10 @@ class Partial:
     file of their own (the rival), have overtaken them: a login page must not cost 688 MB.
     """
 
-    is_kept = False
-    """Whether the next run finds the bytes."""
+    @property
+    def is_kept(self) -> bool:
+        """Whether the next run finds the bytes."""
+        return False
 
     def __init__(self, artifact: Artifact, part: PartFile, checkpoint: Checkpoint) -> None:
         self.artifact = artifact
@@ -197,18 +199,20 @@ def link_file(source: Path, status: os.stat_result, target: Path, *, beside: Pat
     """Make ``target`` another name of the file with this status, in one step; False where that cannot be."""
     # A directory of ours, or pip's temporary one: a kill must leave nothing in the middle of pip's cache.
     name = fresh_path(beside, "link")
+    if os.name == "nt":  # a file that is open under one name can be renamed and removed under none there
+        return False
     try:
         os.link(source, name)
-        try:
-            # Only now nobody can put another file under the name any more.
-            if not os.path.samestat(os.lstat(name), status):
-                raise FileNotFoundError(errno.ENOENT, "replaced by another")
-            os.replace(name, target)
-        except OSError:
-            os.unlink(name)
-            raise
+        # Only now nobody can put another file under the name any more.
+        if not os.path.samestat(os.lstat(name), status):
+            raise FileNotFoundError(errno.ENOENT, "replaced by another")
+        os.replace(name, target)
     except (OSError, NotImplementedError, AttributeError):  # no hard links here, or another file system
         return False
+    finally:
+        # rename(2) does nothing at all where both names are of one file already.
+        with contextlib.suppress(OSError):
+            os.unlink(name)
     return True
 
 

@@ -218,7 +218,9 @@ def _is_whole(case: Case) -> bool:
 
 def _is_complete_at_416(case: Case) -> bool:
     lengths = {case.told_length, case.held.checkpoint.complete_length} - {None}
-    return case.is_ranged and case.head.status == 416 and lengths == {case.held.offset}
+    # One that refuses to begin before what it calls the end contradicts itself: only a digest may settle that.
+    agrees = case.held.digest_known or case.asked.first_pos == case.held.offset
+    return case.is_ranged and case.head.status == 416 and lengths == {case.held.offset} and agrees
 
 
 VERDICTS: tuple[Row, ...] = (
@@ -291,7 +293,7 @@ VERDICTS: tuple[Row, ...] = (
             _is_whole(case) and case.held.offset > 0 and not case.held.digest_known and not case.is_same_representation
         ),
         Action.REPLACE,
-        "the file on the server has changed",
+        "nothing proves that the file on the server is still the same",
     ),
     Row("200", "14.2", _is_whole, Action.APPEND),
     Row("anything else", "15", lambda _case: True, Action.FAIL),

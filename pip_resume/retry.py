@@ -76,6 +76,8 @@ class Pace:
 
     window_start_s: float
     """Time on a clock that never goes back."""
+    window_s: float = TRICKLE_WINDOW_S
+    """Infinite where a line is not to be given up, however slow."""
     block_start_s: float = 0.0
     window_bytes: int = 0
     block_bytes: int = MIN_BLOCK_BYTES
@@ -97,7 +99,7 @@ class Pace:
             min(self.block_bytes * 4, MAX_BLOCK_BYTES) if quick else max(self.block_bytes // 2, MIN_BLOCK_BYTES)
         )
         window_s = now_s - self.window_start_s
-        if window_s < TRICKLE_WINDOW_S:
+        if window_s < self.window_s:
             return True
         fast_enough = self.window_bytes >= TRICKLE_BYTES_PER_S * window_s
         self.window_start_s, self.window_bytes = now_s, 0

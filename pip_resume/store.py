@@ -91,11 +91,11 @@ class Store:
         path = self.part_path(artifact)
         for _ in range(_TRIES):
             with contextlib.suppress(FileExistsError):
-                part = create_claimed(path, self._file_mode, artifact)
+                part = create_claimed(path, self._mode_for(artifact), artifact)
                 if not part.lock():
                     part.close()
                     raise PartialBusy
-                return KeptPartial(artifact, part, Checkpoint(), self._file_mode, self._boot_id)
+                return KeptPartial(artifact, part, Checkpoint(), self._mode_for(artifact), self._boot_id)
             try:
                 part = PartFile.open_existing(path, artifact.digest)
             except FileNotFoundError:
@@ -126,12 +126,16 @@ class Store:
             part.close()
             raise StoreUnusable(f"{part.path.name} was written by a newer pip-resume and is left alone")
         checkpoint = parse_checkpoint(record)
-        partial = KeptPartial(artifact, part, checkpoint or Checkpoint(), self._file_mode, self._boot_id)
+        if checkpoint is not None and _is_foreign(part.status):
+            # The hash proves a stranger's bytes, but not how to unpack them.
+            checkpoint = checkpoint._replace(filename="", content_type="")
+        mode = self._mode_for(artifact)
+        partial = KeptPartial(artifact, part, checkpoint or Checkpoint(), mode, self._boot_id)
         try:
             length = 0 if checkpoint is None else self._trusted_length(artifact, part, checkpoint)
             if length == 0:
                 partial.reset(Checkpoint())
-            elif checkpoint and (length < part.offset or _may_be_shared(part, checkpoint)):
+            elif checkpoint and (length < part.offset or _may_be_shared(part, checkpoint) or not _lock_holds(part)):
                 partial.cut(length)
             elif checkpoint and checkpoint.boot_id != self._boot_id:
                 # What a reboot has left was on the medium; what follows is this boot's.
@@ -156,14 +160,16 @@ class Store:
             return max(min(checkpoint.synced, offset), offset - UNSYNCED_BYTES)
         return offset
 
-    @property
-    def _file_mode(self) -> int:
-        """0600, or what a group-shared cache directory grants: its read and write bits, as pip does it since 25.3."""
+    def _mode_for(self, artifact: Artifact) -> int:
+        """0600, or what a group-shared cache directory grants: its read and write bits, as pip does it since 25.0.
+
+        Bytes that no hash proves are nobody else's to write.
+        """
         granted = stat.S_IMODE(os.stat(self.directory).st_mode)
-        return (granted & 0o666) | 0o600 if granted & 0o022 else 0o600
+        return (granted & 0o666) | 0o600 if granted & 0o022 and artifact.digest is not None else 0o600
 
     def _prepare_directory(self) -> None:
-        """Make our directory, unless something else stands under its name. Permissions as in ``_file_mode``."""
+        """Make our directory, unless something else stands under its name. Permissions as in ``_mode_for``."""
         with contextlib.suppress(FileExistsError):
             os.makedirs(self.cache_directory, exist_ok=True)
             shared = stat.S_IMODE(os.stat(self.cache_directory).st_mode) & 0o7077
@@ -186,6 +192,18 @@ def _may_be_shared(part: PartFile, checkpoint: Checkpoint) -> bool:
     """
     status = part.status
     return _is_foreign(status) or (status.st_nlink > 1 and part.offset != checkpoint.complete_length)
+
+
+def _lock_holds(part: PartFile) -> bool:
+    """Whether a second open file is refused what we have locked; where locks lie another pip may be writing here."""
+    try:
+        probe = PartFile.open_existing(part.path, None)
+    except (OSError, StoreUnusable):
+        return False
+    try:
+        return not probe.lock()
+    finally:
+        probe.close()
 
 
 def remove_unclaimed(path: Path) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, NamedTuple
+import math
+from typing import TYPE_CHECKING
 
 from pip_resume.body import blocks
-from pip_resume.checkpoint import Checkpoint, kept_fields, with_length
+from pip_resume.checkpoint import Checkpoint, kept_fields, kept_name, with_length
+from pip_resume.delivery import Delivery, Finished
 from pip_resume.errors import GaveUp, HostError, LineBroken, PartialBusy, ServerBusy, WrongBytes
-from pip_resume.holding import FULL, Holding
+from pip_resume.holding import Holding
 from pip_resume.patience import Patience
 from pip_resume.protocol import Action, Asked, Verdict, judge, plan_request, retry_after_s
+from pip_resume.retry import PROGRESS_BYTES, TRICKLE_WINDOW_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,13 +28,6 @@ _MOST_WRONG = 2
 """After so many wrong files the last one is given to pip, to judge it in its own words."""
 _MOST_REFUSALS = 2
 """After so many answers to Range that cannot be used no more are asked for in this run."""
-
-
-class Finished(NamedTuple):
-    """A file that pip may have."""
-
-    path: Path
-    content_type: str
 
 
 def download(
@@ -49,9 +45,9 @@ def download(
     say, GaveUp when the budget is spent, OSError when even ``location`` cannot be written.
     """
     holding = Holding(artifact, location, store, display)
-    run = _Run(
-        artifact, location, transport, holding, display, Patience(artifact.filename, budget, display, clock), clock
-    )
+    delivery = Delivery(artifact, location, transport, holding, display)
+    patience = Patience(artifact.filename, budget, display, clock)
+    run = _Run(artifact, transport, holding, delivery, display, patience, clock)
     try:
         while True:
             try:
@@ -60,11 +56,11 @@ def download(
                 holding.wait_for_other(clock)
                 run.begin_again()
     except BaseException as error:
-        holding.last_until_next_run()
         # Of what was given up the final message tells.
         kept = holding.kept
         if isinstance(error, (KeyboardInterrupt, HostError)) and kept is not None:
             display.kept(kept.offset, kept.checkpoint.complete_length)
+        holding.last_until_next_run()
         raise
     finally:
         holding.release()
@@ -76,21 +72,22 @@ class _Run:
     def __init__(
         self,
         artifact: Artifact,
-        location: Path,
         transport: Transport,
         holding: Holding,
+        delivery: Delivery,
         display: Display,
         patience: Patience,
         clock: Clock,
     ) -> None:
         self._artifact = artifact
-        self._location = location
         self._transport = transport
         self._holding = holding
+        self._delivery = delivery
         self._display = display
         self._patience = patience
         self._clock = clock
         self._has_asked = False
+        self._asked = Asked()
         self._has_told = False
         self._avoids_ranges = False
         self._refusals = 0
@@ -153,7 +150,7 @@ class _Run:
 
     def _ask(self, asked: Asked) -> Answer:
         # Only the very first request, and a plain one, is all pip's: "server unreachable" then reads as it always did.
-        is_first, self._has_asked = not self._has_asked, True
+        is_first, self._has_asked, self._asked = not self._has_asked, True, asked
         if is_first and not asked.fields:
             return self._transport.first()
         return self._transport.get(asked.fields)
@@ -169,7 +166,8 @@ class _Run:
         holding.prepare(answer.head, verdict, self._checkpoint_of(answer, verdict))
         self._tell_start(answer, verdict)
         position = verdict.first_pos
-        bar = self._display.bar(blocks(answer, verdict, self._clock), answer.head, position, verdict.complete_length)
+        body = blocks(answer, verdict, self._clock, self._patience_with(verdict))
+        bar = self._display.bar(body, answer.head, position, verdict.complete_length)
         try:
             for block in bar:
                 holding.write(position, block, verdict)
@@ -183,6 +181,13 @@ class _Run:
             getattr(bar, "close", bool)()
         return self._at_end(answer, verdict, position)
 
+    def _patience_with(self, verdict: Verdict) -> float:
+        """How many seconds a line may trickle: for ever, unless a new one can go on where it is left."""
+        held = self._holding.held
+        can_ask = not self._avoids_ranges and plan_request(held._replace(offset=max(held.offset, 1), overlap=0)).fields
+        gave_no_part = self._asked.fields and verdict.first_pos == 0
+        return TRICKLE_WINDOW_S if can_ask and not gave_no_part else math.inf
+
     def _tell_start(self, answer: Answer, verdict: Verdict) -> None:
         if not self._has_told:
             self._has_told = True
@@ -192,12 +197,13 @@ class _Run:
 
     def _checkpoint_of(self, answer: Answer, verdict: Verdict) -> Checkpoint:
         """What an answer tells about the representation whose bytes follow."""
+        fields = kept_fields(answer.head.fields)
         return Checkpoint(
-            filename=self._transport.filename(answer),
-            content_type=answer.head.fields.get("content-type", ""),
+            filename=kept_name(self._transport.filename(answer)),
+            content_type=fields.get("content-type", ""),
             host=self._artifact.host,
             complete_length=verdict.complete_length,
-            fields=kept_fields(answer.head.fields),
+            fields=fields,
             url_key=answer.head.url_key,
             created_s=self._clock.now_s(),
         )
@@ -209,12 +215,14 @@ class _Run:
             if answer.head.from_cache:
                 return self._wrong_digest(answer)
             raise LineBroken("closed early")
-        length = verdict.complete_length
-        if length is None and self._artifact.digest is None:
-            length = partial.checkpoint.complete_length
-        if length is None and verdict.end is None and answer.head.is_chunked:
-            length = position
+        length = self._length_at_end(answer, verdict, position)
         if length is not None and position < length:
+            if (
+                verdict.end is not None
+                and verdict.end - verdict.first_pos >= PROGRESS_BYTES
+                and position == partial.offset
+            ):
+                return None  # it gives no more than so much at a time: nothing was lost
             raise LineBroken("the server sent only a part")
         if length is not None and not partial.has_rival and partial.offset > length:
             # Too many bytes held, or the server sent too few: the digest tells, and only one of the two files stays.
@@ -222,6 +230,15 @@ class _Run:
         if length is None and verdict.end is not None and not holding.reads_right():
             raise LineBroken("the server did not say how much there is")
         return self._verify(answer)
+
+    def _length_at_end(self, answer: Answer, verdict: Verdict, position: int) -> int | None:
+        """The complete-length as far as it is known now that a body has ended at ``position``."""
+        length = verdict.complete_length
+        if length is None and self._artifact.digest is None:
+            length = self._holding.partial.checkpoint.complete_length
+        if length is None and verdict.end is None and answer.head.is_chunked:
+            length = position
+        return length
 
     def _verify(self, answer: Answer | None) -> Finished | None:
         """Check the digest, where there is one, of a file that lacks nothing; None to go on after a wrong one."""
@@ -231,7 +248,7 @@ class _Run:
             self._display.starting(None, offset, offset)
             holding.resumed_at = offset
         if self._artifact.digest is None or holding.reads_right():
-            return self._finish(answer)
+            return self._delivery.hand_over(answer)
         if answer is not None and answer.head.is_cut_like_its_end:
             raise LineBroken("closed early")
         return self._wrong_digest(answer)
@@ -239,49 +256,22 @@ class _Run:
     def _wrong_digest(self, answer: Answer | None) -> Finished | None:
         """Start over, once; the next wrong file is pip's to judge."""
         partial = self._holding.partial
-        self._wrong += 1
         if answer is not None and answer.head.from_cache:
+            # No server has sent it, and the cache is not asked again.
             self._transport.evict(answer)
             self._display.starting_over("pip's cache has a wrong copy")
             self._holding.drop()
-        elif answer is not None and self._wrong >= _MOST_WRONG and (self._holding.is_from_zero or partial.has_rival):
-            finished = self._finished(answer)
-            partial.place_unproved(finished.path)
-            return finished
+            self._has_told = False
+            return None
+        self._wrong += 1
+        if answer is not None and self._wrong >= _MOST_WRONG and (self._holding.is_from_zero or partial.has_rival):
+            return self._delivery.hand_over_unproved(answer)
         elif partial.has_rival:
             self._display.starting_over("the server sent a wrong file")
             partial.drop_rival()
         else:
             self._start_over("it does not have the digest that the link promises")
         return None
-
-    def _finish(self, answer: Answer | None) -> Finished:
-        """Give the right file to pip, then to pip's cache; only then is the partial gone."""
-        partial = self._holding.partial
-        finished = self._finished(answer)
-        try:
-            partial.place(finished.path)
-        except OSError as error:
-            if error.errno not in FULL:
-                raise
-            # pip would fare no better there; the next run needs no request.
-            raise HostError(error) from error
-        if answer is None or not answer.head.from_cache:
-            self._transport.hand_over(partial, finished.path, answer)
-        partial.discard()
-        self._holding.discard_left()
-        if self._holding.resumed_at:
-            self._display.not_again(self._holding.resumed_at, partial.offset)
-        return finished
-
-    def _finished(self, answer: Answer | None) -> Finished:
-        """Name the file as the first answer for its bytes had it named."""
-        checkpoint = self._holding.partial.checkpoint
-        name, content_type = checkpoint.filename, checkpoint.content_type
-        if answer is not None:
-            name = name or self._transport.filename(answer)
-            content_type = content_type or answer.head.fields.get("content-type", "")
-        return Finished(self._location / (name or self._artifact.filename), content_type)
 
     def _avoid_ranges(self, reason: str) -> None:
         """Ask for the whole file next. Where the digest is known what is held stays until it is overtaken."""
@@ -312,7 +302,7 @@ class _Run:
                 return None
             # A body without a length may have ended exactly where the file does, only without saying so.
             if held.checkpoint.complete_length is None and held.digest_known and holding.reads_right():
-                return self._finish(None)
+                return self._delivery.hand_over(None)
         try:
             kept = holding.kept
             self._patience.wait_after(broken, held, is_kept=kept is not None and kept.offset >= held.offset)

@@ -136,6 +136,8 @@ def _download(module: ModuleType, downloader: Any, link: Link, location: str) ->
         raise _Deliberate(error.cause) from error
     except GaveUp as error:
         raise _Deliberate(display.final_error(shown, error.report)) from error
+    except this_pip.broken_stdout() as error:
+        raise _Deliberate(error) from error  # nobody listens: no fault of ours, and pip knows what to do
     return str(finished.path), finished.content_type
 
 

@@ -77,6 +77,8 @@ class PipTransport:
             if answer is not None and answer.head.status in (200, 206):
                 response = _response(answer)
                 request, answer_fields = response.request, response.headers
+            elif answer is not None and partial.checkpoint.url_key == answer.head.url_key:
+                request, answer_fields = _response(answer).request, {}  # a 416: no fields of the file
             elif partial.checkpoint.url_key == url_key(self._artifact.url):
                 asked = Request("GET", self._artifact.url, headers=dict(self._module.HEADERS))
                 request, answer_fields = self._session.prepare_request(asked), {}

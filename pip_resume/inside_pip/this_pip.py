@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import stat
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
@@ -167,6 +168,12 @@ def diagnostic_error() -> type[Exception] | None:
     """Pip's class for errors with a hint below them (since 22.x, not in 21.3)."""
     found = getattr(exceptions, "DiagnosticPipError", None)
     return found if isinstance(found, type) and issubclass(found, Exception) else None
+
+
+def broken_stdout() -> tuple[type[BaseException], ...]:
+    """What is raised when nobody reads what pip says any more: pip's own class, and the bar's plain error."""
+    found = getattr(sys.modules.get("pip._internal.utils.logging"), "BrokenStdoutLoggingError", None)
+    return (BrokenPipeError, found) if isinstance(found, type) else (BrokenPipeError,)
 
 
 def keeps_body_apart(cache: Any) -> bool:

@@ -1,0 +1,69 @@
+"""The end of a download: the whole file goes to pip, then to pip's cache, and only then is the partial gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pip_resume.errors import HostError
+from pip_resume.holding import FULL
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pip_resume.artifact import Artifact
+    from pip_resume.holding import Holding
+    from pip_resume.host import Answer, Display, Transport
+
+
+class Finished(NamedTuple):
+    """A file that pip may have."""
+
+    path: Path
+    content_type: str
+
+
+class Delivery:
+    """Where the file of one download goes."""
+
+    def __init__(
+        self, artifact: Artifact, location: Path, transport: Transport, holding: Holding, display: Display
+    ) -> None:
+        self._artifact = artifact
+        self._location = location
+        self._transport = transport
+        self._holding = holding
+        self._display = display
+
+    def hand_over(self, answer: Answer | None) -> Finished:
+        """Give pip the right file; ``answer`` is the last one of this run, None when no request was needed."""
+        partial = self._holding.partial
+        finished = self._finished(answer)
+        try:
+            partial.place(finished.path)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            # pip would fare no better there; the next run needs no request.
+            raise HostError(error) from error
+        if answer is None or not answer.head.from_cache:
+            self._transport.hand_over(partial, finished.path, answer)
+        partial.discard()
+        self._holding.discard_left()
+        if self._holding.resumed_at:
+            self._display.not_again(self._holding.resumed_at, partial.offset)
+        return finished
+
+    def hand_over_unproved(self, answer: Answer) -> Finished:
+        """Give pip a file that failed our check, to judge it in its own words; its cache does not get it."""
+        finished = self._finished(answer)
+        self._holding.partial.place_unproved(finished.path)
+        return finished
+
+    def _finished(self, answer: Answer | None) -> Finished:
+        """Name the file as the first answer for its bytes had it named."""
+        checkpoint = self._holding.partial.checkpoint
+        name, content_type = checkpoint.filename, checkpoint.content_type
+        if answer is not None:
+            name = name or self._transport.filename(answer)
+            content_type = content_type or answer.head.fields.get("content-type", "")
+        return Finished(self._location / (name or self._artifact.filename), content_type)
