@@ -33,7 +33,7 @@ from pip_resume.store import Store
 
 CONTEXT = multiprocessing.get_context("forkserver")
 RECEIVED = "received"
-"""In the machine's directory: how many bytes the last of its processes has read."""
+"""In the machine's directory: how many bytes the process that was to be killed has read."""
 TESTS = Path(__file__).parents[1]
 
 
@@ -117,7 +117,8 @@ def download(job: Job, answer: Connection) -> None:
     """One run of pip in this process, which has no other purpose; answers with a Report."""
     machine = (Machine if job.trusted else MachineWithoutTrust)(job.directory, job.ca_file)
     calls = count_calls(machine.cache_directory, job.kill_before)
-    count_received(job.directory / RECEIVED)
+    if job.kill_before is not None:
+        count_received(job.directory / RECEIVED)
     if job.lock is not None:
         vars(part_file)["try_lock"] = lambda _descriptor: job.lock
     told = Listening()
