@@ -22,7 +22,7 @@ from pip_resume.http_fields import EntityTag, encode_entity_tag, parse_entity_ta
 from pip_resume.protocol import OVERLAP_BYTES, Action, Asked, Head, Held, judge, plan_request
 
 LINES = st.text(st.characters(categories=["L", "N", "P", "S"]) | st.just(" "), max_size=60).filter(str.isprintable)
-COMPONENTS = LINES.filter(lambda name: name not in (".", "..") and not set(name) & set("/\\"))
+COMPONENTS = LINES.filter(lambda name: name not in (".", "..") and not set(name) & set("/\\:"))
 LENGTHS = st.integers(0, 2**62 - 1)
 CHECKPOINTS = st.builds(
     Checkpoint,
