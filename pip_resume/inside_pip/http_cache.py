@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import mmap
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 from urllib.parse import urljoin
@@ -240,6 +241,8 @@ def store(
 
 def _as_asked(request: PreparedRequest) -> PreparedRequest:
     """The request as a plain one: Vary compares its fields with those of the next install."""
+    if "Range" not in request.headers:
+        return request
     plain = request.copy()
     for name in ("Range", "If-Range"):
         plain.headers.pop(name, None)
@@ -252,6 +255,9 @@ def _store_body(cache: Any, key: str, body: Path, deliver: Iterable[Callable[[Pa
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = this_pip.cache_body_mode(cache)
         if any(way(path, mode) for way in deliver):
+            # As pip does with what it writes: after a power cut no entry may stand beside a body that was lost.
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
             return
     with body.open("rb") as file:
         if body.stat().st_size == 0:
