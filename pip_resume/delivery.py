@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.errors import HostError
@@ -45,13 +46,23 @@ class Delivery:
                 raise
             # pip would fare no better there; the next run needs no request.
             raise HostError(error) from error
+        try:
+            self._conclude(finished, answer)
+        except BaseException:
+            # The file has other names by now, one of them in pip's cache: nobody may write to it under this one.
+            with contextlib.suppress(OSError):
+                finished.path.unlink()
+            raise
+        return finished
+
+    def _conclude(self, finished: Finished, answer: Answer | None) -> None:
+        partial = self._holding.partial
         if answer is None or not answer.head.from_cache:
             self._transport.hand_over(partial, finished.path, answer)
         partial.discard()
         self._holding.discard_left()
         if self._holding.resumed_at:
             self._display.not_again(self._holding.resumed_at, partial.offset)
-        return finished
 
     def hand_over_unproved(self, answer: Answer) -> Finished:
         """Give pip a file that failed our check, to judge it in its own words; its cache does not get it."""
