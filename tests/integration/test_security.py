@@ -1,9 +1,7 @@
-"""Neighbours in a shared cache directory, forged checkpoints, and secrets."""
+"""Neighbours in a shared cache directory: modes, planted names, other owners."""
 
 from __future__ import annotations
 
-import json
-import logging
 import os
 import stat
 import time
@@ -13,26 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
-from integration.machine import MODULE, Machine, artifact_of, hashed
+from integration.machine import Machine, artifact_of, hashed
 from integration.samples import CONTENT, CUT, FILE, HELD, OTHER, PATH, SIZE
-from pip._internal.exceptions import PipError
 from pip._internal.models.link import Link
-from servers.fault_server import Answer, FaultServer, Then
-from servers.range_server import RangeServer, Resource, SignedRedirect
+from servers.fault_server import FaultServer, Then
 
 from pip_resume.checkpoint import (
-    FORMAT,
-    KEPT_FIELDS,
-    MAX_RECORD_BYTES,
     Checkpoint,
     encode_checkpoint,
-    parse_checkpoint,
-    record_format,
 )
 from pip_resume.housekeeping import DAY_S, prune, prune_in_passing
-from pip_resume.inside_pip import download_step
 from pip_resume.protocol import OVERLAP_BYTES
 
 SOMEBODY_ELSE = 65_533
@@ -304,125 +292,3 @@ class TestPlainHttp:
         machine.part(with_md5).write_bytes(evil)
 
         assert machine.download(Link(http_server.url(PATH))).content == CONTENT
-
-
-def forged_records() -> st.SearchStrategy[bytes]:
-    """What somebody might write beside a partial."""
-    texts = st.text(max_size=20) | st.sampled_from(["..", "a/b", "\n", "x" * 70_000, "bytes"])
-    numbers = st.integers(-(2**130), 2**130) | st.floats(allow_nan=True, allow_infinity=True) | st.booleans()
-    fields = st.dictionaries(st.sampled_from(KEPT_FIELDS) | texts, texts | numbers, max_size=4)
-    values = st.none() | texts | numbers | fields | st.lists(numbers, max_size=2)
-    right = json.loads(encode_checkpoint(Checkpoint(complete_length=SIZE, boot_id="the boot of this test")))
-    objects = st.dictionaries(st.sampled_from(sorted(right)) | texts, values, max_size=6)
-    changed = objects.map(lambda some: json.dumps({**right, **some}).encode())
-    return changed | objects.map(lambda some: json.dumps(some).encode()) | st.binary(max_size=200)
-
-
-class TestForgedCheckpoints:
-    @given(forged_records())
-    @example(b"[" * 60_000)
-    @example(b'{"format": 1, "complete_length": 1' + b"0" * 5000 + b"}")
-    @example(json.dumps({"format": FORMAT, "filename": "x" * MAX_RECORD_BYTES}).encode())
-    @settings(deadline=None)
-    def test_it_is_understood_wholly_or_not_at_all(self, record: bytes) -> None:
-        checkpoint = parse_checkpoint(record)
-
-        if checkpoint is not None:
-            assert record_format(record) == FORMAT
-            assert parse_checkpoint(encode_checkpoint(checkpoint)) == checkpoint
-            assert "/" not in checkpoint.filename
-            assert checkpoint.complete_length is None or 0 <= checkpoint.complete_length < 2**63
-            assert all(value.isprintable() for value in (checkpoint.fields or {}).values())
-
-    @given(record=forged_records())
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    def test_whatever_stands_there_the_file_that_arrives_is_right(
-        self, record: bytes, machine: Machine, http_server: FaultServer
-    ) -> None:
-        http_server.plays(PATH, FILE)
-        link = hashed(http_server.url(PATH), CONTENT)
-        machine.store.directory.mkdir(parents=True, exist_ok=True)
-        machine.part(link).write_bytes(OTHER[:HELD])
-        machine.part(link).with_suffix(".json").write_bytes(record)
-
-        outcome = machine.download(link)
-
-        assert outcome.content == CONTENT
-        assert outcome.path.parent.name.startswith("run-")
-        for path in machine.cache_directory.rglob("*"):
-            if path.is_file():
-                path.unlink()
-
-
-SECRETS = ("s3cret-password", "s3cret-token", "s3cret-signature", "s3cret-cookie")
-
-
-class TestSecrets:
-    @pytest.fixture
-    def logged(self, caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], str]]:
-        """All that we say, at the highest verbosity; pip's and its libraries' debug lines are theirs."""
-        caplog.set_level(logging.DEBUG)
-        download_step.apply(MODULE)
-        yield lambda: "\n".join(
-            record.getMessage()
-            for record in caplog.records
-            if record.levelno > logging.DEBUG or "pip_resume" in record.pathname
-        )
-        download_step.undo(MODULE)
-
-    def run(self, machine: Machine, link: Link, location: Path) -> Path:
-        location.mkdir()
-        with closing(machine.session()) as session:
-            path, _ = MODULE.Downloader(session, "off")(link, str(location))
-        return Path(path)
-
-    def assert_nowhere(self, machine: Machine, said: str) -> None:
-        for secret in SECRETS:
-            assert secret not in said
-            for path in machine.store.directory.rglob("*"):
-                assert secret not in path.name
-                assert path.is_dir() or secret.encode() not in path.read_bytes(), path
-
-    def test_userinfo_and_query_of_a_link_are_nowhere(
-        self, machine: Machine, http_server: FaultServer, logged: Callable[[], str], tmp_path: Path
-    ) -> None:
-        fields = {**FILE.fields, "Set-Cookie": "session=s3cret-cookie", "X-Token": "s3cret-token"}
-        cut = replace(CUT, fields=fields)
-        http_server.plays(PATH, cut)
-        bare = http_server.url(f"{PATH}?token=s3cret-token")
-        link = hashed(bare.replace("://", "://user:s3cret-password@"), CONTENT)
-
-        for number in range(2):
-            with pytest.raises(PipError) as raised:
-                self.run(machine, link, tmp_path / f"cut-{number}")
-            http_server.plays(PATH, Answer(503, {"Retry-After": "7200"}, b"s3cret-token"))
-            self.assert_nowhere(machine, logged() + "".join(map(str, vars(raised.value).values())) + str(raised.value))
-        assert machine.kept(link) == CONTENT[:HELD]
-
-        http_server.plays(PATH, replace(FILE, fields=fields))
-        assert self.run(machine, link, tmp_path / "done").read_bytes() == CONTENT
-
-        assert "Resuming download" in logged()
-        self.assert_nowhere(machine, logged())
-
-    def test_a_signed_redirect_is_nowhere(
-        self,
-        machine: Machine,
-        https_range_server: RangeServer,
-        logged: Callable[[], str],
-        tmp_path: Path,
-    ) -> None:
-        https_range_server.holds(PATH, SignedRedirect(Resource(CONTENT, '"v1"')))
-        link = hashed(https_range_server.url(PATH), CONTENT)
-
-        with closing(machine.store.claim(artifact_of(link))) as partial:
-            partial.note(Checkpoint(complete_length=SIZE))
-            partial.append(CONTENT[:HELD])
-            partial.keep()
-        self.run(machine, link, tmp_path / "done")
-
-        said = logged()
-        assert "Resuming download" in said
-        assert "signature" not in said
-        for path in machine.cache_directory.rglob("*"):
-            assert path.is_dir() or b"signature" not in path.read_bytes()
