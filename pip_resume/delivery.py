@@ -64,7 +64,7 @@ class Delivery:
         if self._holding.resumed_at:
             self._display.not_again(self._holding.resumed_at, partial.offset)
 
-    def hand_over_unproved(self, answer: Answer) -> Finished:
+    def hand_over_unproved(self, answer: Answer | None) -> Finished:
         """Give pip a file that failed our check, to judge it in its own words; its cache does not get it."""
         finished = self._finished(answer)
         self._holding.partial.place_unproved(finished.path)

@@ -88,6 +88,7 @@ class _Run:
         self._clock = clock
         self._has_asked = False
         self._asked = Asked()
+        self._began_at = 0
         self._has_told = False
         self._avoids_ranges = False
         self._refusals = 0
@@ -165,6 +166,7 @@ class _Run:
                 return self._at_end(answer, verdict, holding.held.offset)
         holding.prepare(answer.head, verdict, self._checkpoint_of(answer, verdict))
         self._tell_start(answer, verdict)
+        self._began_at = holding.held.offset
         position = verdict.first_pos
         body = blocks(answer, verdict, self._clock, self._patience_with(verdict))
         bar = self._display.bar(body, answer.head, position, verdict.complete_length)
@@ -217,11 +219,7 @@ class _Run:
             raise LineBroken("closed early")
         length = self._length_at_end(answer, verdict, position)
         if length is not None and position < length:
-            if (
-                verdict.end is not None
-                and verdict.end - verdict.first_pos >= PROGRESS_BYTES
-                and position == partial.offset
-            ):
+            if partial.offset - self._began_at >= PROGRESS_BYTES:
                 return None  # it gives no more than so much at a time: nothing was lost
             raise LineBroken("the server sent only a part")
         if length is not None and not partial.has_rival and partial.offset > length:
@@ -249,7 +247,7 @@ class _Run:
             holding.resumed_at = offset
         if self._artifact.digest is None or holding.reads_right():
             return self._delivery.hand_over(answer)
-        if answer is not None and answer.head.is_cut_like_its_end:
+        if answer is not None and answer.head.is_cut_like_its_end and not holding.is_whole:
             raise LineBroken("closed early")
         return self._wrong_digest(answer)
 
@@ -264,7 +262,7 @@ class _Run:
             self._has_told = False
             return None
         self._wrong += 1
-        if answer is not None and self._wrong >= _MOST_WRONG and (self._holding.is_from_zero or partial.has_rival):
+        if self._wrong >= _MOST_WRONG and (self._holding.is_from_zero or partial.has_rival):
             return self._delivery.hand_over_unproved(answer)
         elif partial.has_rival:
             self._display.starting_over("the server sent a wrong file")
