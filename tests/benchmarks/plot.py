@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from benchmarks.results import Broken
 
@@ -15,20 +15,13 @@ WIDTH, HEIGHT = 720, 400
 LEFT, RIGHT, TOP, BOTTOM = 64, 200, 64, 56
 LABEL_PITCH = 18
 TIMES = "&#215;"
+SUBTITLE = "the command is given again until it succeeds; each break is a bit further on in the file"
 # It follows the reader's theme, background included, so that it never depends on the page around it.
-STYLE = """
-  svg { color-scheme: light dark; font: 13px system-ui, sans-serif; }
-  .ground { fill: #ffffff; } text { fill: #1f2328; } .faint { fill: #59636e; }
-  .grid { stroke: #d1d9e0; stroke-width: 1; } .ours { --line: #0a7d33; }
-  .plain0 { --line: #b3470b; } .plain1 { --line: #2458b8; } .plain2 { --line: #7a3fa8; }
-  polyline { stroke: var(--line); stroke-width: 2.5; fill: none; stroke-linejoin: round; }
-  circle { fill: var(--line); } text.series { fill: var(--line); font-weight: 600; }
-  .title { font-size: 15px; font-weight: 600; }
-  @media (prefers-color-scheme: dark) {
-    .ground { fill: #0d1117; } text { fill: #f0f6fc; } .faint { fill: #9198a1; } .grid { stroke: #30363d; }
-    .ours { --line: #4ac26b; } .plain0 { --line: #f0883e; } .plain1 { --line: #79a8ff; } .plain2 { --line: #d2a8ff; }
-  }
-"""
+LIGHT = {"ground": "#ffffff", "text": "#1f2328", "faint": "#59636e", "grid": "#d1d9e0"}
+DARK = {"ground": "#0d1117", "text": "#f0f6fc", "faint": "#9198a1", "grid": "#30363d"}
+# Light and dark of each line: ours, then one plain pip after the other.
+LINES = {"ours": ("#0a7d33", "#4ac26b"), "plain0": ("#b3470b", "#f0883e"), "plain1": ("#2458b8", "#79a8ff")}
+MOST_PIPS = len(LINES) - 1
 
 
 @dataclass(frozen=True)
@@ -62,7 +55,7 @@ def plot(broken: Sequence[Broken]) -> str:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
         f"<title>{escape(summary(drawn))}</title>",
-        f"<style>{STYLE}</style>",
+        f"<style>{style()}</style>",
         f'<rect class="ground" width="{WIDTH}" height="{HEIGHT}" rx="6"/>',
         *frame(scale, sorted({x for x, _ in points})),
         *(line for series in drawn for line in curve(series, scale)),
@@ -72,20 +65,38 @@ def plot(broken: Sequence[Broken]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def style() -> str:
+    """Colours that follow the reader's theme, the background included, so that the page around it does not matter."""
+    font = "svg { font: 13px system-ui, sans-serif; } .title { font-size: 15px; font-weight: 600; }"
+    line = "polyline { stroke-width: 2.5; fill: none; stroke-linejoin: round; } .series { font-weight: 600; }"
+    light, dark = theme(LIGHT, 0), theme(DARK, 1)
+    return f"{font} {line} {light} @media (prefers-color-scheme: dark) {{ {dark} }}"
+
+
+def theme(colours: Mapping[str, str], which: int) -> str:
+    frame = (
+        ".ground {{ fill: {ground}; }} text {{ fill: {text}; }} .faint {{ fill: {faint}; }} .grid {{ stroke: {grid}; }}"
+    )
+    lines = (
+        f".{kind} polyline {{ stroke: {pair[which]}; }} .{kind} circle, text.{kind} {{ fill: {pair[which]}; }}"
+        for kind, pair in LINES.items()
+    )
+    return " ".join([frame.format(**colours), *lines])
+
+
 def all_series(broken: Sequence[Broken]) -> list[Series]:
-    """Plain pips each on their own line; ours too, unless all of them agree, as they should."""
+    """A line for each plain pip, and one for us: the worst that we do with any of them."""
     plain: dict[str, list[Broken]] = {}
-    ours: dict[str, list[Broken]] = {}
     for each in broken:
-        (ours if each.with_us else plain).setdefault(each.pip_version, []).append(each)
-    together = " and ".join(ours)
+        if not each.with_us:
+            plain.setdefault(each.pip_version, []).append(each)
     worst = {each.breaks: max(o.ratio for o in broken if o.with_us and o.breaks == each.breaks) for each in broken}
     return [
         *(
-            Series(f"pip {version}", f"plain{n % 3}", points_of(line))
+            Series(f"pip {version}", f"plain{n % MOST_PIPS}", points_of(line))
             for n, (version, line) in enumerate(plain.items())
         ),
-        Series(f"pip-resume, {together}", "ours", tuple(sorted(worst.items()))),
+        Series("with pip-resume", "ours", tuple(sorted(worst.items()))),
     ]
 
 
@@ -102,7 +113,7 @@ def summary(drawn: Sequence[Series]) -> str:
 def frame(scale: Scale, counts: Sequence[int]) -> Iterator[str]:
     """Title, axes and grid."""
     yield f'<text class="title" x="{LEFT - 40}" y="28">Times the file went over the wire</text>'
-    yield f'<text class="faint" x="{LEFT - 40}" y="46">until the command has succeeded; less is better</text>'
+    yield f'<text class="faint" x="{LEFT - 40}" y="46">{SUBTITLE}</text>'
     step = max(1, round(scale.most_y / 6))
     for value in range(0, int(scale.most_y) + 1, step):
         y = scale.y(value)
