@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from pathlib import Path
 
 import nox
@@ -66,7 +67,9 @@ def types(session: nox.Session, pip: str) -> None:
 def tests(session: nox.Session) -> None:
     """Run the unit and integration tests on every Python found."""
     install_groups(session, "test")
-    session.run("pytest", *IN_PARALLEL, "--ignore=tests/e2e", *session.posargs)
+    is_running_python = session.python == f"{sys.version_info.major}.{sys.version_info.minor}"
+    profile = "laws" if is_running_python else "brief"
+    session.run("pytest", *IN_PARALLEL, "--ignore=tests/e2e", *session.posargs, env={"HYPOTHESIS_PROFILE": profile})
 
 
 @nox.session

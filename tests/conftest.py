@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no reason to fail: the laws speak of answers, not of how soon they come.
+settings.register_profile("laws", deadline=None, max_examples=150)
+# For the further Pythons of one run: the laws are the same there, so a look at each will do.
+settings.register_profile("brief", deadline=None, max_examples=15)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "laws"))
 
 TESTS = Path(__file__).parent
 # The servers of the tests are themselves tested over sockets.

@@ -140,7 +140,7 @@ def answers(draw: st.DrawFn, *kinds: str, to: st.SearchStrategy[Held] | None = N
 
 
 # A dangerous answer has several things just so.
-many = settings(max_examples=1000)
+many = settings(max_examples=5 * settings.default.max_examples)
 
 
 @given(helds())
