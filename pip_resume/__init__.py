@@ -44,6 +44,7 @@ Engine
 
 Pure: no clock, file, socket, environment or chance
     `protocol`      what to ask, and what the answer means
+    `exchange`      a request and its answer, with what is held, as values
     `checkpoint`    the record beside a partial
     `artifact`      the wheel or source distribution wanted, and the digests that it must have
     `http_fields`   what RFC 9110 says about ETag, Range and their kin

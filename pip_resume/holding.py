@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from pip_resume.checkpoint import Checkpoint, with_length
 from pip_resume.errors import HostError, LineBroken, StoreUnusable, WrongBytes
+from pip_resume.exchange import Head, Held
 from pip_resume.housekeeping import make_room
 from pip_resume.kept_partial import KeptPartial
 from pip_resume.partial import Partial
-from pip_resume.protocol import OVERLAP_BYTES, Action, Head, Held, Verdict, is_kept
+from pip_resume.protocol import OVERLAP_BYTES, Action, Verdict, is_kept
 
 if TYPE_CHECKING:
     from pathlib import Path

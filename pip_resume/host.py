@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from pip_resume.exchange import Head
     from pip_resume.partial import Partial
-    from pip_resume.protocol import Head
     from pip_resume.retry import Budget
 
 

@@ -10,7 +10,7 @@ from pip_resume.retry import MAX_RETRY_AFTER_S, Budget
 
 if TYPE_CHECKING:
     from pip_resume.clock import Clock
-    from pip_resume.protocol import Held
+    from pip_resume.exchange import Held
 
 
 class Patience:

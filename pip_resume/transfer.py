@@ -10,9 +10,10 @@ from pip_resume.body import blocks
 from pip_resume.checkpoint import Checkpoint, kept_fields, kept_name, with_length
 from pip_resume.delivery import Delivery, Finished
 from pip_resume.errors import GaveUp, HostError, LineBroken, PartialBusy, ServerBusy, WrongBytes
+from pip_resume.exchange import Asked
 from pip_resume.holding import Holding
 from pip_resume.patience import Patience
-from pip_resume.protocol import Action, Asked, Verdict, judge, plan_request, retry_after_s
+from pip_resume.protocol import Action, Verdict, judge, plan_request, retry_after_s
 from pip_resume.retry import PROGRESS_BYTES, TRICKLE_WINDOW_S
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from pip._internal.models.link import Link
 
+    from pip_resume.exchange import Head
     from pip_resume.host import Break, Report
-    from pip_resume.protocol import Head
     from pip_resume.retry import Budget
 
 _SHOWN_WAIT_S = 0.1

@@ -16,9 +16,9 @@ from pip._vendor.urllib3 import exceptions as urllib3_exceptions
 
 from pip_resume.artifact import url_key
 from pip_resume.errors import HostError, LineBroken, NoAnswer, ResumeError
+from pip_resume.exchange import Head
 from pip_resume.inside_pip import this_pip
 from pip_resume.inside_pip.http_cache import unasked, unbuffered
-from pip_resume.protocol import Head
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -22,10 +22,11 @@ from pip_resume import transfer
 from pip_resume.artifact import Artifact, choose_digest
 from pip_resume.checkpoint import Checkpoint, parse_checkpoint
 from pip_resume.errors import GaveUp, HostError
+from pip_resume.exchange import Head
 from pip_resume.host import Break, Report
 from pip_resume.inside_pip import this_pip
 from pip_resume.inside_pip.pip_transport import PipTransport
-from pip_resume.protocol import OVERLAP_BYTES, Head
+from pip_resume.protocol import OVERLAP_BYTES
 from pip_resume.retry import Budget
 from pip_resume.store import Store
 

@@ -18,9 +18,9 @@ from servers.index_pages import noise
 from pip_resume import transfer
 from pip_resume.artifact import Artifact, Digest
 from pip_resume.errors import GaveUp, HostError, LineBroken
+from pip_resume.exchange import Head
 from pip_resume.http_fields import parse_range
 from pip_resume.partial import Partial
-from pip_resume.protocol import Head
 from pip_resume.retry import Budget
 from pip_resume.store import Store
 
@@ -202,7 +202,7 @@ def download(script: Script, directory: Path, digest: Digest | None) -> bytes | 
 
 
 # Each example is two whole runs with files on disk.
-some = settings(max_examples=settings.default.max_examples // 2)
+some = settings(max_examples=settings().max_examples // 2)
 
 
 @some

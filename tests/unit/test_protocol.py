@@ -6,14 +6,12 @@ import pytest
 
 from pip_resume.artifact import Artifact, Digest
 from pip_resume.checkpoint import Checkpoint
+from pip_resume.exchange import Asked, Head, Held
 from pip_resume.protocol import (
     KEPT_FROM_BYTES,
     OVERLAP_BYTES,
     VERDICTS,
     Action,
-    Asked,
-    Head,
-    Held,
     is_kept,
     judge,
     plan_request,

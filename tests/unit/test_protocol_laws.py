@@ -18,8 +18,9 @@ from pip_resume.checkpoint import (
     parse_checkpoint,
     record_format,
 )
+from pip_resume.exchange import Asked, Head, Held
 from pip_resume.http_fields import EntityTag, encode_entity_tag, parse_entity_tag, parse_range
-from pip_resume.protocol import OVERLAP_BYTES, Action, Asked, Head, Held, judge, plan_request
+from pip_resume.protocol import OVERLAP_BYTES, Action, judge, plan_request
 
 LINES = st.text(st.characters(categories=["L", "N", "P", "S"]) | st.just(" "), max_size=60).filter(str.isprintable)
 COMPONENTS = LINES.filter(lambda name: name not in (".", "..") and not set(name) & set("/\\:"))
@@ -140,7 +141,7 @@ def answers(draw: st.DrawFn, *kinds: str, to: st.SearchStrategy[Held] | None = N
 
 
 # A dangerous answer has several things just so.
-many = settings(max_examples=5 * settings.default.max_examples)
+many = settings(max_examples=5 * settings().max_examples)
 
 
 @given(helds())
