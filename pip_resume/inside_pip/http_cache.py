@@ -241,11 +241,13 @@ def store(
 
 def _as_asked(request: PreparedRequest) -> PreparedRequest:
     """The request as a plain one: Vary compares its fields with those of the next install."""
-    if "Range" not in request.headers:
+    headers: Any = request.headers
+    if "Range" not in headers:
         return request
     plain = request.copy()
+    headers = plain.headers
     for name in ("Range", "If-Range"):
-        plain.headers.pop(name, None)
+        headers.pop(name, None)
     return plain
 
 

@@ -59,14 +59,15 @@ class PipAnswer:
     def __init__(self, response: Response, head: Head) -> None:
         self.response = response
         self.head = head
-        self._raw: Any = response.raw
-        self._connection: Any = getattr(response.raw, "connection", None)
+        raw: Any = response.raw
+        self._raw = raw
+        self._connection = getattr(raw, "connection", None)
         self._missing = head.content_length or 0
         self._chunks: Iterator[bytes] | None = None
         self._has_read = False
-        if head.is_chunked and hasattr(self._raw, "stream"):
+        if head.is_chunked and hasattr(raw, "stream"):
             # Through urllib3 chunk by chunk: http.client would lose what it has read when the last chunk never comes.
-            self._chunks = self._raw.stream(_CHUNKED_BLOCK_BYTES, decode_content=False)
+            self._chunks = raw.stream(_CHUNKED_BLOCK_BYTES, decode_content=False)
 
     def read(self, size: int) -> bytes:
         """See host.Answer: up to ``size`` bytes; LineBroken for every way in which a body ends too early."""

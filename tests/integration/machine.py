@@ -133,11 +133,12 @@ class Machine:
 
     def session(self) -> PipSession:
         """pip's own, with ``--trusted-host 127.0.0.1`` (so that http is cached), ``--retries 0`` and ``--no-input``."""
-        session = PipSession(cache=str(self.cache_directory), trusted_hosts=["127.0.0.1"])
+        session: Any = PipSession(cache=str(self.cache_directory), trusted_hosts=["127.0.0.1"])
         session.auth.prompting = False
         if self._ca_file is not None:
             session.verify = str(self._ca_file)
-        return session
+        opened: PipSession = session
+        return opened
 
     def download(
         self, link: Link, *, retries: int = 5, session: PipSession | None = None, told: Told | None = None
