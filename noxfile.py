@@ -107,5 +107,5 @@ def pip_suite(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure beside plain pip."""
-    install_groups(session, "e2e")
+    install_groups(session, "bench")
     session.run("python", "-m", "benchmarks", *session.posargs, env={"PYTHONPATH": "tests"})
