@@ -128,7 +128,9 @@ def test_a_disk_that_fails_costs_the_store_and_not_the_download(
     unharmed = prepared("unharmed")
     with failing(unharmed, replace(fault, lasts=False), 0) as calls:
         fetch(unharmed, link, Listening(), FakeClock())
-    assert len(calls.made) > 20
+    # How many blocks come in is the line's affair; that the first and the last calls are different ones is ours.
+    assert len(calls.made) > 14
+    assert {"open", "pwrite"} <= set(calls.made)
 
     for first in thinned(len(calls.made)):
         machine, told = prepared(first), Listening()
