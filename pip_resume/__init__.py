@@ -5,13 +5,13 @@ top: every module imports only what stands below it, and only `inside_pip` impor
 
 People
     `__main__`, `cli`   the command `pip-resume`
-    `kept`              what is on disk, and away with it
-    `hook`              the line for a shell that reaches other environments
-    `doctor`            is it on, does it reach this pip, would it resume
-    `demo`              a broken download on this machine, with the plugin and without
-    `own_pip`           this environment's pip, asked from outside
-    `live_probe`        a child in which pip comes as far as a download (`inside_pip.probe` is what runs there)
-    `words`             sizes, ages and tables for people
+    `commands.kept`         what is on disk, and away with it
+    `commands.hook`         the line for a shell that reaches other environments
+    `commands.doctor`       is it on, does it reach this pip, would it resume
+    `commands.demo`         a broken download on this machine, with the plugin and without
+    `commands.own_pip`      this environment's pip, asked from outside
+    `commands.live_probe`   a child in which pip comes as far as a download (`inside_pip.probe` is what runs there)
+    `commands.words`        sizes, ages and tables for people
 
 Start-up
     `pip_resume_hook.pth`   one guarded line that the wheel puts at the root of site-packages

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pip_resume import __version__
-from pip_resume.hook import DEFAULT_SHELL, SHELLS
+from pip_resume.commands.hook import DEFAULT_SHELL, SHELLS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,13 +177,13 @@ def _duration_s(text: str) -> float:
 
 
 def _list(chosen: argparse.Namespace) -> int:
-    from pip_resume import kept
+    from pip_resume.commands import kept
 
     return kept.show_as_json(chosen.cache_dir) if chosen.json else kept.show(chosen.cache_dir)
 
 
 def _purge(chosen: argparse.Namespace) -> int:
-    from pip_resume import kept
+    from pip_resume.commands import kept
 
     act = kept.rehearse if chosen.dry_run else kept.purge
     done = act(chosen.cache_dir, chosen.names, chosen.older_than)
@@ -195,26 +195,26 @@ def _purge(chosen: argparse.Namespace) -> int:
 
 
 def _doctor(chosen: argparse.Namespace) -> int:
-    from pip_resume import doctor
+    from pip_resume.commands import doctor
 
     return doctor.run_as_json() if chosen.json else doctor.run()
 
 
 def _demo(_: argparse.Namespace) -> int:
-    from pip_resume import demo
+    from pip_resume.commands import demo
 
     return demo.run()
 
 
 def _hook_path(_: argparse.Namespace) -> int:
-    from pip_resume import hook
+    from pip_resume.commands import hook
 
     print(hook.DIRECTORY)
     return 0
 
 
 def _hook_env(chosen: argparse.Namespace) -> int:
-    from pip_resume import hook
+    from pip_resume.commands import hook
 
     print(hook.environment_line(chosen.shell, hook.DIRECTORY))
     return 0

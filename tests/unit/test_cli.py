@@ -7,12 +7,12 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from pip_resume import cli
-from pip_resume.doctor import verdict
-from pip_resume.finding import BROKEN, NOTE, OFF, OK, Finding
-from pip_resume.hook import environment_line
+from pip_resume.commands.doctor import verdict
+from pip_resume.commands.finding import BROKEN, NOTE, OFF, OK, Finding
+from pip_resume.commands.hook import environment_line
+from pip_resume.commands.kept import matches, project_of
+from pip_resume.commands.words import align, counted, format_age, format_size
 from pip_resume.housekeeping import Entry
-from pip_resume.kept import matches, project_of
-from pip_resume.words import align, counted, format_age, format_size
 
 DAY_S = 86400
 

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pip_resume.finding import BROKEN, NOTE, OK, Finding, unset
-from pip_resume.words import counted, format_size
+from pip_resume.commands.finding import BROKEN, NOTE, OK, Finding, unset
+from pip_resume.commands.words import counted, format_size
 
 if TYPE_CHECKING:
-    from pip_resume.live_probe import Probe
+    from pip_resume.commands.live_probe import Probe
 
 _LITTLE_ROOM_BYTES = 1_000_000_000
 

@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 
-from pip_resume.hook import DEFAULT_SHELL, DIRECTORY, environment_line
+from pip_resume.commands.hook import DEFAULT_SHELL, DIRECTORY, environment_line
 
 OK = "ok"
 NOTE = "note"

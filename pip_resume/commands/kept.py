@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from pip_resume import housekeeping, own_pip
+from pip_resume import housekeeping
+from pip_resume.commands import own_pip
+from pip_resume.commands.words import align, counted, format_age, format_size
 from pip_resume.errors import Complaint, StoreUnusable
-from pip_resume.words import align, counted, format_age, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

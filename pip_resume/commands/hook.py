@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SHELLS = ("sh", "fish", "powershell")
 # By the system alone, never by $SHELL: a script gets the same everywhere.
 DEFAULT_SHELL = "powershell" if os.name == "nt" else "sh"
-DIRECTORY = Path(__file__).resolve().parent / "sitecustomize"
+DIRECTORY = Path(__file__).resolve().parents[1] / "sitecustomize"
 
 
 def environment_line(shell: str, directory: PurePath) -> str:

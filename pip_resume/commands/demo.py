@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pip_resume import own_pip
-from pip_resume.demo_server import PAYLOAD, PROJECT, SlowIndex, make_payload
+from pip_resume.commands import own_pip
+from pip_resume.commands.demo_server import PAYLOAD, PROJECT, SlowIndex, make_payload
+from pip_resume.commands.words import format_size
 from pip_resume.errors import Complaint
-from pip_resume.words import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,10 +10,11 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Callable
 
-from pip_resume import __version__, doctor_routes, doctor_store, doctor_surroundings
-from pip_resume.finding import BROKEN, OFF, REINSTALL, Finding
-from pip_resume.live_probe import Probe, run_probe
-from pip_resume.words import align
+from pip_resume import __version__
+from pip_resume.commands import doctor_routes, doctor_store, doctor_surroundings
+from pip_resume.commands.finding import BROKEN, OFF, REINSTALL, Finding
+from pip_resume.commands.live_probe import Probe, run_probe
+from pip_resume.commands.words import align
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
