@@ -41,6 +41,13 @@ def not_ok(told: dict[str, Any]) -> set[tuple[str, str]]:
     return {(each["topic"], each["level"]) for each in told["findings"] if each["level"] != "ok"}
 
 
+@pytest.fixture(autouse=True)
+def no_other_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever these tests are run from: a `pip` of another Python in front would be worth a note."""
+    directories = os.environ["PATH"].split(os.pathsep)
+    monkeypatch.setenv("PATH", os.pathsep.join(each for each in directories if shutil.which("pip", path=each) is None))
+
+
 @pytest.fixture
 def by_pythonpath(environment: Environments) -> Environment:
     """An environment that does not have us, reached through PYTHONPATH; the doctor is run from where we are."""

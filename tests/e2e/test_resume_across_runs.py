@@ -59,14 +59,15 @@ def test_the_same_command_goes_on_where_a_signal_ended_it_and_a_third_asks_nothi
     kept = held_bytes(pip.cache_dir)
 
     assert ended.returncode == RETURN_CODES[number], ended.text
-    said = re.findall(rf"Kept 1\.4 MB of 3\.0 MB of {names(BIG)}; run the same command again to continue", ended.stderr)
+    kept_line = rf"Kept 1\.[45] MB of 3\.0 MB of {names(BIG)}; run the same command again to continue"
+    said = re.findall(kept_line, ended.stderr)
     assert len(said) == (number is signal.SIGINT)
     assert not list(pip.work.rglob("*.whl"))
 
     result = pip.run(*command, "first")
 
     assert result.returncode == 0, result.text
-    assert re.search(rf"Resuming download .*{names(BIG)} \(1\.4 MB/3\.0 MB\)", result.stdout)
+    assert re.search(rf"Resuming download .*{names(BIG)} \(1\.[45] MB/3\.0 MB\)", result.stdout)
     assert re.search(rf"Resumed {names(BIG)}: 1\.4 MB of 3\.0 MB were not downloaded again", result.stdout)
     assert result.stderr == ""
     assert (pip.work / "first" / BIG.filename).read_bytes() == BIG.content
@@ -138,7 +139,8 @@ def test_ctrl_c_ends_pip_as_it_ends_without_us_with_one_line_more(
     assert (plain_code, plain_lines) == (1, ["ERROR: Operation cancelled by user"])
     assert our_code == plain_code
     assert our_lines[1:] == plain_lines
-    assert our_lines[0].startswith("  WARNING: Kept 1.4 MB of 3.0 MB of ")
+    # Up to a block less than half of it.
+    assert re.match(r"  WARNING: Kept 1\.[45] MB of 3\.0 MB of ", our_lines[0])
 
 
 @pytest.mark.parametrize("pip_version", ["23.2.1", "26.3"])
@@ -292,7 +294,7 @@ def test_giving_up_keeps_the_bytes_and_says_how_to_go_on(environment: Environmen
     result = pip.run(*command)
 
     assert gave_up.returncode == 1
-    assert f"Download of {BIG.filename} failed at 1.4 MB of 3.0 MB" in gave_up.stderr
+    assert re.search(rf"Download of {names(BIG)} failed at 1\.[45] MB of 3\.0 MB", gave_up.stderr)
     assert "run the same command again to continue" in " ".join(gave_up.stderr.split())
     assert "Traceback" not in gave_up.text
     assert result.returncode == 0, result.text

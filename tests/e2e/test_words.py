@@ -14,7 +14,7 @@ from servers.index_pages import honest, publish
 LOST = r" *WARNING: Connection lost at 1\.5 MB of 3\.0 MB .*; resuming, attempt 2 of 6 without progress"
 # A bar redrawn with everything shown so far; pip 21.3 has one of its own making, all others that of rich.
 POSITIONS = re.compile(r"(\d\.\d)(?:/3\.0)? MB")
-PUBLISHED = f"Resuming download .*{names(BIG)} \\(1\\.4 MB/3\\.0 MB\\)"
+PUBLISHED = f"Resuming download .*{names(BIG)} \\(1\\.[45] MB/3\\.0 MB\\)"
 SAVED = f"Resumed {names(BIG)}: 1\\.4 MB of 3\\.0 MB were not downloaded again"
 
 
