@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import os
 import platform
@@ -76,10 +77,12 @@ def package() -> list[Finding]:
     if installed.version != __version__:
         text = f"{__version__} in {here}, but {installed.version} is what is installed"
         return [Finding(BROKEN, "package", text, REINSTALL)]
-    recorded = [file for file in installed.files or () if file.parts[0] == "pip_resume" and file.hash]
+    recorded = {name: digest for name, digest in _record_of(installed).items() if name.startswith("pip_resume/")}
     if not recorded:
         return [Finding(OK, "package", f"{__version__} in {here} (editable)")]
-    damaged = [str(file) for file in recorded if _sha256_of(Path(str(file.locate()))) != file.hash.value]  # type: ignore[union-attr]
+    damaged = [
+        name for name, digest in recorded.items() if _sha256_of(Path(str(installed.locate_file(name)))) != digest
+    ]
     if damaged:
         names = ", ".join(damaged[:_MOST_NAMED])
         return [Finding(BROKEN, "package", f"missing or changed since they were installed: {names}", REINSTALL)]
@@ -89,10 +92,18 @@ def package() -> list[Finding]:
 def hash_on_record(name: str) -> str | None:
     """The sha256 that the installation's record has of a file of ours beside the package; None when it has none."""
     try:
-        files = metadata.distribution(DISTRIBUTION).files or ()
+        return _record_of(metadata.distribution(DISTRIBUTION)).get(name)
     except metadata.PackageNotFoundError:
         return None
-    return next((file.hash.value for file in files if str(file) == name and file.hash), None)
+
+
+def _record_of(installed: metadata.Distribution) -> dict[str, str]:
+    """Path and sha256 of every file that was installed, from RECORD itself.
+
+    ``Distribution.files`` leaves out, since Python 3.12, just those that are missing.
+    """
+    rows = csv.reader((installed.read_text("RECORD") or "").splitlines())
+    return {row[0]: row[1][len("sha256=") :] for row in rows if len(row) > 1 and row[1].startswith("sha256=")}
 
 
 def _sha256_of(path: Path) -> str | None:

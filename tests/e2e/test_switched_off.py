@@ -78,6 +78,8 @@ def test_the_wheel_changes_nothing_until_it_is_asked_to(
 ) -> None:
     with_wheel, without = environment(pip_version), environment.without_plugin(pip_version)
     del with_wheel.variables["PIP_RESUME"]
+    # Whatever stands in it, a .pth file makes site of Python 3.13 load the codec that it reads it with.
+    (without.site_packages / "other.pth").write_text("# nothing\n")
     found = look(with_wheel, https_server, certificates)
     expected = look(without, https_server, certificates)
     assert (with_wheel.site_packages / "pip_resume_hook.pth").exists()
