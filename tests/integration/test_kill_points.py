@@ -92,6 +92,9 @@ class Case:
         return max(0, reached - asked[0].first_pos) if asked else 0
 
 
+# A body comes in so many blocks at least, each of which is a call.
+FIRST_UNSURE = len(CONTENT) // (64 * 1024)
+
 CASES = [
     pytest.param(None, FILE, TWICE_AT_MOST, id="the first run"),
     pytest.param(
@@ -123,7 +126,10 @@ def test_whatever_a_killed_run_did_last_the_next_has_the_right_bytes_and_no_trac
         batch, pending = pending[:BATCH], pending[BATCH:]
         killed = [(number, case.start(number, number)) for number in batch]
         for number, run in killed:
-            assert run.was_killed(), f"{number}: {unharmed.calls[number - 1]}"
+            if not run.was_killed():
+                # Blocks come in as the line lets them: a run that had fewer to write ended before its turn.
+                assert FIRST_UNSURE < len(run.answer().calls) < number, f"{number}: {unharmed.calls[number - 1]}"
+                continue
             twice = case.check_next_run(number)
             assert twice <= twice_at_most, f"{twice} bytes twice after {number}: {unharmed.calls[number - 1]}"
 
