@@ -111,9 +111,19 @@ class Nginx:
     def served(self, path: str) -> list[Served]:
         """The finished requests of this path, oldest first."""
         pattern = re.compile(r'(\S+) (\S+) (\d+) (\d+) "(.*?)" "(.*)"')
-        log = (self.directory / "access.log").read_text()
+        log = self._settled_log()
         lines = [match for match in map(pattern.fullmatch, log.splitlines()) if match and match[2] == path]
         return [Served(m[1], m[2], int(m[3]), int(m[4]), absent(m[5]), absent(m[6])) for m in lines]
+
+    def _settled_log(self) -> str:
+        """The log once nothing is added any more: nginx writes when it is done, a moment after the client is."""
+        log, before = (self.directory / "access.log").read_text(), None
+        for _ in range(40):
+            if log == before:
+                break
+            time.sleep(0.05)
+            log, before = (self.directory / "access.log").read_text(), log
+        return log
 
     def close(self) -> None:
         self._process.terminate()
