@@ -23,7 +23,9 @@ PIPS_TO_TYPE_AGAINST = {
     "newest": [],
     "23.2.1": ["--allow-untyped-calls", "--implicit-reexport", "--no-warn-return-any", "--no-warn-unused-ignores"],
 }
-IN_PARALLEL = ("-n", "2", "--dist", "worksteal")
+# Thousands of tests over real sockets, processes and clocks on whatever machine: one that fails is tried once more, and
+# the summary names it.
+IN_PARALLEL = ("-n", "2", "--dist", "worksteal", "--reruns", "1")
 
 
 def pyenv_folders() -> list[str]:
