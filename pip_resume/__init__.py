@@ -9,7 +9,7 @@ People
     `commands.hook`         the line for a shell that reaches other environments
     `commands.doctor`       is it on, does it reach this pip, would it resume
     `commands.demo`         a broken download on this machine, with the plugin and without
-    `commands.own_pip`      this environment's pip, asked from outside
+    `commands.pip_command`      this environment's pip, asked from outside
     `commands.live_probe`   a child in which pip comes as far as a download (`inside_pip.probe` is what runs there)
     `commands.words`        sizes, ages and tables for people
 
@@ -24,7 +24,7 @@ Inside pip
     `inside_pip.pip_transport`     both of the next, for one link
     `inside_pip.session_adapter`   pip's session as a transport: one GET, errors sorted
     `inside_pip.http_cache`        pip's own cache: asked first, filled last
-    `inside_pip.this_pip`          what this pip has, found by looking
+    `inside_pip.compat`          what this pip has, found by looking
 
 Engine
     `transfer`    the one verb: ask, judge, append, wait, until the artifact is whole

@@ -177,13 +177,13 @@ def _duration_s(text: str) -> float:
 
 
 def _list(chosen: argparse.Namespace) -> int:
-    from pip_resume.commands import kept
+    from pip_resume.commands import partials as kept
 
     return kept.show_as_json(chosen.cache_dir) if chosen.json else kept.show(chosen.cache_dir)
 
 
 def _purge(chosen: argparse.Namespace) -> int:
-    from pip_resume.commands import kept
+    from pip_resume.commands import partials as kept
 
     act = kept.rehearse if chosen.dry_run else kept.purge
     done = act(chosen.cache_dir, chosen.names, chosen.older_than)

@@ -22,7 +22,7 @@ class Stage(enum.Enum):
     BODY = "a body that ended early"
 
 
-class LineBroken(ResumeError):
+class ConnectionLost(ResumeError):
     """The connection ended before the answer did; the bytes so far are good and the rest can be asked for.
 
     The text is the cause in a few words, for people ("reset by peer"). Nothing in it comes from the server.
@@ -31,13 +31,13 @@ class LineBroken(ResumeError):
     stage = Stage.BODY
 
 
-class NoAnswer(LineBroken):
+class NoResponse(ConnectionLost):
     """A request was not answered, or could not even be sent."""
 
     stage = Stage.REQUEST
 
 
-class ServerBusy(LineBroken):
+class ServerBusy(ConnectionLost):
     """The server asks to be asked again later.
 
     ``answer`` is what it said, ``retry_after_s`` the seconds it wants, if it told them.
@@ -51,7 +51,7 @@ class ServerBusy(LineBroken):
         self.retry_after_s = retry_after_s
 
 
-class HostError(ResumeError):
+class PipError(ResumeError):
     """An error that belongs to pip or to the server and must reach the user exactly as pip raises it.
 
     ``cause`` is pip's own exception, to be raised unchanged once our files are closed.

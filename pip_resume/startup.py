@@ -72,7 +72,7 @@ class _Finder:
     ) -> ModuleSpec | None:
         if name != TARGET:
             return None
-        # Asked one by one, they need no guard against coming back here, and no lock: the import system holds the
+        # RangeRequest one by one, they need no guard against coming back here, and no lock: the import system holds the
         # module's own.
         for finder in list(sys.meta_path):
             if finder is self or not hasattr(finder, "find_spec"):

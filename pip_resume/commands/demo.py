@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pip_resume.commands import own_pip
+from pip_resume.commands import pip_command
 from pip_resume.commands.demo_server import PAYLOAD, PROJECT, SlowIndex, make_payload
-from pip_resume.commands.words import format_size
+from pip_resume.commands.formatting import format_size
 from pip_resume.errors import Complaint
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def run() -> int:
     """
     folder = Path(tempfile.mkdtemp(prefix="pip-resume-demo-"))
     try:
-        version = own_pip.ask(scrubbed(os.environ, folder), "--version").split(" ")[1]
+        version = pip_command.ask(scrubbed(os.environ, folder), "--version").split(" ")[1]
         with SlowIndex(make_payload()) as index:
             length = format_size(len(index.wheel))
             _say(f"A wheel of {length}, from a slow index on this machine, with this environment's pip {version}.")
@@ -113,7 +113,16 @@ class _Terminal:
     def _install(self, kill_at: int | None) -> None:
         """Run pip to its end, or until the index has sent that many bytes in all."""
         target = ("--target", str(self._home / "target"))
-        command = [*own_pip.PIP, "install", "--progress-bar", "off", "--index-url", self._index.url, *target, PROJECT]
+        command = [
+            *pip_command.PIP,
+            "install",
+            "--progress-bar",
+            "off",
+            "--index-url",
+            self._index.url,
+            *target,
+            PROJECT,
+        ]
         process = subprocess.Popen(
             command,
             env={**scrubbed(os.environ, self._home), **self._switch},

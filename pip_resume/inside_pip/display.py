@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pip._internal.exceptions import InstallationError
 
 from pip_resume.errors import Stage
-from pip_resume.inside_pip import this_pip
+from pip_resume.inside_pip import compat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from pip._internal.models.link import Link
 
-    from pip_resume.exchange import Head
-    from pip_resume.host import Break, Report
-    from pip_resume.retry import Budget
+    from pip_resume.engine.interfaces import Break, Report
+    from pip_resume.protocol.messages import ResponseHead
+    from pip_resume.protocol.retry import Budget
 
 _SHOWN_WAIT_S = 0.1
 _HISTORY = 6
@@ -48,9 +48,9 @@ class PipDisplay:
     def _name(self) -> str:
         return str(self._link.filename)
 
-    def starting(self, head: Head | None, offset: int, complete_length: int | None) -> None:
+    def starting(self, head: ResponseHead | None, offset: int, complete_length: int | None) -> None:
         """Say what pip says: "Using cached", "Downloading", and, as since 25.1, "Resuming download"."""
-        shown = this_pip.shown_url(self._module, self._link)
+        shown = compat.shown_url(self._module, self._link)
         from_cache = head is not None and head.from_cache
         if offset and not from_cache:
             sizes = f"{self._size(offset)}/{self._size(complete_length)}" if complete_length else self._size(offset)
@@ -60,13 +60,15 @@ class PipDisplay:
             shown = f"{shown} ({self._size(complete_length)})"
         self._logger.info("Using cached %s" if from_cache else "Downloading %s", shown)
 
-    def bar(self, blocks: Iterable[bytes], head: Head, first_pos: int, complete_length: int | None) -> Iterator[bytes]:
+    def bar(
+        self, blocks: Iterable[bytes], head: ResponseHead, first_pos: int, complete_length: int | None
+    ) -> Iterator[bytes]:
         """Draw pip's bar around the blocks, when pip would draw one."""
         is_quiet = self._logger.getEffectiveLevel() > logging.INFO
-        is_small = complete_length is not None and 0 < complete_length <= this_pip.smallest_with_bar(self._module)
+        is_small = complete_length is not None and 0 < complete_length <= compat.smallest_with_bar(self._module)
         if is_quiet or head.from_cache or is_small:
             return iter(blocks)
-        return iter(this_pip.progress_renderer(self._bar_type, complete_length, first_pos)(blocks))
+        return iter(compat.progress_renderer(self._bar_type, complete_length, first_pos)(blocks))
 
     def lost(self, failure: Break, complete_length: int | None, budget: Budget, delay_s: float) -> None:
         """One line for one break: what happened, how long it takes now, and how much patience is left."""
@@ -117,7 +119,7 @@ def final_error(display: PipDisplay, report: Report) -> Exception:
     last = report.breaks[-1]
     message = f"Download of {report.filename} failed at {kept} after {_seconds(last.after_s)}: {last.cause}"
     history = _history(display, report.breaks)
-    base = this_pip.diagnostic_error()
+    base = compat.diagnostic_error()
     if base is None:
         sentences = [message, *([f"{history[0]}: {'; '.join(history[1:])}"] if history else []), _hint(report)]
         return InstallationError(f"{'. '.join(sentences)}.")

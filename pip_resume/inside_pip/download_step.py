@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any, Callable
 import pip
 
 import pip_resume
-from pip_resume import settings, transfer
+from pip_resume import settings
 from pip_resume.artifact import Artifact, choose_digest
-from pip_resume.clock import SystemClock
-from pip_resume.errors import GaveUp, HostError, ResumeError
-from pip_resume.housekeeping import prune_in_passing
-from pip_resume.inside_pip import display, http_cache, this_pip
+from pip_resume.engine import transfer
+from pip_resume.engine.clock import SystemClock
+from pip_resume.errors import GaveUp, PipError, ResumeError
+from pip_resume.inside_pip import compat, display, http_cache
 from pip_resume.inside_pip.pip_transport import PipTransport
-from pip_resume.retry import Budget
-from pip_resume.store import Store, current_boot_id
+from pip_resume.protocol.retry import Budget
+from pip_resume.storage.housekeeping import prune_in_passing
+from pip_resume.storage.store import Store, current_boot_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,9 +40,9 @@ def apply(download_module: ModuleType) -> None:
     Everything a download can need is imported by now: ``pip install -U pip-resume`` replaces our files in the middle of
     the run.
     """
-    this_pip.check(download_module)
+    compat.check(download_module)
     _replace(download_module.Downloader, _download_step(download_module))
-    batch = this_pip.batch_downloader(download_module)
+    batch = compat.batch_downloader(download_module)
     if batch is not None:
         _replace(batch, _batch_step(download_module))
 
@@ -117,26 +118,26 @@ def _is_ours(downloader: Any, link: Any, location: Any) -> bool:  # noqa: ARG001
     return (
         link.scheme in ("http", "https")
         and not link.filename.endswith(".metadata")
-        and this_pip.is_pips_session(downloader._session)
+        and compat.is_pips_session(downloader._session)
     )
 
 
 def _download(module: ModuleType, downloader: Any, link: Link, location: str) -> tuple[str, str]:
     session: PipSession = downloader._session
     shown = display.PipDisplay(module, link, downloader._progress_bar)
-    artifact = Artifact(link.url_without_fragment, link.filename, choose_digest(this_pip.link_hashes(link)))
+    artifact = Artifact(link.url_without_fragment, link.filename, choose_digest(compat.link_hashes(link)))
     transport = PipTransport(module, session, link, artifact)
-    budget = Budget(this_pip.retries(downloader))
+    budget = Budget(compat.retries(downloader))
     store, clock = _store(session), SystemClock()
     try:
         if store is not None:
             _keep_house(module, store.directory, clock)
         finished = transfer.download(artifact, Path(location), transport, store, shown, budget, clock)
-    except HostError as error:
+    except PipError as error:
         raise _Deliberate(error.cause) from error
     except GaveUp as error:
         raise _Deliberate(display.final_error(shown, error.report)) from error
-    except this_pip.broken_stdout() as error:
+    except compat.broken_stdout() as error:
         raise _Deliberate(error) from error  # nobody listens: no fault of ours, and pip knows what to do
     return str(finished.path), finished.content_type
 

@@ -16,7 +16,7 @@ from pip._vendor.requests.adapters import HTTPAdapter
 from pip._vendor.urllib3 import HTTPResponse
 
 from pip_resume.artifact import url_key
-from pip_resume.inside_pip import this_pip
+from pip_resume.inside_pip import compat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pip._internal.network.session import PipSession
     from pip._vendor.requests.models import PreparedRequest, Response
 
-    from pip_resume.checkpoint import Checkpoint
+    from pip_resume.protocol.checkpoint import Checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ def _entry(adapter: Any, request: PreparedRequest) -> HTTPResponse | None:
     data = controller.cache.get(key)
     if data is None:
         return None
-    if this_pip.keeps_body_apart(controller.cache):
+    if compat.keeps_body_apart(controller.cache):
         return controller.serializer.loads(request, data, controller.cache.get_body(key))  # type: ignore[no-any-return]
     return controller.serializer.loads(request, data)  # type: ignore[no-any-return]
 
@@ -134,7 +134,7 @@ def _entry(adapter: Any, request: PreparedRequest) -> HTTPResponse | None:
 def body_file(session: PipSession, url: str) -> Path | None:
     """Where the body of an entry is, when it has a file of its own."""
     adapter: Any = session.get_adapter(url)
-    path = this_pip.cache_body_path(adapter.cache, adapter.controller.cache_url(url))
+    path = compat.cache_body_path(adapter.cache, adapter.controller.cache_url(url))
     return path if path is not None and path.is_file() else None
 
 
@@ -220,7 +220,7 @@ def store(
     if controller is None:
         return
     cache, length = adapter.cache, body.stat().st_size
-    apart = this_pip.keeps_body_apart(cache)
+    apart = compat.keeps_body_apart(cache)
     if not apart and length > MAX_BODY_IN_MEMORY:
         logger.debug("Not caching %s bytes: this pip would hold them in memory", length)
         return
@@ -252,10 +252,10 @@ def _as_asked(request: PreparedRequest) -> PreparedRequest:
 
 
 def _store_body(cache: Any, key: str, body: Path, deliver: Iterable[Callable[[Path, int], bool]]) -> None:
-    path = this_pip.cache_body_path(cache, key)
+    path = compat.cache_body_path(cache, key)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        mode = this_pip.cache_body_mode(cache)
+        mode = compat.cache_body_mode(cache)
         if any(way(path, mode) for way in deliver):
             # As pip does with what it writes: after a power cut no entry may stand beside a body that was lost.
             with path.open("rb+") as file:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pip._internal.network.session import PipSession
 
     from pip_resume.artifact import Artifact
-    from pip_resume.host import Answer
-    from pip_resume.partial import Partial
+    from pip_resume.engine.interfaces import Answer
+    from pip_resume.storage.partial import Partial
 
 _told: list[Exception] = []
 """What was said about pip's cache: once in a run."""
@@ -50,7 +50,9 @@ class PipTransport:
             self._pass_over(error)
             return None
         return (
-            None if found is None else session_adapter.PipAnswer(found, session_adapter.head_of(found, from_cache=True))
+            None
+            if found is None
+            else session_adapter.PipResponse(found, session_adapter.head_of(found, from_cache=True))
         )
 
     def cached_file(self, answer: Answer) -> Path | None:
@@ -104,8 +106,8 @@ class PipTransport:
             )
 
 
-def _pip_answer(answer: Answer) -> session_adapter.PipAnswer:
-    assert isinstance(answer, session_adapter.PipAnswer)
+def _pip_answer(answer: Answer) -> session_adapter.PipResponse:
+    assert isinstance(answer, session_adapter.PipResponse)
     return answer
 
 

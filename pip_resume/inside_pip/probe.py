@@ -75,7 +75,7 @@ def look_at_download(session: Any) -> dict[str, Any]:
 def store_below(session: Any) -> str | None:
     """The store that this session's downloads would use; None where they keep nothing."""
     from pip_resume.inside_pip.http_cache import cache_directory
-    from pip_resume.store import DIRECTORY
+    from pip_resume.storage.store import DIRECTORY
 
     directory = cache_directory(session)
     return None if directory is None else str(directory / DIRECTORY)
@@ -84,7 +84,7 @@ def store_below(session: Any) -> str | None:
 def look_at_hook_points() -> dict[str, Any]:
     """Which of the names that we build on this pip has."""
     try:
-        from pip_resume.inside_pip.this_pip import hook_points
+        from pip_resume.inside_pip.compat import hook_points
 
         return {"hook_points": hook_points(importlib.import_module(DOWNLOAD))}
     except Exception as error:

@@ -15,10 +15,10 @@ from pip._vendor.urllib3 import connection as urllib3_connection
 from pip._vendor.urllib3 import exceptions as urllib3_exceptions
 
 from pip_resume.artifact import url_key
-from pip_resume.errors import HostError, LineBroken, NoAnswer, ResumeError
-from pip_resume.exchange import Head
-from pip_resume.inside_pip import this_pip
+from pip_resume.errors import ConnectionLost, NoResponse, PipError, ResumeError
+from pip_resume.inside_pip import compat
 from pip_resume.inside_pip.http_cache import unasked, unbuffered
+from pip_resume.protocol.messages import ResponseHead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,14 +49,14 @@ _OF_THE_LINE: tuple[type[BaseException], ...] = (
     http.client.HTTPException,
     ssl.SSLError,
     socket.error,
-    *this_pip.connection_diagnostics(),
+    *compat.connection_diagnostics(),
 )
 
 
-class PipAnswer:
+class PipResponse:
     """One response of pip's session."""
 
-    def __init__(self, response: Response, head: Head) -> None:
+    def __init__(self, response: Response, head: ResponseHead) -> None:
         self.response = response
         self.head = head
         raw: Any = response.raw
@@ -70,7 +70,7 @@ class PipAnswer:
             self._chunks = raw.stream(_CHUNKED_BLOCK_BYTES, decode_content=False)
 
     def read(self, size: int) -> bytes:
-        """See host.Answer: up to ``size`` bytes; LineBroken for every way in which a body ends too early."""
+        """See host.Answer: up to ``size`` bytes; ConnectionLost for every way in which a body ends too early."""
         try:
             if self._chunks is not None:
                 block = next(self._chunks, b"")
@@ -81,7 +81,7 @@ class PipAnswer:
                 raise
             # Whatever it is, the bytes so far are good and the rest can be asked for: unknown errors cost an attempt,
             # not the download.
-            raise LineBroken(cause_of(error)) from error
+            raise ConnectionLost(cause_of(error)) from error
         self._has_read = True
         self._missing -= len(block)
         return block
@@ -105,17 +105,17 @@ class SessionAdapter:
         self._link = link
         self._url = link.url_without_fragment
 
-    def send_first(self) -> PipAnswer:
+    def send_first(self) -> PipResponse:
         """A plain GET as pip itself would send it."""
         try:
             response = self._send({})
         except Exception as error:
             if is_of_the_code(error):
                 raise
-            raise HostError(error) from error
-        return PipAnswer(response, head_of(response))
+            raise PipError(error) from error
+        return PipResponse(response, head_of(response))
 
-    def send(self, fields: Mapping[str, str]) -> PipAnswer:
+    def send(self, fields: Mapping[str, str]) -> PipResponse:
         """A GET that the server itself answers, and whose failures count against our budget alone."""
         try:
             with no_inner_retries(self._session), unasked(self._session):
@@ -125,38 +125,38 @@ class SessionAdapter:
                 raise
             # What stands behind it counts: pip's own code may stumble over a fault of the line.
             if is_final(error) or not any(isinstance(cause, _OF_THE_LINE) for cause in causes(error)):
-                raise HostError(error) from error
-            raise NoAnswer(cause_of(error)) from error
-        return PipAnswer(response, head_of(response))
+                raise PipError(error) from error
+            raise NoResponse(cause_of(error)) from error
+        return PipResponse(response, head_of(response))
 
     def _send(self, fields: Mapping[str, str]) -> Response:
         with unbuffered(self._session):
             return self._session.get(self._url, headers={**self._module.HEADERS, **fields}, stream=True)
 
-    def reject(self, answer: PipAnswer) -> NoReturn:
-        """Raise HostError with what pip would raise for this status, and log what pip would log."""
+    def reject(self, answer: PipResponse) -> NoReturn:
+        """Raise PipError with what pip would raise for this status, and log what pip would log."""
         try:
             self._module.raise_for_status(answer.response)
         except NetworkConnectionError as error:
             self._module.logger.critical("HTTP error %s while getting %s", answer.head.status, self._link)
-            raise HostError(error) from error
+            raise PipError(error) from error
         raise ResumeError(f"the server answered {answer.head.status}, which only pip knows what to do with")
 
-    def filename(self, answer: PipAnswer) -> str:
+    def filename(self, answer: PipResponse) -> str:
         """The name pip would give the file."""
         try:
             return str(self._module._get_http_response_filename(answer.response, self._link))
         except Exception as error:
             if is_of_the_code(error):
                 raise
-            raise HostError(error) from error
+            raise PipError(error) from error
 
 
-def head_of(response: Response, *, from_cache: bool | None = None) -> Head:
+def head_of(response: Response, *, from_cache: bool | None = None) -> ResponseHead:
     """Status and fields of a response, and whether pip's cache gave it."""
     fields = {name.lower(): value for name, value in response.headers.items()}
     cached = bool(getattr(response, "from_cache", False)) if from_cache is None else from_cache
-    return Head(response.status_code or 0, fields, cached, url_key(response.url or ""))
+    return ResponseHead(response.status_code or 0, fields, cached, url_key(response.url or ""))
 
 
 @contextlib.contextmanager

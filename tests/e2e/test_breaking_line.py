@@ -11,7 +11,7 @@ import pytest
 from e2e.halves import BIG, BLOCK_BYTES, OVERLAP_BYTES, half, held_bytes, names
 from e2e.real_pip import PIPS, Environment, Environments, index_options
 from servers.certificates import Certificates, issue_certificates
-from servers.fault_server import Answer, FaultServer, FileAnswer, NoAnswer, Then
+from servers.fault_server import Answer, FaultServer, FileAnswer, NoResponse, Then
 from servers.index_pages import Artifact, honest, html_page, publish, wheel_artifact
 from servers.proxy import Proxy
 
@@ -305,7 +305,7 @@ def test_no_line_about_a_break_and_nothing_on_disk_tells_a_secret(
     pip = environment(version)
     link = f'<a href="{BIG.path}?token={SECRET}#sha256={BIG.sha256}">{BIG.filename}</a>'
     http_server.plays(BIG.index_path, Answer(200, {"Content-Type": "text/html"}, link.encode()))
-    http_server.plays(BIG.path, cut(BIG, HALF // 2), cut(BIG, HALF // 2), NoAnswer(), busy(503, Retry_After="3600"))
+    http_server.plays(BIG.path, cut(BIG, HALF // 2), cut(BIG, HALF // 2), NoResponse(), busy(503, Retry_After="3600"))
     index = http_server.url("/simple/").replace("//", f"//user:{SECRET}@")
 
     result = pip.run("download", "--no-deps", "--index-url", index, "big")

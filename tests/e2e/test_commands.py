@@ -19,8 +19,8 @@ from e2e.real_pip import Environments, index_options
 from servers.fault_server import FaultServer
 
 import pip_resume
-from pip_resume.checkpoint import FORMAT, Checkpoint, encode_checkpoint
-from pip_resume.commands.words import format_size
+from pip_resume.commands.formatting import format_size
+from pip_resume.protocol.checkpoint import FORMAT, Checkpoint, encode_checkpoint
 
 PACKAGE = Path(pip_resume.__file__).parent
 DAY_S = 86400.0

@@ -22,8 +22,8 @@ from servers.certificates import Certificates
 from servers.fault_server import FaultServer
 from servers.index_pages import honest
 
-from pip_resume.housekeeping import DAY_S, directories, prune
 from pip_resume.settings import DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE
+from pip_resume.storage.housekeeping import DAY_S, directories, prune
 
 SEED = 20_251
 ANSWER = dataclasses.replace(honest(BIG), rate=8_000_000)

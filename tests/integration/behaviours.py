@@ -15,7 +15,7 @@ from pip._internal.models.link import Link
 from servers.certificates import Certificates, issue_certificates
 from servers.fault_server import Answer, FaultServer, FileAnswer, Framing, Then
 
-from pip_resume.errors import GaveUp, HostError
+from pip_resume.errors import GaveUp, PipError
 
 Lines = tuple[Union[FileAnswer, Answer], ...]
 
@@ -118,7 +118,7 @@ def measure(behaviour: Behaviour, certificates: Certificates) -> Measured:
             done = machine.download(link)
         except GaveUp:
             outcome = "given up"
-        except HostError:
+        except PipError:
             outcome = "refused"
         else:
             outcome, reasons = "right file" if done.content == CONTENT else "for pip to judge", tuple(done.told.reasons)

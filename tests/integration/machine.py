@@ -18,17 +18,17 @@ from pip._internal.models.link import Link
 from pip._internal.network.session import PipSession
 from pip._vendor.requests import Request
 
-from pip_resume import transfer
 from pip_resume.artifact import Artifact, choose_digest
-from pip_resume.checkpoint import Checkpoint, parse_checkpoint
-from pip_resume.errors import GaveUp, HostError
-from pip_resume.exchange import Head
-from pip_resume.host import Break, Report
-from pip_resume.inside_pip import this_pip
+from pip_resume.engine import transfer
+from pip_resume.engine.interfaces import Break, Report
+from pip_resume.errors import GaveUp, PipError
+from pip_resume.inside_pip import compat
 from pip_resume.inside_pip.pip_transport import PipTransport
-from pip_resume.protocol import OVERLAP_BYTES
-from pip_resume.retry import Budget
-from pip_resume.store import Store
+from pip_resume.protocol.checkpoint import Checkpoint, parse_checkpoint
+from pip_resume.protocol.messages import ResponseHead
+from pip_resume.protocol.retry import Budget
+from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.storage.store import Store
 
 # In pip 25.1 to 25.3 pip's download module cannot be the first of its circle to be imported.
 importlib.import_module("pip._internal.operations.prepare")
@@ -80,10 +80,12 @@ class Told:
     kept_offsets: list[int] = field(default_factory=list)
     unusable: list[Exception] = field(default_factory=list)
 
-    def starting(self, head: Head | None, offset: int, complete_length: int | None) -> None:
+    def starting(self, head: ResponseHead | None, offset: int, complete_length: int | None) -> None:
         self.started.append((head is not None and head.from_cache, offset, complete_length))
 
-    def bar(self, blocks: Iterable[bytes], head: Head, first_pos: int, complete_length: int | None) -> Iterator[bytes]:
+    def bar(
+        self, blocks: Iterable[bytes], head: ResponseHead, first_pos: int, complete_length: int | None
+    ) -> Iterator[bytes]:
         seen = 0
         for block in blocks:
             yield block
@@ -143,7 +145,7 @@ class Machine:
     def download(
         self, link: Link, *, retries: int = 5, session: PipSession | None = None, told: Told | None = None
     ) -> Outcome:
-        """One run. Raises GaveUp and HostError as ``transfer.download`` does."""
+        """One run. Raises GaveUp and PipError as ``transfer.download`` does."""
         location = self._directory / f"run-{next(self._serial)}"
         location.mkdir()
         told, clock = told or Told(), FakeClock()
@@ -177,7 +179,7 @@ class Machine:
 
     def refused(self, link: Link) -> str:
         """One run that the server refuses: what pip says."""
-        with pytest.raises(HostError) as refusal:
+        with pytest.raises(PipError) as refusal:
             self.download(link)
         return str(refusal.value.cause)
 
@@ -220,7 +222,7 @@ class Machine:
 
 def artifact_of(link: Link) -> Artifact:
     """As the download step makes it of a link."""
-    return Artifact(link.url_without_fragment, link.filename, choose_digest(this_pip.link_hashes(link)))
+    return Artifact(link.url_without_fragment, link.filename, choose_digest(compat.link_hashes(link)))
 
 
 def hashed(url: str, content: bytes, *, name: str = "sha256") -> Link:

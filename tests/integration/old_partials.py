@@ -9,9 +9,9 @@ from pathlib import Path
 from integration.machine import artifact_of, hashed
 from pip._internal.models.link import Link
 
-from pip_resume.checkpoint import Checkpoint
-from pip_resume.housekeeping import DAY_S
-from pip_resume.store import Store
+from pip_resume.protocol.checkpoint import Checkpoint
+from pip_resume.storage.housekeeping import DAY_S
+from pip_resume.storage.store import Store
 
 NOW_S = 1_800_000_000.0
 MIB = 1024 * 1024

@@ -25,11 +25,12 @@ from integration.machine import BOOT_ID, MODULE, FakeClock, Machine, Told, artif
 from pip._internal.models.link import Link
 from pip._internal.network.session import PipSession
 
-from pip_resume import part_file, transfer
-from pip_resume.clock import Clock, SystemClock
+from pip_resume.engine import transfer
+from pip_resume.engine.clock import Clock, SystemClock
 from pip_resume.inside_pip.pip_transport import PipTransport
-from pip_resume.retry import Budget
-from pip_resume.store import Store
+from pip_resume.protocol.retry import Budget
+from pip_resume.storage import part_file
+from pip_resume.storage.store import Store
 
 CONTEXT = multiprocessing.get_context("forkserver")
 RECEIVED = "received"

@@ -24,8 +24,8 @@ from pip._vendor.urllib3 import connection as urllib3_connection
 from pip._vendor.urllib3 import exceptions as of_urllib3
 from pip._vendor.urllib3.util import parse_url
 
-from pip_resume.errors import HostError, LineBroken, NoAnswer
-from pip_resume.inside_pip.session_adapter import PipAnswer, SessionAdapter, head_of
+from pip_resume.errors import ConnectionLost, NoResponse, PipError
+from pip_resume.inside_pip.session_adapter import PipResponse, SessionAdapter, head_of
 
 SECRET = "s3cret"
 URL = f"https://user:{SECRET}@files.example/f-1.0.tar.gz?token={SECRET}"
@@ -153,7 +153,7 @@ UNANSWERED = [
 
 @pytest.mark.parametrize(("make", "words"), UNANSWERED)
 def test_request_without_an_answer_is_a_break_of_the_line(make: Any, words: str) -> None:
-    with pytest.raises(NoAnswer) as caught:
+    with pytest.raises(NoResponse) as caught:
         ask(make())
 
     told = str(caught.value)
@@ -187,7 +187,7 @@ FINAL = [
 def test_failure_that_another_attempt_cannot_help_is_pips_to_report(make: Any) -> None:
     error = make()
 
-    with pytest.raises(HostError) as caught:
+    with pytest.raises(PipError) as caught:
         ask(error)
 
     # The very error, or the one that this pip makes of it.
@@ -212,12 +212,12 @@ class Broken(io.RawIOBase):
         return b"0123456789"
 
 
-def answer_with(body: io.RawIOBase) -> PipAnswer:
+def answer_with(body: io.RawIOBase) -> PipResponse:
     response = Response()
     response.status_code = 206
     response.headers["Content-Range"] = "bytes 0-99/100"
     response.raw = HTTPResponse(body, preload_content=False, decode_content=False)  # type: ignore[arg-type, unused-ignore]
-    return PipAnswer(response, head_of(response))
+    return PipResponse(response, head_of(response))
 
 
 IN_BODY = [
@@ -239,11 +239,11 @@ def test_whatever_ends_a_body_early_is_a_break_of_the_line(make: Any, words: str
     answer = answer_with(Broken(make()))
     assert answer.read(10) == b"0123456789"
 
-    with pytest.raises(LineBroken) as caught:
+    with pytest.raises(ConnectionLost) as caught:
         answer.read(10)
 
     assert str(caught.value) == words
-    assert not isinstance(caught.value, NoAnswer)
+    assert not isinstance(caught.value, NoResponse)
 
 
 def test_interruption_by_the_user_is_no_break_of_the_line() -> None:

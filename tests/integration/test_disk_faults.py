@@ -20,9 +20,9 @@ from integration.samples import CONTENT, CUT, FILE, OTHER, PATH, SIZE
 from pip._internal.models.link import Link
 from servers.fault_server import FaultServer, FileAnswer
 
-from pip_resume.checkpoint import Checkpoint
-from pip_resume.protocol import OVERLAP_BYTES
-from pip_resume.store import SPARE_BYTES, Store
+from pip_resume.protocol.checkpoint import Checkpoint
+from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.storage.store import SPARE_BYTES, Store
 
 NEEDS_SPACE = ("copy_file_range", "link", "mkdir", "open", "pwrite")
 """What a full disk refuses; it still renames and removes."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from integration.processes import Running
 
-from pip_resume.file_lock import try_lock
+from pip_resume.storage.file_lock import try_lock
 
 
 @pytest.fixture

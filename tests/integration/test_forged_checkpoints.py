@@ -10,7 +10,7 @@ from integration.machine import Machine, hashed
 from integration.samples import CONTENT, FILE, HELD, OTHER, PATH, SIZE
 from servers.fault_server import FaultServer
 
-from pip_resume.checkpoint import (
+from pip_resume.protocol.checkpoint import (
     FORMAT,
     KEPT_FIELDS,
     MAX_RECORD_BYTES,

@@ -12,7 +12,7 @@ from pip._internal.models.link import Link
 from servers.fault_server import Answer, FaultServer, FileAnswer, Framing
 from servers.index_pages import IMMUTABLE
 
-from pip_resume.protocol import OVERLAP_BYTES
+from pip_resume.protocol.verdicts import OVERLAP_BYTES
 
 LATER = f"bytes={HELD - OVERLAP_BYTES}-"
 WRONG = replace(FILE, content=OTHER)

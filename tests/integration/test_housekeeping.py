@@ -14,10 +14,10 @@ from integration.old_partials import MIB, NOW_S, grown_old, leave, link_of, seri
 from integration.samples import CONTENT, CUT, FILE, HELD, PATH
 from servers.fault_server import FaultServer
 
-from pip_resume.checkpoint import Checkpoint
-from pip_resume.housekeeping import DAY_S, LEFTOVER_S, prune, prune_in_passing
+from pip_resume.protocol.checkpoint import Checkpoint
 from pip_resume.settings import DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE
-from pip_resume.store import Store
+from pip_resume.storage.housekeeping import DAY_S, LEFTOVER_S, prune, prune_in_passing
+from pip_resume.storage.store import Store
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from integration.samples import CONTENT, FILE, PATH
 from servers.fault_server import FaultServer
 
 from pip_resume import settings
-from pip_resume.housekeeping import DAY_S
 from pip_resume.inside_pip import download_step
+from pip_resume.storage.housekeeping import DAY_S
 
 serial = itertools.count()
 

@@ -13,7 +13,7 @@ from pip._internal.models.link import Link
 from servers.fault_server import Answer, FaultServer, FileAnswer
 from servers.range_server import RangeServer, Resource, SignedRedirect
 
-from pip_resume.protocol import OVERLAP_BYTES
+from pip_resume.protocol.verdicts import OVERLAP_BYTES
 
 LATER = f"bytes={HELD - OVERLAP_BYTES}-"
 OF_ANOTHER_INDEX = replace(FILE, etag='"of another index"', last_modified="Sat, 04 Jan 2020 10:00:00 GMT")

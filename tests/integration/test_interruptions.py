@@ -16,17 +16,17 @@ from integration.machine import MODULE, FakeClock, Machine, artifact_of, hashed
 from pip._internal.models.link import Link
 from pip._internal.network.session import PipSession
 from servers.certificates import Certificates, issue_certificates
-from servers.fault_server import Answer, FaultServer, FileAnswer, Greeting, NoAnswer, Then
+from servers.fault_server import Answer, FaultServer, FileAnswer, Greeting, NoResponse, Then
 from servers.index_pages import noise
 from servers.proxy import Proxy
 
-from pip_resume import transfer
-from pip_resume.errors import GaveUp, HostError
-from pip_resume.host import Report
+from pip_resume.engine import transfer
+from pip_resume.engine.interfaces import Report
+from pip_resume.errors import GaveUp, PipError
 from pip_resume.inside_pip.display import PipDisplay
 from pip_resume.inside_pip.pip_transport import PipTransport
-from pip_resume.protocol import OVERLAP_BYTES
-from pip_resume.retry import MAX_BLOCK_BYTES, Budget
+from pip_resume.protocol.retry import MAX_BLOCK_BYTES, Budget
+from pip_resume.protocol.verdicts import OVERLAP_BYTES
 
 PATH = "/files/thing-1.0.tar.gz"
 CONTENT = noise(2_400_000, seed=4)
@@ -81,7 +81,7 @@ class Downloads:
         self.clock = Clock()
 
     def run(self, url: str, *, retries: int = 5, rates: tuple[float, ...] = (math.inf,)) -> bytes:
-        """One run of pip. Raises GaveUp and HostError as `transfer.download` does."""
+        """One run of pip. Raises GaveUp and PipError as `transfer.download` does."""
         location = self._directory / f"interrupted-{len(list(self._directory.iterdir()))}"
         location.mkdir()
         link = hashed(url, CONTENT)
@@ -317,7 +317,7 @@ def test_next_run_asks_for_the_rest_alone(
     downloads: Downloads, server: FaultServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     at = len(CONTENT) * 6 // 10
-    server.plays(PATH, cut(at, Then.CLOSE), NoAnswer())
+    server.plays(PATH, cut(at, Then.CLOSE), NoResponse())
     downloads.give_up(server.url(PATH))
     server.plays(PATH, WHOLE)
     server.forget()
@@ -454,7 +454,7 @@ def test_certificate_that_is_not_trusted_any_more_is_final(
     with FaultServer(context) as server:
         server.plays(PATH, cut(HALF, Then.CLOSE), WHOLE)
 
-        with pytest.raises(HostError) as refusal:
+        with pytest.raises(PipError) as refusal:
             downloads.run(server.url(PATH))
 
         assert "CERTIFICATE_VERIFY_FAILED" in repr(refusal.value.cause) + repr(refusal.value.cause.__context__)
@@ -469,7 +469,7 @@ def test_refusal_after_a_break_is_final_and_the_bytes_stay(
 ) -> None:
     http_server.plays(PATH, cut(HALF), Answer(status, {}, b"no"))
 
-    with pytest.raises(HostError, match=f"{status} Client Error"):
+    with pytest.raises(PipError, match=f"{status} Client Error"):
         downloads.run(http_server.url(PATH))
 
     assert http_server.statuses(PATH) == [200, status]
@@ -489,7 +489,7 @@ def test_server_that_never_answered_is_asked_as_often_as_pip_does_and_is_pips_to
     downloads.session = PipSession(retries=retries, cache=str(downloads.machine.cache_directory))
     http_server.greets(greeting)
 
-    with pytest.raises(HostError):
+    with pytest.raises(PipError):
         downloads.run(http_server.url(PATH))
 
     assert http_server.connections == 1 + retries

@@ -17,10 +17,10 @@ from pip._internal.models.link import Link
 from servers.fault_server import FaultServer, FileAnswer, Then
 from servers.index_pages import IMMUTABLE, noise
 
-from pip_resume.housekeeping import DAY_S, prune, prune_in_passing
-from pip_resume.protocol import OVERLAP_BYTES
-from pip_resume.retry import MAX_BLOCK_BYTES
+from pip_resume.protocol.retry import MAX_BLOCK_BYTES
+from pip_resume.protocol.verdicts import OVERLAP_BYTES
 from pip_resume.settings import DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE
+from pip_resume.storage.housekeeping import DAY_S, prune, prune_in_passing
 
 CONTENT = noise(3_000_000, seed=3)
 OTHER = noise(3_000_000, seed=4)

@@ -6,10 +6,10 @@ import pytest
 from integration.machine import MODULE
 from pip._internal.models.link import Link
 
+from pip_resume.engine.interfaces import Break, Report
 from pip_resume.errors import Stage
-from pip_resume.host import Break, Report
+from pip_resume.inside_pip.compat import diagnostic_error
 from pip_resume.inside_pip.display import PipDisplay, final_error
-from pip_resume.inside_pip.this_pip import diagnostic_error
 
 NAME = "thing-1.0.tar.gz"
 MB = 1_000_000

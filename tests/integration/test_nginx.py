@@ -13,7 +13,7 @@ from servers.certificates import Certificates
 from servers.fixtures import StartNginx
 from servers.nginx import Nginx, Served
 
-from pip_resume.protocol import OVERLAP_BYTES
+from pip_resume.protocol.verdicts import OVERLAP_BYTES
 
 LONG_AGO_S = 1_578_045_600.0
 LOGGED_S = 10.0

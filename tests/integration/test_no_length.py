@@ -10,7 +10,7 @@ from integration.samples import CONTENT, CUT, FILE, HELD, OTHER, PATH, SIZE
 from pip._internal.models.link import Link
 from servers.fault_server import FaultServer, FileAnswer, Framing, Then
 
-from pip_resume.protocol import OVERLAP_BYTES
+from pip_resume.protocol.verdicts import OVERLAP_BYTES
 
 # Chunks of 4 KiB, cut where one ends: what urllib3 has of an unfinished one is lost.
 CUT_CHUNKS = replace(CUT, framing=Framing.CHUNKED, cut_after=4096 * 200)

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from integration.machine import BOOT_ID, FakeClock, Told
 from servers.index_pages import noise
 
-from pip_resume import transfer
 from pip_resume.artifact import Artifact, Digest
-from pip_resume.errors import GaveUp, HostError, LineBroken
-from pip_resume.exchange import Head
-from pip_resume.http_fields import parse_range
-from pip_resume.partial import Partial
-from pip_resume.retry import Budget
-from pip_resume.store import Store
+from pip_resume.engine import transfer
+from pip_resume.errors import ConnectionLost, GaveUp, PipError
+from pip_resume.protocol.http_fields import parse_range
+from pip_resume.protocol.messages import ResponseHead
+from pip_resume.protocol.retry import Budget
+from pip_resume.storage.partial import Partial
+from pip_resume.storage.store import Store
 
 SIZE = 150_000
 CONTENT = noise(SIZE, seed=1)
@@ -86,7 +86,9 @@ class Line:
             fields["transfer-encoding"] = "chunked"
         is_cut = self.cut is not None and self.cut < len(body)
         breaks = is_cut and self.framing != "close"
-        return Played(Head(status, fields, self.from_cache, "key"), body[: self.cut] if is_cut else body, breaks)
+        return Played(
+            ResponseHead(status, fields, self.from_cache, "key"), body[: self.cut] if is_cut else body, breaks
+        )
 
     def _part(self, first_pos: int | None) -> tuple[int, int, bytes]:
         if self.status not in (None, 200, 206):
@@ -101,7 +103,7 @@ class Line:
 class Played:
     """See host.Answer."""
 
-    def __init__(self, head: Head, body: bytes, breaks: bool) -> None:
+    def __init__(self, head: ResponseHead, body: bytes, breaks: bool) -> None:
         self.head = head
         self._body = body
         self._breaks = breaks
@@ -109,7 +111,7 @@ class Played:
     def read(self, size: int) -> bytes:
         block, self._body = self._body[:size], self._body[size:]
         if not block and self._breaks:
-            raise LineBroken("cut")
+            raise ConnectionLost("cut")
         return block
 
     def close(self) -> None:
@@ -146,7 +148,7 @@ class Script:
         self._cached = None
 
     def reject(self, answer: object) -> NoReturn:
-        raise HostError(Refused())
+        raise PipError(Refused())
 
     def filename(self, answer: object) -> str:
         return "a-1.whl"
@@ -196,7 +198,7 @@ def download(script: Script, directory: Path, digest: Digest | None) -> bytes | 
     artifact = Artifact(URL, "a-1.whl", digest)
     try:
         finished = transfer.download(artifact, location, script, store, Told(), Budget(RETRIES), FakeClock())
-    except (GaveUp, HostError):
+    except (GaveUp, PipError):
         return None
     return finished.path.read_bytes()
 

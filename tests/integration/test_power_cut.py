@@ -16,8 +16,8 @@ from pip._internal.models.link import Link
 from servers.fault_server import FaultServer, Then
 from servers.index_pages import noise
 
-from pip_resume.protocol import OVERLAP_BYTES
-from pip_resume.store import UNSYNCED_BYTES, Store, current_boot_id
+from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.storage.store import UNSYNCED_BYTES, Store, current_boot_id
 
 OTHER_BOOT = "the boot after the power cut"
 

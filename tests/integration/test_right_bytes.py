@@ -12,7 +12,7 @@ from integration.machine import Machine, hashed
 from integration.samples import CONTENT, CUT, FILE, HELD, OTHER, PATH, SIZE
 from servers.fault_server import Answer, FaultServer, FileAnswer, Then
 
-from pip_resume.protocol import OVERLAP_BYTES
+from pip_resume.protocol.verdicts import OVERLAP_BYTES
 
 # What a server may answer to the Range of the same run, so that nothing of it can be used.
 NOT_A_REST = [

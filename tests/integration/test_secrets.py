@@ -16,10 +16,10 @@ from pip._internal.models.link import Link
 from servers.fault_server import Answer, FaultServer
 from servers.range_server import RangeServer, Resource, SignedRedirect
 
-from pip_resume.checkpoint import (
+from pip_resume.inside_pip import download_step
+from pip_resume.protocol.checkpoint import (
     Checkpoint,
 )
-from pip_resume.inside_pip import download_step
 
 SECRETS = ("s3cret-password", "s3cret-token", "s3cret-signature", "s3cret-cookie")
 

@@ -16,12 +16,12 @@ from integration.samples import CONTENT, CUT, FILE, HELD, OTHER, PATH, SIZE
 from pip._internal.models.link import Link
 from servers.fault_server import FaultServer, Then
 
-from pip_resume.checkpoint import (
+from pip_resume.protocol.checkpoint import (
     Checkpoint,
     encode_checkpoint,
 )
-from pip_resume.housekeeping import DAY_S, prune, prune_in_passing
-from pip_resume.protocol import OVERLAP_BYTES
+from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.storage.housekeeping import DAY_S, prune, prune_in_passing
 
 SOMEBODY_ELSE = 65_533
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")

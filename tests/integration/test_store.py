@@ -15,8 +15,8 @@ from integration.samples import CONTENT, CUT, FILE, HELD, PATH, SIZE
 from pip._internal.models.link import Link
 from servers.fault_server import FaultServer
 
-from pip_resume.housekeeping import DAY_S, prune
-from pip_resume.protocol import OVERLAP_BYTES
+from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.storage.housekeeping import DAY_S, prune
 
 
 class TestFormats:

@@ -17,13 +17,13 @@ from pip._internal.models.link import Link
 from servers.certificates import Certificates
 from servers.fault_server import FaultServer, Then
 
-from pip_resume import part_file
-from pip_resume.checkpoint import Checkpoint
-from pip_resume.clock import SystemClock
-from pip_resume.holding import STALL_S
-from pip_resume.housekeeping import DAY_S, prune
-from pip_resume.kept_partial import KeptPartial
-from pip_resume.protocol import OVERLAP_BYTES
+from pip_resume.engine.clock import SystemClock
+from pip_resume.engine.local_copy import STALL_S
+from pip_resume.protocol.checkpoint import Checkpoint
+from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.storage import part_file
+from pip_resume.storage.housekeeping import DAY_S, prune
+from pip_resume.storage.stored_partial import StoredPartial
 
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 SLOW = replace(FILE, rate=1_500_000)
@@ -120,7 +120,7 @@ class TestTwo:
 
 
 @pytest.fixture
-def holder(machine: Machine, http_server: FaultServer) -> KeptPartial:
+def holder(machine: Machine, http_server: FaultServer) -> StoredPartial:
     """Another pip that has 400 KB of the file."""
     http_server.plays(PATH, FILE)
     partial = machine.store.claim(artifact_of(hashed(http_server.url(PATH), CONTENT)))
@@ -143,7 +143,7 @@ class ActingClock(FakeClock):
 
 class TestPatience:
     def test_a_holder_that_stalls_is_left_alone(
-        self, holder: KeptPartial, machine: Machine, http_server: FaultServer
+        self, holder: StoredPartial, machine: Machine, http_server: FaultServer
     ) -> None:
         """Its line is dead, or the process is stopped (Ctrl-Z)."""
         told, clock = Listening(), FakeClock()
@@ -160,7 +160,7 @@ class TestPatience:
         assert machine.kept(hashed(http_server.url(PATH), CONTENT)) == CONTENT[:500_000]
 
     def test_a_holder_that_grows_at_all_is_waited_for_and_its_bytes_are_taken_over(
-        self, holder: KeptPartial, machine: Machine, http_server: FaultServer
+        self, holder: StoredPartial, machine: Machine, http_server: FaultServer
     ) -> None:
         def act(elapsed_s: float) -> None:
             if elapsed_s % 29 == 0 and elapsed_s < 150:
@@ -177,7 +177,7 @@ class TestPatience:
         assert http_server.asked_ranges(PATH) == [f"bytes={405_000 - OVERLAP_BYTES}-"]
 
     def test_a_holder_that_starts_over_is_still_one_that_works(
-        self, holder: KeptPartial, machine: Machine, http_server: FaultServer
+        self, holder: StoredPartial, machine: Machine, http_server: FaultServer
     ) -> None:
         def act(elapsed_s: float) -> None:
             if elapsed_s == 20:

@@ -10,7 +10,7 @@ from integration.samples import CONTENT, CUT, FILE, HELD, OTHER, PATH, SIZE
 from pip._internal.models.link import Link
 from servers.fault_server import FaultServer, FileAnswer
 
-from pip_resume.protocol import OVERLAP_BYTES
+from pip_resume.protocol.verdicts import OVERLAP_BYTES
 
 LONG_AGO = "Fri, 03 Jan 2020 10:00:00 GMT"
 OBSOLETE_FORM = "Friday, 03-Jan-20 10:00:00 GMT"

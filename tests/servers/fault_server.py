@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from servers.body import cut_end, ending, pieces
 from servers.journal import Recorded
 from servers.listener import Listener
-from servers.script import Answer, FileAnswer, Framing, NoAnswer, Then
+from servers.script import Answer, FileAnswer, Framing, NoResponse, Then
 from servers.wire import Wire
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from servers.journal import Exchange, Request
     from servers.script import Reply, Scripted
 
-__all__ = ["Answer", "FaultServer", "FileAnswer", "Framing", "Greeting", "NoAnswer", "Then"]
+__all__ = ["Answer", "FaultServer", "FileAnswer", "Framing", "Greeting", "NoResponse", "Then"]
 
 NOT_SCRIPTED = Answer(404, body=b"no script for this path\n")
 
@@ -186,7 +186,7 @@ class FaultServer(Recorded):
 
     def _play(self, wire: Wire, answer: Scripted, exchange: Exchange) -> Then:
         """Send one answer as far as it goes; returns how the connection goes on."""
-        if isinstance(answer, NoAnswer):
+        if isinstance(answer, NoResponse):
             return answer.then
         self._closing.wait(answer.delay_s)
         reply = answer.reply(exchange.request)

@@ -45,7 +45,7 @@ class Framing(enum.Enum):
 
 @dataclass(frozen=True)
 class Reply:
-    """Head and whole body of one answer, before anything goes wrong."""
+    """ResponseHead and whole body of one answer, before anything goes wrong."""
 
     status: int
     fields: Mapping[str, str]
@@ -174,7 +174,7 @@ class FileAnswer:
 
 
 @dataclass(frozen=True)
-class NoAnswer:
+class NoResponse:
     """The request is read and nothing is answered."""
 
     then: Then = Then.CLOSE
@@ -185,7 +185,7 @@ class NoAnswer:
             raise ValueError("without an answer the connection cannot go on; STALL is silence")
 
 
-Scripted = Union[Answer, FileAnswer, NoAnswer]
+Scripted = Union[Answer, FileAnswer, NoResponse]
 
 
 def forbid_silent_cut(answer: Answer | FileAnswer) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import urllib3
 from servers.client import BROKEN_LINE, CONTENT, FILE
-from servers.fault_server import Answer, FaultServer, FileAnswer, Greeting, NoAnswer, Then
+from servers.fault_server import Answer, FaultServer, FileAnswer, Greeting, NoResponse, Then
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -58,7 +58,7 @@ class TestEndings:
 
     @pytest.mark.parametrize("then", [Then.CLOSE, Then.RESET])
     def test_a_request_may_stay_without_an_answer(self, then: Then, fault_server: FaultServer, client: Client) -> None:
-        fault_server.plays("/f", NoAnswer(then))
+        fault_server.plays("/f", NoResponse(then))
 
         with pytest.raises(urllib3.exceptions.ProtocolError):
             client.get(fault_server.url("/f"))

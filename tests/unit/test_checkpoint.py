@@ -6,7 +6,14 @@ import json
 
 import pytest
 
-from pip_resume.checkpoint import FORMAT, Checkpoint, encode_checkpoint, kept_fields, parse_checkpoint, with_length
+from pip_resume.protocol.checkpoint import (
+    FORMAT,
+    Checkpoint,
+    encode_checkpoint,
+    kept_fields,
+    parse_checkpoint,
+    with_length,
+)
 
 CHECKPOINT = Checkpoint(
     filename="a-1.whl",

@@ -8,11 +8,11 @@ import pytest
 
 from pip_resume import cli
 from pip_resume.commands.doctor import verdict
-from pip_resume.commands.finding import BROKEN, NOTE, OFF, OK, Finding
+from pip_resume.commands.doctor.finding import BROKEN, NOTE, OFF, OK, Finding
+from pip_resume.commands.formatting import align, counted, format_age, format_size
 from pip_resume.commands.hook import environment_line
-from pip_resume.commands.kept import matches, project_of
-from pip_resume.commands.words import align, counted, format_age, format_size
-from pip_resume.housekeeping import Entry
+from pip_resume.commands.partials import matches, project_of
+from pip_resume.storage.housekeeping import Entry
 
 DAY_S = 86400
 

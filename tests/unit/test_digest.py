@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pip_resume.artifact import Digest
-from pip_resume.digest import CATCH_UP_BYTES, RunningDigest
+from pip_resume.storage.digest import CATCH_UP_BYTES, RunningDigest
 
 CONTENT = bytes(range(256)) * 16
 

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from pip_resume import file_lock
+from pip_resume.storage import file_lock
 
 HELD = [
     pytest.param(errno.EWOULDBLOCK, id="flock of Linux, BSD and macOS"),

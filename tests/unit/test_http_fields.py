@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pip_resume.http_fields import (
+from pip_resume.protocol.http_fields import (
     ContentRange,
     EntityTag,
     encode_content_range,

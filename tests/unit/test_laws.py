@@ -9,7 +9,7 @@ from email.utils import formatdate
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pip_resume.http_fields import (
+from pip_resume.protocol.http_fields import (
     LARGEST_NUMBER,
     ContentRange,
     EntityTag,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pip_resume.artifact import Artifact, Digest
-from pip_resume.checkpoint import Checkpoint
-from pip_resume.exchange import Asked, Head, Held
-from pip_resume.protocol import (
+from pip_resume.protocol.checkpoint import Checkpoint
+from pip_resume.protocol.messages import Held, RangeRequest, ResponseHead
+from pip_resume.protocol.verdicts import (
     KEPT_FROM_BYTES,
     OVERLAP_BYTES,
     VERDICTS,
@@ -32,16 +32,16 @@ UNSIZED_UNHASHED = UNSIZED._replace(digest_known=False)
 WHOLE = HASHED._replace(offset=LENGTH)
 
 
-def part(first: object = N, last: object = LENGTH - 1, complete: object = LENGTH, **fields: str) -> Head:
-    return Head(206, {**ETAG, "content-range": f"bytes {first}-{last}/{complete}", **as_fields(fields)})
+def part(first: object = N, last: object = LENGTH - 1, complete: object = LENGTH, **fields: str) -> ResponseHead:
+    return ResponseHead(206, {**ETAG, "content-range": f"bytes {first}-{last}/{complete}", **as_fields(fields)})
 
 
-def whole(length: int | None = LENGTH, **fields: str) -> Head:
+def whole(length: int | None = LENGTH, **fields: str) -> ResponseHead:
     sized = {} if length is None else {"content-length": str(length)}
-    return Head(200, {**ETAG, **sized, **as_fields(fields)})
+    return ResponseHead(200, {**ETAG, **sized, **as_fields(fields)})
 
 
-def without(head: Head, name: str) -> Head:
+def without(head: ResponseHead, name: str) -> ResponseHead:
     return head._replace(fields={key: value for key, value in head.fields.items() if key != name})
 
 
@@ -49,16 +49,16 @@ def as_fields(named: dict[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in named.items()}
 
 
-def no_such_part(length: object) -> Head:
-    return Head(416, {"content-range": f"bytes */{length}"})
+def no_such_part(length: object) -> ResponseHead:
+    return ResponseHead(416, {"content-range": f"bytes */{length}"})
 
 
-def case(held: Held, head: Head, row: str, section: str, action: Action, note: str = "") -> object:
+def case(held: Held, head: ResponseHead, row: str, section: str, action: Action, note: str = "") -> object:
     return pytest.param(held, head, row, section, action, id=f"{row}{note and ': '}{note}, RFC 9110 {section}")
 
 
 BUSY = [
-    case(HASHED, Head(status, ETAG), "busy", "15.6.4", Action.WAIT, str(status))
+    case(HASHED, ResponseHead(status, ETAG), "busy", "15.6.4", Action.WAIT, str(status))
     for status in (408, 429, 500, 502, 503, 504, 520, 527)
 ]
 AT_THE_END = "416 at the complete-length"
@@ -68,14 +68,14 @@ OTHER_LENGTH = "206 with another complete-length"
 DIGEST_DECIDES = "206, and the digest decides"
 CASES = [
     *BUSY,
-    case(NOTHING, Head(503, {}), "busy", "15.6.4", Action.WAIT, "a plain request"),
+    case(NOTHING, ResponseHead(503, {}), "busy", "15.6.4", Action.WAIT, "a plain request"),
     case(WHOLE, no_such_part(LENGTH), AT_THE_END, "15.5.17", Action.VERIFY, "both know it"),
-    case(WHOLE, Head(416, {}), AT_THE_END, "15.5.17", Action.VERIFY, "we know it"),
+    case(WHOLE, ResponseHead(416, {}), AT_THE_END, "15.5.17", Action.VERIFY, "we know it"),
     case(UNSIZED, no_such_part(N), AT_THE_END, "15.5.17", Action.VERIFY, "the server knows it"),
     case(UNSIZED_UNHASHED, no_such_part(N), AT_THE_END, "15.5.17", Action.VERIFY, "without a hash"),
     case(UNHASHED, no_such_part(N), ELSEWHERE, "15.5.17", Action.RESTART, "a length against ours"),
     case(WHOLE, no_such_part(LENGTH + 1), ELSEWHERE, "15.5.17", Action.RESTART, "longer than we believe"),
-    case(UNSIZED, Head(416, {}), ELSEWHERE, "15.5.17", Action.RESTART, "nobody knows the length"),
+    case(UNSIZED, ResponseHead(416, {}), ELSEWHERE, "15.5.17", Action.RESTART, "nobody knows the length"),
     case(UNSIZED, no_such_part("x"), ELSEWHERE, "15.5.17", Action.RESTART, "a length that is none"),
     case(HASHED, part(content_type="multipart/byteranges; boundary=x"), "206 multipart", "15.3.7.2", Action.RESTART),
     case(HASHED, without(part(), "content-range"), UNPLACED, "14.4", Action.RESTART, "none"),
@@ -117,15 +117,15 @@ CASES = [
     case(NOTHING_UNHASHED, whole(etag='W/"v1"'), "200", "14.2", Action.APPEND, "the first, without a hash"),
     case(NOTHING, whole()._replace(status=203), "200", "14.2", Action.APPEND, "203"),
     *(
-        case(HASHED, Head(status, {}), "anything else", "15", Action.FAIL, str(status))
+        case(HASHED, ResponseHead(status, {}), "anything else", "15", Action.FAIL, str(status))
         for status in (204, 304, 400, 401, 403, 404, 410, 451, 501, 511)
     ),
-    case(NOTHING, Head(416, {}), "anything else", "15", Action.FAIL, "416 to a plain request"),
+    case(NOTHING, ResponseHead(416, {}), "anything else", "15", Action.FAIL, "416 to a plain request"),
 ]
 
 
 @pytest.mark.parametrize(("held", "head", "row", "section", "action"), CASES)
-def test_an_answer_is_judged_by_its_row(held: Held, head: Head, row: str, section: str, action: Action) -> None:
+def test_an_answer_is_judged_by_its_row(held: Held, head: ResponseHead, row: str, section: str, action: Action) -> None:
     verdict = judge(plan_request(held), head, held)
 
     assert (verdict.row, verdict.action) == (row, action)
@@ -152,7 +152,7 @@ def test_every_row_has_a_case() -> None:
     ],
 )
 def test_a_verdict_tells_where_the_body_begins_and_ends(
-    held: Held, head: Head, extent: tuple[int, int | None, int | None]
+    held: Held, head: ResponseHead, extent: tuple[int, int | None, int | None]
 ) -> None:
     verdict = judge(plan_request(held), head, held)
 
@@ -186,7 +186,7 @@ def test_a_request_asks_for_what_is_missing(held: Held, asked: dict[str, str]) -
 
 
 def test_if_range_is_never_sent_without_range() -> None:
-    assert Asked(if_range='"v1"').fields == {}
+    assert RangeRequest(if_range='"v1"').fields == {}
 
 
 LINK = Artifact("https://index.test/a-1.whl", "a-1.whl", Digest("sha256", "0" * 64))
@@ -210,7 +210,7 @@ LARGE = KEPT_FROM_BYTES + 1
         pytest.param(without(whole(LARGE), "etag"), UNHASHED_LINK, False, id="neither hash nor validator"),
     ],
 )
-def test_a_body_is_kept_when_it_is_worth_it_and_vouched_for(head: Head, artifact: Artifact, kept: bool) -> None:
+def test_a_body_is_kept_when_it_is_worth_it_and_vouched_for(head: ResponseHead, artifact: Artifact, kept: bool) -> None:
     assert is_kept(head, artifact) is kept
 
 
@@ -226,7 +226,7 @@ def test_a_body_is_kept_when_it_is_worth_it_and_vouched_for(head: Head, artifact
     ],
 )
 def test_a_server_tells_how_long_to_wait(fields: dict[str, str], delay_s: float | None) -> None:
-    assert retry_after_s(Head(503, fields), now_s=1000) == delay_s
+    assert retry_after_s(ResponseHead(503, fields), now_s=1000) == delay_s
 
 
 @pytest.mark.parametrize(
@@ -237,8 +237,8 @@ def test_a_server_tells_how_long_to_wait(fields: dict[str, str], delay_s: float 
         pytest.param(whole(), False, id="with a length"),
         pytest.param(whole(None, transfer_encoding="Chunked"), False, id="chunked"),
         pytest.param(whole(None)._replace(from_cache=True), False, id="from pip's cache"),
-        pytest.param(Head(416, {}), False, id="no body of the file at all"),
+        pytest.param(ResponseHead(416, {}), False, id="no body of the file at all"),
     ],
 )
-def test_only_a_body_that_ends_with_its_connection_can_be_cut_unseen(head: Head, is_cut: bool) -> None:
+def test_only_a_body_that_ends_with_its_connection_can_be_cut_unseen(head: ResponseHead, is_cut: bool) -> None:
     assert head.is_cut_like_its_end is is_cut

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from pip_resume.checkpoint import (
+from pip_resume.protocol.checkpoint import (
     KEPT_FIELDS,
     MAX_RECORD_BYTES,
     Checkpoint,
@@ -18,9 +18,9 @@ from pip_resume.checkpoint import (
     parse_checkpoint,
     record_format,
 )
-from pip_resume.exchange import Asked, Head, Held
-from pip_resume.http_fields import EntityTag, encode_entity_tag, parse_entity_tag, parse_range
-from pip_resume.protocol import OVERLAP_BYTES, Action, judge, plan_request
+from pip_resume.protocol.http_fields import EntityTag, encode_entity_tag, parse_entity_tag, parse_range
+from pip_resume.protocol.messages import Held, RangeRequest, ResponseHead
+from pip_resume.protocol.verdicts import OVERLAP_BYTES, Action, judge, plan_request
 
 LINES = st.text(st.characters(categories=["L", "N", "P", "S"]) | st.just(" "), max_size=60).filter(str.isprintable)
 COMPONENTS = LINES.filter(lambda name: name not in (".", "..") and not set(name) & set("/\\:"))
@@ -122,7 +122,9 @@ UNHASHED = helds().map(lambda held: held._replace(digest_known=False))
 
 
 @st.composite
-def answers(draw: st.DrawFn, *kinds: str, to: st.SearchStrategy[Held] | None = None) -> tuple[Held, Asked, Head]:
+def answers(
+    draw: st.DrawFn, *kinds: str, to: st.SearchStrategy[Held] | None = None
+) -> tuple[Held, RangeRequest, ResponseHead]:
     held = draw(helds() if to is None else to)
     asked = plan_request(held)
     received = {**draw(FIELDS), **draw(st.fixed_dictionaries({}, optional={"content-length": OFFSETS.map(str)}))}
@@ -132,12 +134,12 @@ def answers(draw: st.DrawFn, *kinds: str, to: st.SearchStrategy[Held] | None = N
         first_pos, length = asked.first_pos or 0, held.checkpoint.complete_length or 5 * OVERLAP_BYTES
         last_pos = max(first_pos, length + draw(st.sampled_from([-OVERLAP_BYTES, -1, 0, 1])))
         told = draw(st.sampled_from([str(length), str(length + 1), str(length + 2), "*"]))
-        return held, asked, Head(206, {**received, "content-range": f"bytes {first_pos}-{last_pos}/{told}"})
+        return held, asked, ResponseHead(206, {**received, "content-range": f"bytes {first_pos}-{last_pos}/{told}"})
     if kind == "no such part":
         lengths = [held.offset, held.checkpoint.complete_length or 0, held.offset + 1]
         content_range = draw(st.sampled_from([f"bytes */{length}" for length in lengths] + [""]))
-        return held, asked, Head(416, {**received, "content-range": content_range})
-    return held, asked, Head(draw(STATUSES), {**received, "content-range": draw(CONTENT_RANGES)})
+        return held, asked, ResponseHead(416, {**received, "content-range": content_range})
+    return held, asked, ResponseHead(draw(STATUSES), {**received, "content-range": draw(CONTENT_RANGES)})
 
 
 # A dangerous answer has several things just so.
@@ -170,7 +172,9 @@ def test_without_a_hash_no_range_is_asked_for_without_if_range(held: Held) -> No
 
 @many
 @given(answers())
-def test_no_answer_is_appended_unless_it_begins_within_the_bytes_held(answer: tuple[Held, Asked, Head]) -> None:
+def test_no_answer_is_appended_unless_it_begins_within_the_bytes_held(
+    answer: tuple[Held, RangeRequest, ResponseHead],
+) -> None:
     held, asked, head = answer
 
     verdict = judge(asked, head, held)
@@ -184,7 +188,9 @@ def test_no_answer_is_appended_unless_it_begins_within_the_bytes_held(answer: tu
 
 @many
 @given(answers("part"))
-def test_no_part_is_appended_that_goes_beyond_the_complete_length(answer: tuple[Held, Asked, Head]) -> None:
+def test_no_part_is_appended_that_goes_beyond_the_complete_length(
+    answer: tuple[Held, RangeRequest, ResponseHead],
+) -> None:
     held, asked, head = answer
 
     verdict = judge(asked, head, held)
@@ -196,7 +202,9 @@ def test_no_part_is_appended_that_goes_beyond_the_complete_length(answer: tuple[
 
 @many
 @given(answers("part", "anything", to=UNHASHED))
-def test_without_a_hash_nothing_is_appended_under_another_entity_tag(answer: tuple[Held, Asked, Head]) -> None:
+def test_without_a_hash_nothing_is_appended_under_another_entity_tag(
+    answer: tuple[Held, RangeRequest, ResponseHead],
+) -> None:
     held, asked, head = answer
     head = head._replace(fields={**head.fields, "etag": '"another"'})
 
@@ -207,7 +215,9 @@ def test_without_a_hash_nothing_is_appended_under_another_entity_tag(answer: tup
 
 @many
 @given(answers("no such part", to=UNHASHED))
-def test_nothing_unhashed_counts_as_whole_against_a_length_that_was_told(answer: tuple[Held, Asked, Head]) -> None:
+def test_nothing_unhashed_counts_as_whole_against_a_length_that_was_told(
+    answer: tuple[Held, RangeRequest, ResponseHead],
+) -> None:
     held, asked, head = answer
 
     verdict = judge(asked, head, held)
@@ -222,7 +232,7 @@ def test_nothing_unhashed_counts_as_whole_against_a_length_that_was_told(answer:
 
 @many
 @given(answers())
-def test_only_a_whole_answer_or_a_part_has_a_body_that_is_used(answer: tuple[Held, Asked, Head]) -> None:
+def test_only_a_whole_answer_or_a_part_has_a_body_that_is_used(answer: tuple[Held, RangeRequest, ResponseHead]) -> None:
     held, asked, head = answer
 
     verdict = judge(asked, head, held)
@@ -231,15 +241,15 @@ def test_only_a_whole_answer_or_a_part_has_a_body_that_is_used(answer: tuple[Hel
 
 
 @given(answers("part", "no such part"))
-def test_after_a_restart_the_plain_answer_is_used(answer: tuple[Held, Asked, Head]) -> None:
+def test_after_a_restart_the_plain_answer_is_used(answer: tuple[Held, RangeRequest, ResponseHead]) -> None:
     held, asked, head = answer
     if judge(asked, head, held).action is not Action.RESTART:
         return
 
     empty = Held(digest_known=held.digest_known)
-    verdict = judge(plan_request(empty), Head(200, {"content-length": "5"}), empty)
+    verdict = judge(plan_request(empty), ResponseHead(200, {"content-length": "5"}), empty)
 
-    assert plan_request(empty) == Asked()
+    assert plan_request(empty) == RangeRequest()
     assert (verdict.action, verdict.first_pos, verdict.end) == (Action.APPEND, 0, 5)
 
 

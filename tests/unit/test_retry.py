@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pip_resume.retry import MAX_BLOCK_BYTES, MIN_BLOCK_BYTES, PROGRESS_BYTES, Budget, Pace
+from pip_resume.protocol.retry import MAX_BLOCK_BYTES, MIN_BLOCK_BYTES, PROGRESS_BYTES, Budget, Pace
 
 KIB = 1024
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pip_resume.retry import MAX_BLOCK_BYTES, MAX_DELAY_S, MIN_BLOCK_BYTES, PROGRESS_BYTES, Budget, Pace
+from pip_resume.protocol.retry import MAX_BLOCK_BYTES, MAX_DELAY_S, MIN_BLOCK_BYTES, PROGRESS_BYTES, Budget, Pace
 
 RETRIES = st.integers(0, 20)
 

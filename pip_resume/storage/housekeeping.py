@@ -9,11 +9,11 @@ import stat
 import tempfile
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
-from pip_resume.checkpoint import FORMAT, parse_checkpoint, record_format
 from pip_resume.errors import StoreUnusable
-from pip_resume.kept_partial import record_path
-from pip_resume.part_file import PartFile
-from pip_resume.store import DIRECTORY, read_record, remove_unclaimed
+from pip_resume.protocol.checkpoint import FORMAT, parse_checkpoint, record_format
+from pip_resume.storage.part_file import PartFile
+from pip_resume.storage.store import DIRECTORY, read_record, remove_unclaimed
+from pip_resume.storage.stored_partial import record_path
 
 if TYPE_CHECKING:
     from pathlib import Path

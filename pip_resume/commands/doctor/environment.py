@@ -13,7 +13,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from pip_resume.commands.finding import BROKEN, NOTE, OFF, OK, REINSTALL, SWITCH_ON, Finding, unset
+from pip_resume.commands.doctor.finding import BROKEN, NOTE, OFF, OK, REINSTALL, SWITCH_ON, Finding, unset
 
 DISTRIBUTION = "pip-resume"
 _MOST_NAMED = 8
@@ -48,7 +48,7 @@ def switch() -> list[Finding]:
 
 def settings() -> list[Finding]:
     """The other variables that begin like ours."""
-    from pip_resume.commands.words import format_size
+    from pip_resume.commands.formatting import format_size
     from pip_resume.settings import KEEP_DAYS, MAX_SIZE, PIPS_OWN_NAME, parse_settings, unknown_names
 
     understood = parse_settings(os.environ)
@@ -69,7 +69,7 @@ def package() -> list[Finding]:
     """Whether our files are those that were installed, by the record of the installation."""
     from pip_resume import __version__
 
-    here = Path(__file__).resolve().parents[1]
+    here = Path(__file__).resolve().parents[2]
     try:
         installed = metadata.distribution(DISTRIBUTION)
     except metadata.PackageNotFoundError:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
-from pip_resume.exchange import Asked, Head, Held
-from pip_resume.http_fields import (
+from pip_resume.protocol.http_fields import (
     ContentRange,
     is_multipart_byteranges,
     parse_content_coding,
@@ -19,12 +18,13 @@ from pip_resume.http_fields import (
     parse_retry_after,
     strong_validator,
 )
+from pip_resume.protocol.messages import Held, RangeRequest, ResponseHead
 
 if TYPE_CHECKING:
     from pip_resume.artifact import Artifact
 
 OVERLAP_BYTES = 64 * 1024
-"""Asked for again in the first request of a later run, and compared.
+"""RangeRequest for again in the first request of a later run, and compared.
 
 A changed file is noticed before the rest of it is downloaded.
 """
@@ -66,8 +66,8 @@ class Verdict(NamedTuple):
 class Case(NamedTuple):
     """One answer to one request, with what the rows look at."""
 
-    asked: Asked
-    head: Head
+    asked: RangeRequest
+    head: ResponseHead
     held: Held
 
     @property
@@ -224,7 +224,7 @@ VERDICTS: tuple[Row, ...] = (
 )
 
 
-def plan_request(held: Held) -> Asked:
+def plan_request(held: Held) -> RangeRequest:
     """What to ask for next: the rest of what we hold, where that is safe; else everything.
 
     With a hash Range alone: If-Range would throw the bytes away on another mirror. Without one Range with If-Range and
@@ -232,14 +232,14 @@ def plan_request(held: Held) -> Asked:
     """
     first_pos = held.offset - held.overlap
     if first_pos <= 0:
-        return Asked()
+        return RangeRequest()
     if held.digest_known:
-        return Asked(first_pos)
+        return RangeRequest(first_pos)
     validator = held.validator
-    return Asked() if validator is None else Asked(first_pos, validator)
+    return RangeRequest() if validator is None else RangeRequest(first_pos, validator)
 
 
-def judge(asked: Asked, head: Head, held: Held) -> Verdict:
+def judge(asked: RangeRequest, head: ResponseHead, held: Held) -> Verdict:
     """What the answer means: the first row of VERDICTS that applies."""
     case = Case(asked, head, held)
     row = next(row for row in VERDICTS if row.applies(case))
@@ -260,7 +260,7 @@ def _extent(case: Case) -> tuple[int, int | None, int | None]:
     return 0, length, length
 
 
-def retry_after_s(head: Head, now_s: float) -> float | None:
+def retry_after_s(head: ResponseHead, now_s: float) -> float | None:
     """Seconds that the server asks us to wait, or None.
 
     ``now_s`` (seconds since the epoch) counts where it sends no Date.
@@ -269,7 +269,7 @@ def retry_after_s(head: Head, now_s: float) -> float | None:
     return parse_retry_after(head.fields.get("retry-after"), now_s if date_s is None else date_s)
 
 
-def is_kept(head: Head, artifact: Artifact) -> bool:
+def is_kept(head: ResponseHead, artifact: Artifact) -> bool:
     """Whether a body is worth keeping for the next run, and may be.
 
     A hash, or a strong validator over https, must vouch for it.

@@ -9,21 +9,21 @@ import contextlib
 import errno
 from typing import TYPE_CHECKING
 
-from pip_resume.checkpoint import Checkpoint, with_length
-from pip_resume.errors import HostError, LineBroken, StoreUnusable, WrongBytes
-from pip_resume.exchange import Head, Held
-from pip_resume.housekeeping import make_room
-from pip_resume.kept_partial import KeptPartial
-from pip_resume.partial import Partial
-from pip_resume.protocol import OVERLAP_BYTES, Action, Verdict, is_kept
+from pip_resume.errors import ConnectionLost, PipError, StoreUnusable, WrongBytes
+from pip_resume.protocol.checkpoint import Checkpoint, with_length
+from pip_resume.protocol.messages import Held, ResponseHead
+from pip_resume.protocol.verdicts import OVERLAP_BYTES, Action, Verdict, is_kept
+from pip_resume.storage.housekeeping import make_room
+from pip_resume.storage.partial import Partial
+from pip_resume.storage.stored_partial import StoredPartial
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pip_resume.artifact import Artifact
-    from pip_resume.clock import Clock
-    from pip_resume.host import Display
-    from pip_resume.store import Store
+    from pip_resume.engine.clock import Clock
+    from pip_resume.engine.interfaces import Display
+    from pip_resume.storage.store import Store
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """What a disk says that takes no more."""
@@ -32,7 +32,7 @@ STALL_S = 30.0
 _POLL_S = 0.5
 
 
-class Holding:
+class LocalCopy:
     """The partial of one download: none yet, one of the store's, or one in pip's temporary directory."""
 
     def __init__(self, artifact: Artifact, location: Path, store: Store | None, display: Display) -> None:
@@ -95,7 +95,7 @@ class Holding:
         if self._store is not None:
             self._store.forget(self._artifact)
 
-    def prepare(self, head: Head, verdict: Verdict, offered: Checkpoint) -> None:
+    def prepare(self, head: ResponseHead, verdict: Verdict, offered: Checkpoint) -> None:
         """Have a partial for a body, with ``offered``, what its answer tells, written down before the first byte.
 
         Raises PartialBusy.
@@ -208,7 +208,7 @@ class Holding:
         self._display.store_unusable(error)
         self._store = None
 
-    def _new_partial(self, head: Head, verdict: Verdict) -> Partial:
+    def _new_partial(self, head: ResponseHead, verdict: Verdict) -> Partial:
         """Where a first body goes: to the store when it is worth it, else to pip's temporary directory."""
         if self._store is not None and not head.from_cache and is_kept(head, self._artifact):
             store, length = self._store, verdict.complete_length or 0
@@ -259,21 +259,21 @@ class Holding:
         The store's partial stays claimed and as it is until the download is finished: the next run may need it.
         """
         partial = self.partial
-        if not isinstance(partial, KeptPartial):
-            raise HostError(error) if error.errno in FULL else error
+        if not isinstance(partial, StoredPartial):
+            raise PipError(error) if error.errno in FULL else error
         was_ahead = partial.has_rival
         try:
             moved = partial.move_to(self._location)
         except OSError as again:
             if again.errno in FULL and partial.offset:
                 # pip would meet the same end there; what is held waits until there is room.
-                raise HostError(again) from error
+                raise PipError(again) from error
             moved = None
         self._give_up_store(error)
         self._left, self._partial = partial, moved
         if moved is None:
             self._overlap, self.resumed_at, self.is_from_zero = 0, 0, True
-            raise LineBroken("the bytes kept cannot be copied from that disk")
+            raise ConnectionLost("the bytes kept cannot be copied from that disk")
         if was_ahead:
             # Its rest would follow on bytes that it does not belong to.
-            raise LineBroken("the disk takes no more")
+            raise ConnectionLost("the disk takes no more")

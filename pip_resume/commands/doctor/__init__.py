@@ -11,10 +11,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Callable
 
 from pip_resume import __version__
-from pip_resume.commands import doctor_routes, doctor_store, doctor_surroundings
-from pip_resume.commands.finding import BROKEN, OFF, REINSTALL, Finding
-from pip_resume.commands.live_probe import Probe, run_probe
-from pip_resume.commands.words import align
+from pip_resume.commands.doctor import activation, environment, store
+from pip_resume.commands.doctor.finding import BROKEN, OFF, REINSTALL, Finding
+from pip_resume.commands.doctor.probe import Probe, run_probe
+from pip_resume.commands.formatting import align
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,17 +61,17 @@ def run_as_json() -> int:
 def examine(probe: Probe) -> list[Finding]:
     """All findings, in the order in which they are told."""
     checks: dict[str, Callable[[], list[Finding]]] = {
-        "switch": doctor_surroundings.switch,
-        "settings": doctor_surroundings.settings,
-        "python": doctor_surroundings.python,
-        "package": doctor_surroundings.package,
-        ".pth file": functools.partial(doctor_routes.pth_file, probe),
-        "PYTHONPATH": functools.partial(doctor_routes.pythonpath, probe),
-        "start-up": doctor_surroundings.others,
-        "pip": functools.partial(doctor_routes.pip, probe),
-        "path": doctor_surroundings.pip_on_path,
-        "live probe": functools.partial(doctor_routes.live, probe),
-        "store": functools.partial(doctor_store.store, probe),
+        "switch": environment.switch,
+        "settings": environment.settings,
+        "python": environment.python,
+        "package": environment.package,
+        ".pth file": functools.partial(activation.pth_file, probe),
+        "PYTHONPATH": functools.partial(activation.pythonpath, probe),
+        "start-up": environment.others,
+        "pip": functools.partial(activation.pip, probe),
+        "path": environment.pip_on_path,
+        "live probe": functools.partial(activation.live, probe),
+        "store": functools.partial(store.store, probe),
     }
     return [finding for topic, check in checks.items() for finding in _guarded(topic, check)]
 

@@ -7,18 +7,18 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from pip_resume.checkpoint import encode_checkpoint
-from pip_resume.part_file import PartFile
-from pip_resume.partial import Partial, fresh_path, link_file, remove_file
+from pip_resume.protocol.checkpoint import encode_checkpoint
+from pip_resume.storage.part_file import PartFile
+from pip_resume.storage.partial import Partial, fresh_path, link_file, remove_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pip_resume.artifact import Artifact
-    from pip_resume.checkpoint import Checkpoint
+    from pip_resume.protocol.checkpoint import Checkpoint
 
 
-class KeptPartial(Partial):
+class StoredPartial(Partial):
     """Bytes that the next run finds, in the store's directory, claimed by a lock."""
 
     @property

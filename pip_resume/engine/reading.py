@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pip_resume.errors import LineBroken
-from pip_resume.retry import Pace
+from pip_resume.errors import ConnectionLost
+from pip_resume.protocol.retry import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pip_resume.clock import Clock
-    from pip_resume.host import Answer
-    from pip_resume.protocol import Verdict
+    from pip_resume.engine.clock import Clock
+    from pip_resume.engine.interfaces import Answer
+    from pip_resume.protocol.verdicts import Verdict
 
 
 def blocks(answer: Answer, verdict: Verdict, clock: Clock, patience_s: float) -> Iterator[bytes]:
     """Read the body that a verdict lets us use.
 
-    Raises LineBroken when it ends too early, or only trickles for ``patience_s`` seconds.
+    Raises ConnectionLost when it ends too early, or only trickles for ``patience_s`` seconds.
     """
     pace = Pace(clock.elapsed_s(), patience_s)
     rest = None if verdict.end is None else verdict.end - verdict.first_pos
@@ -34,4 +34,4 @@ def blocks(answer: Answer, verdict: Verdict, clock: Clock, patience_s: float) ->
         if rest == 0:
             return
         if not pace.after_block(len(block), clock.elapsed_s()):
-            raise LineBroken("slower than 1 KiB/s")
+            raise ConnectionLost("slower than 1 KiB/s")

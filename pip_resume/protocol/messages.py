@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pip_resume.checkpoint import Checkpoint
-from pip_resume.http_fields import encode_range, parse_content_length, strong_validator
+from pip_resume.protocol.checkpoint import Checkpoint
+from pip_resume.protocol.http_fields import encode_range, parse_content_length, strong_validator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ class Held(NamedTuple):
         return self.offset > 0 and self.offset == self.checkpoint.complete_length
 
 
-class Asked(NamedTuple):
+class RangeRequest(NamedTuple):
     """One request: a plain GET, or one with a single open range."""
 
     first_pos: int | None = None
@@ -51,7 +51,7 @@ class Asked(NamedTuple):
         return {**fields, "If-Range": self.if_range} if self.if_range else fields
 
 
-class Head(NamedTuple):
+class ResponseHead(NamedTuple):
     """The status and fields of an answer."""
 
     status: int

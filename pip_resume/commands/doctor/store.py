@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pip_resume.commands.finding import BROKEN, NOTE, OK, Finding, unset
-from pip_resume.commands.words import counted, format_size
+from pip_resume.commands.doctor.finding import BROKEN, NOTE, OK, Finding, unset
+from pip_resume.commands.formatting import counted, format_size
 
 if TYPE_CHECKING:
-    from pip_resume.commands.live_probe import Probe
+    from pip_resume.commands.doctor.probe import Probe
 
 _LITTLE_ROOM_BYTES = 1_000_000_000
 
@@ -24,7 +24,7 @@ def store(probe: Probe) -> list[Finding]:
         return []
     if probe.store is None:
         return [_no_store(probe)]
-    from pip_resume import housekeeping
+    from pip_resume.storage import housekeeping
 
     directory = Path(probe.store)
     try:
@@ -67,7 +67,7 @@ def _permissions(directory: Path) -> list[Finding]:
 
 
 def _room(directory: Path) -> list[Finding]:
-    from pip_resume.store import SPARE_BYTES
+    from pip_resume.storage.store import SPARE_BYTES
 
     while not directory.exists():
         directory = directory.parent

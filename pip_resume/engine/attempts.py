@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pip_resume.errors import GaveUp, LineBroken, ServerBusy
-from pip_resume.host import Break, Display, Report
-from pip_resume.retry import MAX_RETRY_AFTER_S, Budget
+from pip_resume.engine.interfaces import Break, Display, Report
+from pip_resume.errors import ConnectionLost, GaveUp, ServerBusy
+from pip_resume.protocol.retry import MAX_RETRY_AFTER_S, Budget
 
 if TYPE_CHECKING:
-    from pip_resume.clock import Clock
-    from pip_resume.exchange import Held
+    from pip_resume.engine.clock import Clock
+    from pip_resume.protocol.messages import Held
 
 
-class Patience:
+class Attempts:
     """The attempts of one download."""
 
     def __init__(self, filename: str, budget: Budget, display: Display, clock: Clock) -> None:
@@ -29,7 +29,7 @@ class Patience:
         """Count only bytes beyond this offset as progress."""
         self._highest = offset
 
-    def wait_after(self, broken: LineBroken, held: Held, *, is_kept: bool) -> None:
+    def wait_after(self, broken: ConnectionLost, held: Held, *, is_kept: bool) -> None:
         """Count a failed attempt and wait until the next one is due. Raises GaveUp when there is none."""
         new_bytes = max(held.offset - self._highest, 0)
         after_s = self._clock.elapsed_s() - self._started_s

@@ -9,9 +9,9 @@ import stat
 import sys
 from typing import TYPE_CHECKING
 
-from pip_resume.digest import RunningDigest
 from pip_resume.errors import StoreUnusable
-from pip_resume.file_lock import try_lock
+from pip_resume.storage.digest import RunningDigest
+from pip_resume.storage.file_lock import try_lock
 
 if TYPE_CHECKING:
     from pathlib import Path

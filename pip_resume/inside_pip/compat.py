@@ -19,7 +19,7 @@ from pip._internal.network.session import PipSession
 from pip._vendor.cachecontrol import cache as cachecontrol_cache
 
 from pip_resume.errors import UnsupportedPip
-from pip_resume.retry import DEFAULT_RETRIES
+from pip_resume.protocol.retry import DEFAULT_RETRIES
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -194,7 +194,7 @@ _body_modes: dict[str, int] = {}
 def cache_body_mode(cache: Any) -> int:
     """The permissions this pip gives a cached body: those of the cache directory since 25.0, owner only before.
 
-    Asked of the cache itself, once for each directory, with an entry that is gone again at once. Raises OSError.
+    RangeRequest of the cache itself, once for each directory, with an entry that is gone again at once. Raises OSError.
     """
     mode = _body_modes.get(cache.directory)
     if mode is None:

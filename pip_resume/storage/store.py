@@ -13,10 +13,10 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pip_resume.checkpoint import FORMAT, MAX_RECORD_BYTES, Checkpoint, parse_checkpoint, record_format
 from pip_resume.errors import PartialBusy, StoreUnusable
-from pip_resume.kept_partial import KeptPartial, create_claimed, record_path
-from pip_resume.part_file import PartFile
+from pip_resume.protocol.checkpoint import FORMAT, MAX_RECORD_BYTES, Checkpoint, parse_checkpoint, record_format
+from pip_resume.storage.part_file import PartFile
+from pip_resume.storage.stored_partial import StoredPartial, create_claimed, record_path
 
 if TYPE_CHECKING:
     from pip_resume.artifact import Artifact
@@ -82,7 +82,7 @@ class Store:
         except (OSError, StopIteration):
             return True  # the disk will tell
 
-    def claim(self, artifact: Artifact) -> KeptPartial:
+    def claim(self, artifact: Artifact) -> StoredPartial:
         """The partial of an artifact, ours until it is closed: what an earlier run left, as far as it can be used.
 
         Raises PartialBusy while another holds it, StoreUnusable or OSError when the directory cannot be used.
@@ -95,7 +95,7 @@ class Store:
                 if not part.lock():
                     part.close()
                     raise PartialBusy
-                return KeptPartial(artifact, part, Checkpoint(), self._mode_for(artifact), self._boot_id)
+                return StoredPartial(artifact, part, Checkpoint(), self._mode_for(artifact), self._boot_id)
             try:
                 part = PartFile.open_existing(path, artifact.digest)
             except FileNotFoundError:
@@ -119,7 +119,7 @@ class Store:
             with contextlib.suppress(OSError):
                 remove_unclaimed(path)
 
-    def _adopt(self, artifact: Artifact, part: PartFile) -> KeptPartial:
+    def _adopt(self, artifact: Artifact, part: PartFile) -> StoredPartial:
         """What a claimed file of an earlier run is worth: its bytes as far as they can be trusted, or nothing."""
         record = read_record(record_path(part.path))
         if (record_format(record) or 0) > FORMAT:
@@ -130,7 +130,7 @@ class Store:
             # The hash proves a stranger's bytes, but not how to unpack them.
             checkpoint = checkpoint._replace(filename="", content_type="")
         mode = self._mode_for(artifact)
-        partial = KeptPartial(artifact, part, checkpoint or Checkpoint(), mode, self._boot_id)
+        partial = StoredPartial(artifact, part, checkpoint or Checkpoint(), mode, self._boot_id)
         try:
             length = 0 if checkpoint is None else self._trusted_length(artifact, part, checkpoint)
             if length == 0:

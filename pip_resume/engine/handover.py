@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from pip_resume.errors import HostError
-from pip_resume.holding import FULL
+from pip_resume.engine.local_copy import FULL
+from pip_resume.errors import PipError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pip_resume.artifact import Artifact
-    from pip_resume.holding import Holding
-    from pip_resume.host import Answer, Display, Transport
+    from pip_resume.engine.interfaces import Answer, Display, Transport
+    from pip_resume.engine.local_copy import LocalCopy
 
 
 class Finished(NamedTuple):
@@ -23,11 +23,11 @@ class Finished(NamedTuple):
     content_type: str
 
 
-class Delivery:
+class Handover:
     """Where the file of one download goes."""
 
     def __init__(
-        self, artifact: Artifact, location: Path, transport: Transport, holding: Holding, display: Display
+        self, artifact: Artifact, location: Path, transport: Transport, holding: LocalCopy, display: Display
     ) -> None:
         self._artifact = artifact
         self._location = location
@@ -45,7 +45,7 @@ class Delivery:
             if error.errno not in FULL:
                 raise
             # pip would fare no better there; the next run needs no request.
-            raise HostError(error) from error
+            raise PipError(error) from error
         try:
             self._conclude(finished, answer)
         except BaseException:

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from pip_resume import housekeeping
-from pip_resume.commands import own_pip
-from pip_resume.commands.words import align, counted, format_age, format_size
+from pip_resume.commands import pip_command
+from pip_resume.commands.formatting import align, counted, format_age, format_size
 from pip_resume.errors import Complaint, StoreUnusable
+from pip_resume.storage import housekeeping
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pip_resume.housekeeping import Entry
+    from pip_resume.storage.housekeeping import Entry
 
 _SEPARATORS = re.compile(r"[-_.]+")
 # Of 64 hexadecimal digits; enough to name one of a few.
@@ -146,7 +146,7 @@ def project_of(filename: str) -> str:
 
 def _cache(directory: Path | None) -> Path:
     if directory is None:
-        return own_pip.cache_directory()
+        return pip_command.cache_directory()
     if not directory.is_dir():
         raise Complaint(
             f"{directory} is not a directory" if directory.exists() else f"there is no directory {directory}"

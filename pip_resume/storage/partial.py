@@ -9,8 +9,8 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from pip_resume.checkpoint import Checkpoint
-from pip_resume.part_file import PartFile
+from pip_resume.protocol.checkpoint import Checkpoint
+from pip_resume.storage.part_file import PartFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,7 +161,7 @@ class Partial:
         return stat.S_IMODE(status.st_mode) == mode and link_file(self.path, status, target, beside=self.path)
 
     def copy_to(self, target: Path, mode: int) -> bool:  # noqa: ARG002
-        """See KeptPartial; small bodies may as well go through pip's cache itself."""
+        """See StoredPartial; small bodies may as well go through pip's cache itself."""
         return False
 
     def place_unproved(self, destination: Path) -> None:

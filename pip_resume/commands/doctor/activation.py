@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pip_resume.commands.doctor_surroundings import is_as_recorded, site_directories
-from pip_resume.commands.finding import BROKEN, NOTE, OK, REINSTALL, Finding, put_in_front
+from pip_resume.commands.doctor.environment import is_as_recorded, site_directories
+from pip_resume.commands.doctor.finding import BROKEN, NOTE, OK, REINSTALL, Finding, put_in_front
 
 if TYPE_CHECKING:
-    from pip_resume.commands.live_probe import Probe
+    from pip_resume.commands.doctor.probe import Probe
 
 HOOK = "pip_resume_hook.pth"
 TRIED_PIPS = ((21, 3, 1), (26, 3))

@@ -6,24 +6,24 @@ import contextlib
 import math
 from typing import TYPE_CHECKING
 
-from pip_resume.body import blocks
-from pip_resume.checkpoint import Checkpoint, kept_fields, kept_name, with_length
-from pip_resume.delivery import Delivery, Finished
-from pip_resume.errors import GaveUp, HostError, LineBroken, PartialBusy, ServerBusy, WrongBytes
-from pip_resume.exchange import Asked
-from pip_resume.holding import Holding
-from pip_resume.patience import Patience
-from pip_resume.protocol import Action, Verdict, judge, plan_request, retry_after_s
-from pip_resume.retry import PROGRESS_BYTES, TRICKLE_WINDOW_S
+from pip_resume.engine.attempts import Attempts
+from pip_resume.engine.handover import Finished, Handover
+from pip_resume.engine.local_copy import LocalCopy
+from pip_resume.engine.reading import blocks
+from pip_resume.errors import ConnectionLost, GaveUp, PartialBusy, PipError, ServerBusy, WrongBytes
+from pip_resume.protocol.checkpoint import Checkpoint, kept_fields, kept_name, with_length
+from pip_resume.protocol.messages import RangeRequest
+from pip_resume.protocol.retry import PROGRESS_BYTES, TRICKLE_WINDOW_S
+from pip_resume.protocol.verdicts import Action, Verdict, judge, plan_request, retry_after_s
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pip_resume.artifact import Artifact
-    from pip_resume.clock import Clock
-    from pip_resume.host import Answer, Display, Transport
-    from pip_resume.retry import Budget
-    from pip_resume.store import Store
+    from pip_resume.engine.clock import Clock
+    from pip_resume.engine.interfaces import Answer, Display, Transport
+    from pip_resume.protocol.retry import Budget
+    from pip_resume.storage.store import Store
 
 _MOST_WRONG = 2
 """After so many wrong files the last one is given to pip, to judge it in its own words."""
@@ -42,12 +42,12 @@ def download(
 ) -> Finished:
     """Download an artifact into the directory ``location``, and give it to pip's cache.
 
-    ``store`` is None where nothing may be kept for the next run. Raises HostError for what is pip's or the server's to
+    ``store`` is None where nothing may be kept for the next run. Raises PipError for what is pip's or the server's to
     say, GaveUp when the budget is spent, OSError when even ``location`` cannot be written.
     """
-    holding = Holding(artifact, location, store, display)
-    delivery = Delivery(artifact, location, transport, holding, display)
-    patience = Patience(artifact.filename, budget, display, clock)
+    holding = LocalCopy(artifact, location, store, display)
+    delivery = Handover(artifact, location, transport, holding, display)
+    patience = Attempts(artifact.filename, budget, display, clock)
     run = _Run(artifact, transport, holding, delivery, display, patience, clock)
     try:
         while True:
@@ -59,7 +59,7 @@ def download(
     except BaseException as error:
         # Of what was given up the final message tells.
         kept = holding.kept
-        if isinstance(error, (KeyboardInterrupt, HostError)) and kept is not None:
+        if isinstance(error, (KeyboardInterrupt, PipError)) and kept is not None:
             display.kept(kept.offset, kept.checkpoint.complete_length)
         holding.last_until_next_run()
         raise
@@ -74,10 +74,10 @@ class _Run:
         self,
         artifact: Artifact,
         transport: Transport,
-        holding: Holding,
-        delivery: Delivery,
+        holding: LocalCopy,
+        delivery: Handover,
         display: Display,
-        patience: Patience,
+        patience: Attempts,
         clock: Clock,
     ) -> None:
         self._artifact = artifact
@@ -88,7 +88,7 @@ class _Run:
         self._patience = patience
         self._clock = clock
         self._has_asked = False
-        self._asked = Asked()
+        self._asked = RangeRequest()
         self._began_at = 0
         self._has_told = False
         self._avoids_ranges = False
@@ -116,7 +116,7 @@ class _Run:
                 self._wrong += 1
                 self._start_over(str(wrong))
                 continue
-            except LineBroken as broken:
+            except ConnectionLost as broken:
                 finished = self._after_break(broken)
             if finished is not None:
                 return finished
@@ -127,7 +127,7 @@ class _Run:
         if answer is None:
             return None
         with contextlib.closing(answer):
-            verdict = judge(Asked(), answer.head, self._holding.held)
+            verdict = judge(RangeRequest(), answer.head, self._holding.held)
             finished = self._receive(answer, verdict) if verdict.action is Action.APPEND else None
         if finished is None:
             self._holding.drop()
@@ -136,7 +136,7 @@ class _Run:
     def _attempt(self) -> Finished | None:
         """Send one request and do what its answer means; None when there is more to ask for."""
         held = self._holding.held
-        asked = Asked() if self._avoids_ranges else plan_request(held)
+        asked = RangeRequest() if self._avoids_ranges else plan_request(held)
         with contextlib.closing(self._ask(asked)) as answer:
             verdict = judge(asked, answer.head, held)
             if verdict.action in (Action.APPEND, Action.REPLACE):
@@ -150,7 +150,7 @@ class _Run:
             self._avoid_ranges(verdict.reason)
             return None
 
-    def _ask(self, asked: Asked) -> Answer:
+    def _ask(self, asked: RangeRequest) -> Answer:
         # Only the very first request, and a plain one, is all pip's: "server unreachable" then reads as it always did.
         is_first, self._has_asked, self._asked = not self._has_asked, True, asked
         if is_first and not asked.fields:
@@ -175,7 +175,7 @@ class _Run:
             for block in bar:
                 holding.write(position, block, verdict)
                 position += len(block)
-        except LineBroken:
+        except ConnectionLost:
             if not answer.head.from_cache:
                 raise
             return self._wrong_digest(answer)
@@ -217,17 +217,17 @@ class _Run:
         if verdict.end is not None and position < verdict.end:
             if answer.head.from_cache:
                 return self._wrong_digest(answer)
-            raise LineBroken("closed early")
+            raise ConnectionLost("closed early")
         length = self._length_at_end(answer, verdict, position)
         if length is not None and position < length:
             if partial.offset - self._began_at >= PROGRESS_BYTES:
                 return None  # it gives no more than so much at a time: nothing was lost
-            raise LineBroken("the server sent only a part")
+            raise ConnectionLost("the server sent only a part")
         if length is not None and not partial.has_rival and partial.offset > length:
             # Too many bytes held, or the server sent too few: the digest tells, and only one of the two files stays.
             partial.start_rival(length, with_length(partial.checkpoint, length))
         if length is None and verdict.end is not None and not holding.reads_right():
-            raise LineBroken("the server did not say how much there is")
+            raise ConnectionLost("the server did not say how much there is")
         return self._verify(answer)
 
     def _length_at_end(self, answer: Answer, verdict: Verdict, position: int) -> int | None:
@@ -249,7 +249,7 @@ class _Run:
         if self._artifact.digest is None or holding.reads_right():
             return self._delivery.hand_over(answer)
         if answer is not None and answer.head.is_cut_like_its_end and not holding.is_whole:
-            raise LineBroken("closed early")
+            raise ConnectionLost("closed early")
         return self._wrong_digest(answer)
 
     def _wrong_digest(self, answer: Answer | None) -> Finished | None:
@@ -291,8 +291,8 @@ class _Run:
         else:
             self._avoids_ranges = True
 
-    def _after_break(self, broken: LineBroken) -> Finished | None:
-        """Wait for the next attempt. Raises GaveUp, or HostError where pip has the better words."""
+    def _after_break(self, broken: ConnectionLost) -> Finished | None:
+        """Wait for the next attempt. Raises GaveUp, or PipError where pip has the better words."""
         holding = self._holding
         held = holding.held
         if held.offset:

@@ -10,22 +10,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from pip_resume.exchange import Head
-    from pip_resume.partial import Partial
-    from pip_resume.retry import Budget
+    from pip_resume.protocol.messages import ResponseHead
+    from pip_resume.protocol.retry import Budget
+    from pip_resume.storage.partial import Partial
 
 
 class Answer(Protocol):
     """One answer, its body still to be read."""
 
     @property
-    def head(self) -> Head:
+    def head(self) -> ResponseHead:
         """Status and fields."""
 
     def read(self, size: int) -> bytes:
         """Up to ``size`` bytes of the body, undecoded.
 
-        Empty at its end. Raises LineBroken for whatever ends it before that.
+        Empty at its end. Raises ConnectionLost for whatever ends it before that.
         """
 
     def close(self) -> None:
@@ -36,10 +36,10 @@ class Transport(Protocol):
     """pip's session, for one link. Always asks for the link's own URL: a signed redirect is made anew."""
 
     def first(self) -> Answer:
-        """A plain GET as pip itself would send it, with pip's cache and pip's retries. Raises HostError."""
+        """A plain GET as pip itself would send it, with pip's cache and pip's retries. Raises PipError."""
 
     def get(self, fields: Mapping[str, str]) -> Answer:
-        """One GET with these additional fields and no retries but ours. Raises LineBroken or HostError."""
+        """One GET with these additional fields and no retries but ours. Raises ConnectionLost or PipError."""
 
     def cached(self) -> Answer | None:
         """What pip's HTTP cache has for the link, without asking the server; None when nothing. Raises nothing."""
@@ -51,10 +51,10 @@ class Transport(Protocol):
         """Remove what pip's HTTP cache has for this answer. Raises nothing."""
 
     def reject(self, answer: Answer) -> NoReturn:
-        """Raise HostError with what pip would raise for this status."""
+        """Raise PipError with what pip would raise for this status."""
 
     def filename(self, answer: Answer) -> str:
-        """The name pip would give the file, one path component. Raises HostError when pip would refuse it."""
+        """The name pip would give the file, one path component. Raises PipError when pip would refuse it."""
 
     def hand_over(self, partial: Partial, body: Path, answer: Answer | None) -> None:
         """Give the finished, right file to pip's HTTP cache, as if downloaded in one go. Raises nothing.
@@ -93,10 +93,12 @@ class Report(NamedTuple):
 class Display(Protocol):
     """Tells the user, in pip's words and at pip's verbosity."""
 
-    def starting(self, head: Head | None, offset: int, complete_length: int | None) -> None:
+    def starting(self, head: ResponseHead | None, offset: int, complete_length: int | None) -> None:
         """The download starts, resumes at an offset above 0, or (no head) needs no request."""
 
-    def bar(self, blocks: Iterable[bytes], head: Head, first_pos: int, complete_length: int | None) -> Iterator[bytes]:
+    def bar(
+        self, blocks: Iterable[bytes], head: ResponseHead, first_pos: int, complete_length: int | None
+    ) -> Iterator[bytes]:
         """Pass the blocks on, with pip's progress bar from first_pos on where pip would show one."""
 
     def lost(self, failure: Break, complete_length: int | None, budget: Budget, delay_s: float) -> None:
