@@ -74,9 +74,9 @@ def _in_one_line(error: Exception) -> str:
     if isinstance(error, (ImportError, SyntaxError)):
         again = f"{sys.executable} -m pip install --force-reinstall --no-deps pip-resume"
         return f"this installation is damaged ({error}); repair it with: {again}"
-    from pip_resume.errors import Complaint
+    from pip_resume.errors import CommandError
 
-    if isinstance(error, Complaint):
+    if isinstance(error, CommandError):
         return str(error)
     raise error
 

@@ -1,60 +1,88 @@
-"""What we raise, named for whose fault it is. No I/O."""
+"""Exceptions that this package raises on purpose, and the values that they carry. No I/O."""
 
 from __future__ import annotations
 
 import enum
-from typing import Any
-
-
-class ResumeError(Exception):
-    """Base of everything that this package raises on purpose."""
-
-
-class UnsupportedPip(ResumeError):
-    """This pip lacks a name or a signature that the download step builds on; the text names it."""
+from typing import Any, NamedTuple
 
 
 class Stage(enum.Enum):
     """How far an attempt came before it failed."""
 
-    REQUEST = "no answer"
-    ANSWER = "an answer that asks for patience"
-    BODY = "a body that ended early"
+    REQUEST = "no response arrived"
+    RESPONSE = "the response asked us to try again later"
+    BODY = "the body ended early"
+
+
+class FailedAttempt(NamedTuple):
+    """One attempt that failed, for the history in the final message."""
+
+    cause: str
+    """A few words for people. Nothing in it comes from the server."""
+    offset: int
+    """Bytes held when it ended."""
+    new_bytes: int
+    """Bytes beyond the highest offset of all attempts before it."""
+    after_s: float
+    """Seconds since the download began."""
+    stage: Stage = Stage.BODY
+
+
+class Report(NamedTuple):
+    """Why a download was given up, and what is left of it."""
+
+    filename: str
+    offset: int
+    """Bytes held at the end."""
+    complete_length: int | None
+    """None if no response has given it."""
+    is_stored: bool
+    """Whether the next run finds the bytes."""
+    attempts: tuple[FailedAttempt, ...]
+    """All attempts that failed, oldest first; never empty."""
+    retry_after_s: float | None = None
+    """The server's Retry-After in seconds, if that is why the download was given up."""
+
+
+class ResumeError(Exception):
+    """Base class of all exceptions of this package."""
+
+
+class UnsupportedPip(ResumeError):
+    """This pip lacks a name or a signature that the download step needs; the text names it."""
 
 
 class ConnectionLost(ResumeError):
-    """The connection ended before the answer did; the bytes so far are good and the rest can be asked for.
+    """The connection ended before the body did. The bytes that arrived are good, and the rest can be requested.
 
-    The text is the cause in a few words, for people ("reset by peer"). Nothing in it comes from the server.
+    The text is the cause in a few words for people ("reset by peer"). Nothing in it comes from the server.
     """
 
     stage = Stage.BODY
 
 
 class NoResponse(ConnectionLost):
-    """A request was not answered, or could not even be sent."""
+    """A request got no response, or could not be sent."""
 
     stage = Stage.REQUEST
 
 
 class ServerBusy(ConnectionLost):
-    """The server asks to be asked again later.
+    """The server asked us to try again later."""
 
-    ``answer`` is what it said, ``retry_after_s`` the seconds it wants, if it told them.
-    """
+    stage = Stage.RESPONSE
 
-    stage = Stage.ANSWER
-
-    def __init__(self, answer: Any, retry_after_s: float | None) -> None:
-        super().__init__(f"the server answered {answer.head.status}")
-        self.answer = answer
+    def __init__(self, response: Any, retry_after_s: float | None) -> None:
+        """``response`` is an interfaces.Response; ``retry_after_s`` is None if the server named no time."""
+        super().__init__(f"the server answered {response.head.status}")
+        self.response = response
         self.retry_after_s = retry_after_s
 
 
 class PipError(ResumeError):
-    """An error that belongs to pip or to the server and must reach the user exactly as pip raises it.
+    """An error of pip or of the server, which must reach the user exactly as pip raises it.
 
-    ``cause`` is pip's own exception, to be raised unchanged once our files are closed.
+    ``cause`` is pip's own exception. It is raised unchanged once our files are closed.
     """
 
     def __init__(self, cause: BaseException) -> None:
@@ -63,27 +91,24 @@ class PipError(ResumeError):
 
 
 class StoreUnusable(ResumeError):
-    """The directory for partials cannot be used (full, read-only, planted names); the text says why."""
+    """The directory for partial downloads cannot be used; the text says why."""
 
 
 class PartialBusy(ResumeError):
-    """Another pip holds the partial of this artifact."""
+    """Another pip holds the lock of this artifact's partial."""
 
 
 class WrongBytes(ResumeError):
-    """Bytes that should be equal differ: the digest, or the overlap with what was held; the text says which."""
+    """Bytes that should be equal differ; the text says which."""
 
 
 class GaveUp(ResumeError):
-    """The retry budget is spent, or the server asked for more patience than we have.
+    """The retry budget is spent. ``report`` tells the user what happened and what is left."""
 
-    ``report`` (a host.Report) tells the user.
-    """
-
-    def __init__(self, report: Any) -> None:
-        super().__init__(f"{report.filename} was given up")
+    def __init__(self, report: Report) -> None:
+        super().__init__(f"gave up the download of {report.filename}")
         self.report = report
 
 
-class Complaint(ResumeError):
-    """What a command of ours cannot do and why, in one line for people; the command ends with exit code 2."""
+class CommandError(ResumeError):
+    """Why a command of ours failed, in one line for people. The command ends with exit code 2."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from pip_resume.commands import pip_command
 from pip_resume.commands.demo_server import PAYLOAD, PROJECT, SlowIndex, make_payload
 from pip_resume.commands.formatting import format_size
-from pip_resume.errors import Complaint
+from pip_resume.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ class Outcome:
 def run() -> int:
     """Show the demo on stdout; return its exit code: 0 when the plugin resumed, else 1.
 
-    Raises Complaint when there is no pip to show it with.
+    Raises CommandError when there is no pip to show it with.
     """
     folder = Path(tempfile.mkdtemp(prefix="pip-resume-demo-"))
     try:
@@ -152,7 +152,7 @@ class _Terminal:
             if kill_at is not None and self._index.size_sent() >= kill_at:
                 return True
             if time.monotonic() > deadline_s:
-                raise Complaint(f"pip did not end within {_TIMEOUT_S:.0f} s")
+                raise CommandError(f"pip did not end within {_TIMEOUT_S:.0f} s")
             time.sleep(_POLL_S)
         return False
 

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pip_resume.errors import Complaint
+from pip_resume.errors import CommandError
 
 if TYPE_CHECKING:
     from pathlib import PurePath
@@ -21,10 +21,10 @@ DIRECTORY = Path(__file__).resolve().parents[1] / "sitecustomize"
 def environment_line(shell: str, directory: PurePath) -> str:
     """The line, for one of SHELLS, that puts a directory in front of what ``PYTHONPATH`` holds.
 
-    Raises Complaint for a directory that cannot stand on any path.
+    Raises CommandError for a directory that cannot stand on any path.
     """
     if os.pathsep in str(directory):
-        raise Complaint(f"{directory} cannot stand on PYTHONPATH, because it contains {os.pathsep!r}")
+        raise CommandError(f"{directory} cannot stand on PYTHONPATH, because it contains {os.pathsep!r}")
     if shell == "fish":
         # A path variable there is a list, and none where it is unset.
         quoted = str(directory).replace("\\", "\\\\").replace("'", "\\'")

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from pip_resume.commands import pip_command
 from pip_resume.commands.formatting import align, counted, format_age, format_size
-from pip_resume.errors import Complaint, StoreUnusable
+from pip_resume.errors import CommandError, StoreUnusable
 from pip_resume.storage import housekeeping
+from pip_resume.storage.part_file import is_locked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +91,7 @@ def rehearse(cache_directory: Path | None, names: Sequence[str], older_than_s: f
     done = Purge()
     for entry in chosen:
         try:
-            (done.held if housekeeping.is_held(entry.path) else done.removed).append(entry)
+            (done.held if is_locked(entry.path) else done.removed).append(entry)
         except (OSError, StoreUnusable) as error:
             done.refused.append((entry, getattr(error, "strerror", None) or str(error)))
     return done
@@ -148,7 +149,7 @@ def _cache(directory: Path | None) -> Path:
     if directory is None:
         return pip_command.cache_directory()
     if not directory.is_dir():
-        raise Complaint(
+        raise CommandError(
             f"{directory} is not a directory" if directory.exists() else f"there is no directory {directory}"
         )
     return directory

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pip_resume.errors import Complaint
+from pip_resume.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,23 +22,23 @@ _PLAIN_OUTPUT = {"PIP_QUIET": "0", "PIP_VERBOSE": "0", "PIP_DISABLE_PIP_VERSION_
 def cache_directory() -> Path:
     """Where ``pip cache dir`` of this environment says that its cache is; it need not exist.
 
-    Raises Complaint when there is no pip, or when it has no cache.
+    Raises CommandError when there is no pip, or when it has no cache.
     """
     try:
         return Path(ask(os.environ, "cache", "dir"))
-    except Complaint as complaint:
-        raise Complaint(f"{complaint}; name a cache directory with --cache-dir DIR") from None
+    except CommandError as complaint:
+        raise CommandError(f"{complaint}; name a cache directory with --cache-dir DIR") from None
 
 
 def ask(environ: Mapping[str, str], *arguments: str) -> str:
-    """The last line that pip prints for these arguments. Raises Complaint, with pip's own reason, when it fails."""
+    """The last line that pip prints for these arguments. Raises CommandError, with pip's own reason, when it fails."""
     finished = _run(environ, *arguments)
     told = [line.rstrip("\r") for line in finished.stdout.split("\n") if line.strip()]
     if finished.returncode == 0 and told:
         return told[-1]
     reasons = [line.strip() for line in finished.stderr.splitlines() if line.strip()]
     reason = reasons[-1] if reasons else f"exit code {finished.returncode}"
-    raise Complaint(f"`pip {' '.join(arguments)}` fails here ({reason})")
+    raise CommandError(f"`pip {' '.join(arguments)}` fails here ({reason})")
 
 
 def _run(environ: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -54,4 +54,4 @@ def _run(environ: Mapping[str, str], *arguments: str) -> subprocess.CompletedPro
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise Complaint(f"{' '.join(PIP)} did not answer within {_TIMEOUT_S} s") from None
+        raise CommandError(f"{' '.join(PIP)} did not answer within {_TIMEOUT_S} s") from None

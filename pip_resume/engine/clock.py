@@ -1,4 +1,4 @@
-"""Time and chance, as one argument, so that tests need not wait."""
+"""Time and chance as one argument, so that tests need not wait."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What a download needs to know about time."""
+    """What the engine needs to know about time."""
 
     def now_s(self) -> float:
-        """Seconds since the epoch, UTC."""
+        """Return seconds since the epoch, UTC."""
 
     def elapsed_s(self) -> float:
-        """Seconds on a clock that never goes back."""
+        """Return seconds on a clock that never goes back."""
 
     def sleep_s(self, delay_s: float) -> None:
-        """Wait; Ctrl-C ends it at once."""
+        """Wait. Ctrl-C ends the wait at once."""
 
     def chance(self) -> float:
-        """A random number in [0, 1)."""
+        """Return a random number in [0, 1)."""
 
 
 class SystemClock:

@@ -1,120 +1,115 @@
-"""What a download asks of its host: a transport for one link, and somebody who tells the user. Only shapes, no code."""
+"""Interfaces that the engine needs from pip: Transport (one link) and Display (messages). Protocols only."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
-
-from pip_resume.errors import Stage
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from pip_resume.protocol.messages import ResponseHead
+    from pip_resume.errors import FailedAttempt
+    from pip_resume.protocol.endings import Ending
+    from pip_resume.protocol.messages import Held, Request, ResponseHead
     from pip_resume.protocol.retry import Budget
+    from pip_resume.protocol.verdicts import Verdict
     from pip_resume.storage.partial import Partial
 
 
-class Answer(Protocol):
-    """One answer, its body still to be read."""
+class Response(Protocol):
+    """One response whose body has not been read yet."""
 
     @property
     def head(self) -> ResponseHead:
         """Status and fields."""
 
     def read(self, size: int) -> bytes:
-        """Up to ``size`` bytes of the body, undecoded.
+        """Read up to ``size`` bytes of the body, without decoding them; empty at the end of the body.
 
-        Empty at its end. Raises ConnectionLost for whatever ends it before that.
+        Raises ConnectionLost for every other way in which it ends.
         """
 
     def close(self) -> None:
-        """Drop the connection unless the body was read to its end. Raises nothing."""
+        """Close the connection, unless the body was read to its end. Raises nothing."""
 
 
 class Transport(Protocol):
-    """pip's session, for one link. Always asks for the link's own URL: a signed redirect is made anew."""
+    """pip's session and its cache, for one link.
 
-    def first(self) -> Answer:
-        """A plain GET as pip itself would send it, with pip's cache and pip's retries. Raises PipError."""
+    Every request goes to the link's own URL, so that a redirect to a signed URL is made anew.
+    """
 
-    def get(self, fields: Mapping[str, str]) -> Answer:
-        """One GET with these additional fields and no retries but ours. Raises ConnectionLost or PipError."""
+    def first(self) -> Response:
+        """Send a plain GET as pip itself would, with pip's cache and pip's retries. Raises PipError."""
 
-    def cached(self) -> Answer | None:
-        """What pip's HTTP cache has for the link, without asking the server; None when nothing. Raises nothing."""
+    def get(self, fields: Mapping[str, str]) -> Response:
+        """Send one GET with these additional fields, past pip's cache and without its retries.
 
-    def cached_file(self, answer: Answer) -> Path | None:
-        """Where pip's cache has the body of its answer as a file, only to be read; None when there is no such file."""
+        Raises ConnectionLost or PipError.
+        """
 
-    def evict(self, answer: Answer) -> None:
-        """Remove what pip's HTTP cache has for this answer. Raises nothing."""
+    def cached(self) -> Response | None:
+        """Return what pip's HTTP cache has for the link, without asking a server; None if nothing. Raises nothing."""
 
-    def reject(self, answer: Answer) -> NoReturn:
+    def cached_file(self, response: Response) -> Path | None:
+        """Return the file in which pip's cache has the body of ``response``, to be read only; None without one."""
+
+    def evict(self, response: Response) -> None:
+        """Remove the entry that pip's HTTP cache has for this response. Raises nothing."""
+
+    def reject(self, response: Response) -> NoReturn:
         """Raise PipError with what pip would raise for this status."""
 
-    def filename(self, answer: Answer) -> str:
-        """The name pip would give the file, one path component. Raises PipError when pip would refuse it."""
+    def filename(self, response: Response) -> str:
+        """Return the name that pip would give the file: one path component. Raises PipError if pip would refuse it."""
 
-    def hand_over(self, partial: Partial, body: Path, answer: Answer | None) -> None:
-        """Give the finished, right file to pip's HTTP cache, as if downloaded in one go. Raises nothing.
+    def store_in_cache(self, partial: Partial, body: Path, response: Response | None) -> None:
+        """Give a complete, verified file to pip's HTTP cache, as if it had come in one response. Raises nothing.
 
-        ``body`` has the bytes; ``answer`` is the last one of this run, None when no request was needed.
+        ``body`` has the bytes. ``response`` is the last one of this run, None if no request was needed.
         """
 
 
-class Break(NamedTuple):
-    """One attempt that failed, for the history in the final message."""
-
-    cause: str
-    """A few words, nothing of it from the server."""
-    offset: int
-    """Bytes held when it ended."""
-    new_bytes: int
-    """How far it passed the highest offset so far."""
-    after_s: float
-    """Seconds since the download began."""
-    stage: Stage = Stage.BODY
-
-
-class Report(NamedTuple):
-    """Why a download was given up, and what is left of it."""
-
-    filename: str
-    offset: int
-    complete_length: int | None
-    is_kept: bool
-    """Whether the next run finds the bytes."""
-    breaks: tuple[Break, ...]
-    come_back_s: float | None = None
-    """Seconds after which the server wants to be asked again, when that is why."""
-
-
 class Display(Protocol):
-    """Tells the user, in pip's words and at pip's verbosity."""
+    """Tells the user what happens, in pip's words and at pip's verbosity."""
 
     def starting(self, head: ResponseHead | None, offset: int, complete_length: int | None) -> None:
-        """The download starts, resumes at an offset above 0, or (no head) needs no request."""
+        """The download starts, or resumes at an offset above 0, or (head is None) needs no request."""
 
     def bar(
         self, blocks: Iterable[bytes], head: ResponseHead, first_pos: int, complete_length: int | None
-    ) -> Iterator[bytes]:
-        """Pass the blocks on, with pip's progress bar from first_pos on where pip would show one."""
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """Pass the blocks on, with pip's progress bar from first_pos on where pip would show one.
 
-    def lost(self, failure: Break, complete_length: int | None, budget: Budget, delay_s: float) -> None:
+        The bar ends with the context, before any other line is written.
+        """
+
+    def connection_lost(
+        self, failure: FailedAttempt, complete_length: int | None, budget: Budget, delay_s: float
+    ) -> None:
         """An attempt failed; the next one follows after ``delay_s`` seconds."""
 
     def starting_over(self, reason: str) -> None:
-        """What is held cannot be used."""
+        """Bytes that are held, or a response, cannot be used."""
 
     def waiting_for_other(self, offset: int, complete_length: int | None) -> None:
-        """Another pip downloads the same artifact and has this much of it."""
+        """Another pip downloads the same artifact and has ``offset`` bytes of it."""
 
-    def kept(self, offset: int, complete_length: int | None) -> None:
-        """The download is interrupted, the bytes are there for the next run."""
+    def interrupted(self, offset: int, complete_length: int | None) -> None:
+        """The download is interrupted; the next run finds ``offset`` bytes."""
 
-    def not_again(self, offset: int, complete_length: int) -> None:
-        """The download is finished, and this much of it was not downloaded again."""
+    def resumed(self, saved: int, complete_length: int) -> None:
+        """The download is complete, and ``saved`` bytes of it did not have to be downloaded again."""
 
     def store_unusable(self, error: Exception) -> None:
-        """Nothing can be kept for the next run; the download goes on."""
+        """Nothing can be stored for the next run. The download goes on."""
+
+    def requested(self, request: Request, held: Held) -> None:
+        """A request is about to be sent (for the log of ``pip -vv``)."""
+
+    def judged(self, head: ResponseHead, verdict: Verdict) -> None:
+        """A row of VERDICTS has decided what a response means (for the log of ``pip -vv``)."""
+
+    def concluded(self, ending: Ending, held: Held) -> None:
+        """A row of ENDINGS has decided what the end of a body means (for the log of ``pip -vv``)."""

@@ -1,19 +1,24 @@
-"""The one verb: download an artifact, with as few bytes as the server and the bytes we hold allow."""
+"""Download an artifact with as few bytes as the server, and the bytes held, allow.
+
+One loop: send a request, judge the response (``protocol.verdicts``), write its body down, judge its end
+(``protocol.endings``), and wait (``attempts``), until the file is complete and verified.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.engine.attempts import Attempts
 from pip_resume.engine.handover import Finished, Handover
 from pip_resume.engine.local_copy import LocalCopy
-from pip_resume.engine.reading import blocks
+from pip_resume.engine.reading import SPEED_WINDOW_S, blocks
 from pip_resume.errors import ConnectionLost, GaveUp, PartialBusy, PipError, ServerBusy, WrongBytes
-from pip_resume.protocol.checkpoint import Checkpoint, kept_fields, kept_name, with_length
-from pip_resume.protocol.messages import RangeRequest
-from pip_resume.protocol.retry import PROGRESS_BYTES, TRICKLE_WINDOW_S
+from pip_resume.protocol.checkpoint import Checkpoint, recorded_fields, recorded_name, with_length
+from pip_resume.protocol.endings import Ended, Outcome, conclude
+from pip_resume.protocol.messages import Request
+from pip_resume.protocol.trust import Trust
 from pip_resume.protocol.verdicts import Action, Verdict, judge, plan_request, retry_after_s
 
 if TYPE_CHECKING:
@@ -21,14 +26,11 @@ if TYPE_CHECKING:
 
     from pip_resume.artifact import Artifact
     from pip_resume.engine.clock import Clock
-    from pip_resume.engine.interfaces import Answer, Display, Transport
+    from pip_resume.engine.interfaces import Display, Response, Transport
+    from pip_resume.engine.local_copy import Cursor
+    from pip_resume.protocol.messages import ResponseHead
     from pip_resume.protocol.retry import Budget
     from pip_resume.storage.store import Store
-
-_MOST_WRONG = 2
-"""After so many wrong files the last one is given to pip, to judge it in its own words."""
-_MOST_REFUSALS = 2
-"""After so many answers to Range that cannot be used no more are asked for in this run."""
 
 
 def download(
@@ -42,29 +44,36 @@ def download(
 ) -> Finished:
     """Download an artifact into the directory ``location``, and give it to pip's cache.
 
-    ``store`` is None where nothing may be kept for the next run. Raises PipError for what is pip's or the server's to
-    say, GaveUp when the budget is spent, OSError when even ``location`` cannot be written.
+    ``store`` is None if nothing may be stored for the next run. Raises PipError for an error of pip or of the server,
+    GaveUp when the budget is spent, OSError if even ``location`` cannot be written.
     """
-    holding = LocalCopy(artifact, location, store, display)
-    delivery = Handover(artifact, location, transport, holding, display)
-    patience = Attempts(artifact.filename, budget, display, clock)
-    run = _Run(artifact, transport, holding, delivery, display, patience, clock)
+    copy = LocalCopy(artifact, location, store, display)
+    handover = Handover(artifact, location, transport, copy, display)
+    attempts = Attempts(artifact.filename, budget, display, clock)
     try:
-        while True:
-            try:
-                return run.obtain()
-            except PartialBusy:
-                holding.wait_for_other(clock)
-                run.begin_again()
+        return _Run(artifact, transport, copy, handover, display, attempts, clock).finish()
     except BaseException as error:
-        # Of what was given up the final message tells.
-        kept = holding.kept
-        if isinstance(error, (KeyboardInterrupt, PipError)) and kept is not None:
-            display.kept(kept.offset, kept.checkpoint.complete_length)
-        holding.last_until_next_run()
+        # GaveUp needs no line here: its own message says what is stored.
+        stored = copy.stored
+        if isinstance(error, (KeyboardInterrupt, PipError)) and stored is not None:
+            display.interrupted(stored.offset, stored.checkpoint.complete_length)
+        copy.sync()
         raise
     finally:
-        holding.release()
+        copy.release()
+
+
+class _Exchange(NamedTuple):
+    """A request, its response, and what the response means."""
+
+    request: Request
+    response: Response
+    verdict: Verdict
+
+    @property
+    def ignored_range(self) -> bool:
+        """Whether the server was asked for a part and sent the file from the start."""
+        return bool(self.request.fields) and self.verdict.first_pos == 0
 
 
 class _Run:
@@ -74,242 +83,238 @@ class _Run:
         self,
         artifact: Artifact,
         transport: Transport,
-        holding: LocalCopy,
-        delivery: Handover,
+        copy: LocalCopy,
+        handover: Handover,
         display: Display,
-        patience: Attempts,
+        attempts: Attempts,
         clock: Clock,
     ) -> None:
         self._artifact = artifact
         self._transport = transport
-        self._holding = holding
-        self._delivery = delivery
+        self._copy = copy
+        self._handover = handover
         self._display = display
-        self._patience = patience
+        self._attempts = attempts
         self._clock = clock
-        self._has_asked = False
-        self._asked = RangeRequest()
-        self._began_at = 0
-        self._has_told = False
-        self._avoids_ranges = False
-        self._refusals = 0
-        self._wrong = 0
+        self._trust = Trust()
+        self._is_first_request = True
+        self._is_announced = False
 
-    def begin_again(self) -> None:
-        """Forget that something was asked: pip's cache may have the file by now."""
-        self._has_asked = False
-
-    def obtain(self) -> Finished:
-        """Look into pip's cache and into the store, then ask until the file is whole and right. Raises PartialBusy."""
-        holding = self._holding
-        if holding.may_find_earlier():
-            finished = self._from_cache()
-            if finished is not None:
-                holding.forget_earlier()
-                return finished
-            holding.claim_earlier()
-            self._patience.begin_at(holding.held.offset)
-        while True:
+    def finish(self) -> Finished:
+        """Take the file from pip's cache or from the store, else request it until it is complete and verified."""
+        finished: Finished | None = None
+        while finished is None:
             try:
-                finished = self._verify(None) if holding.is_whole else self._attempt()
+                finished = self._find_earlier() or self._step()
+            except PartialBusy:
+                self._copy.wait_for_other(self._clock)
+                self._is_first_request = True  # pip's cache may have the file by now.
             except WrongBytes as wrong:
-                self._wrong += 1
+                self._trust = self._trust.after_wrong()
                 self._start_over(str(wrong))
-                continue
-            except ConnectionLost as broken:
-                finished = self._after_break(broken)
-            if finished is not None:
-                return finished
-
-    def _from_cache(self) -> Finished | None:
-        """Take a whole, right copy out of pip's cache: it wins, also over a partial."""
-        answer = self._transport.cached()
-        if answer is None:
-            return None
-        with contextlib.closing(answer):
-            verdict = judge(RangeRequest(), answer.head, self._holding.held)
-            finished = self._receive(answer, verdict) if verdict.action is Action.APPEND else None
-        if finished is None:
-            self._holding.drop()
+            except ConnectionLost as lost:
+                finished = self._after_loss(lost)
         return finished
 
-    def _attempt(self) -> Finished | None:
-        """Send one request and do what its answer means; None when there is more to ask for."""
-        held = self._holding.held
-        asked = RangeRequest() if self._avoids_ranges else plan_request(held)
-        with contextlib.closing(self._ask(asked)) as answer:
-            verdict = judge(asked, answer.head, held)
-            if verdict.action in (Action.APPEND, Action.REPLACE):
-                return self._receive(answer, verdict)
-            if verdict.action is Action.VERIFY:
-                return self._verify(answer)
-            if verdict.action is Action.WAIT:
-                raise ServerBusy(answer, retry_after_s(answer.head, self._clock.now_s()))
-            if verdict.action is Action.FAIL or self._wrong >= _MOST_WRONG:
-                self._transport.reject(answer)
-            self._avoid_ranges(verdict.reason)
+    def _find_earlier(self) -> Finished | None:
+        """Use what pip's cache has, which is complete, or else what an earlier run has stored."""
+        copy = self._copy
+        if not self._is_first_request or not copy.may_find_earlier():
             return None
+        finished = self._from_cache()
+        if finished is not None:
+            copy.forget_earlier()
+            return finished
+        copy.claim_earlier()
+        self._attempts.begin_at(copy.held.offset)
+        return None
 
-    def _ask(self, asked: RangeRequest) -> Answer:
-        # Only the very first request, and a plain one, is all pip's: "server unreachable" then reads as it always did.
-        is_first, self._has_asked, self._asked = not self._has_asked, True, asked
-        if is_first and not asked.fields:
-            return self._transport.first()
-        return self._transport.get(asked.fields)
+    def _from_cache(self) -> Finished | None:
+        """Take a complete, verified file out of pip's cache."""
+        response = self._transport.cached()
+        if response is None:
+            return None
+        with contextlib.closing(response):
+            verdict = judge(Request(), response.head, self._copy.held)
+            self._display.judged(response.head, verdict)
+            finished = None
+            if verdict.action is Action.APPEND:
+                finished = self._receive(_Exchange(Request(), response, verdict))
+        if finished is None:
+            self._copy.drop()
+        return finished
 
-    def _receive(self, answer: Answer, verdict: Verdict) -> Finished | None:
-        """Write down the body of an answer, and see whether the file is whole then."""
-        holding = self._holding
-        if answer.head.from_cache:
-            source = self._transport.cached_file(answer)
-            if source is not None and holding.take_file(source):
-                self._tell_start(answer, verdict)
-                return self._at_end(answer, verdict, holding.held.offset)
-        holding.prepare(answer.head, verdict, self._checkpoint_of(answer, verdict))
-        self._tell_start(answer, verdict)
-        self._began_at = holding.held.offset
-        position = verdict.first_pos
-        body = blocks(answer, verdict, self._clock, self._patience_with(verdict))
-        bar = self._display.bar(body, answer.head, position, verdict.complete_length)
+    def _step(self) -> Finished | None:
+        """Verify what is complete, else send one request and act on its response. None if more has to be requested."""
+        if self._copy.is_complete:
+            return self._verify_held()
+        request = plan_request(self._copy.held) if self._trust.ranges else Request()
+        with contextlib.closing(self._send(request)) as response:
+            verdict = judge(request, response.head, self._copy.held)
+            self._display.judged(response.head, verdict)
+            return self._act(_Exchange(request, response, verdict))
+
+    def _send(self, request: Request) -> Response:
+        # Only the first request, if it has no Range, is sent exactly as pip would send it, so that pip's own error
+        # appears if the server cannot be reached.
+        is_pips, self._is_first_request = self._is_first_request and not request.fields, False
+        self._display.requested(request, self._copy.held)
+        return self._transport.first() if is_pips else self._transport.get(request.fields)
+
+    def _act(self, exchange: _Exchange) -> Finished | None:
+        """Do what a verdict says."""
+        action, response = exchange.verdict.action, exchange.response
+        if action in (Action.APPEND, Action.REPLACE):
+            return self._receive(exchange)
+        if action is Action.VERIFY:
+            return self._check(response)
+        if action is Action.WAIT:
+            raise ServerBusy(response, retry_after_s(response.head, self._clock.now_s()))
+        if action is Action.FAIL or self._trust.is_spent:
+            self._transport.reject(response)
+        self._trust = self._trust.after_refusal()
+        self._display.starting_over(exchange.verdict.reason)
+        if self._artifact.digest is None:
+            self._copy.reset()
+        return None
+
+    def _receive(self, exchange: _Exchange) -> Finished | None:
+        """Write the body of a response down, and see whether the file is complete then."""
+        copy, response, verdict = self._copy, exchange.response, exchange.verdict
+        head = response.head
+        if head.from_cache:
+            source = self._transport.cached_file(response)
+            if source is not None and copy.take_file(source):
+                self._announce_body(head, verdict)
+                return self._conclude(exchange, copy.held.offset, 0)
+        cursor = copy.open(head, verdict, self._checkpoint_of(response, verdict))
+        self._announce_body(head, verdict)
         try:
-            for block in bar:
-                holding.write(position, block, verdict)
-                position += len(block)
+            self._write_body(exchange, cursor)
         except ConnectionLost:
-            if not answer.head.from_cache:
+            if not head.from_cache:
                 raise
-            return self._wrong_digest(answer)
-        finally:
-            # The bar ends before anything else is said, or the two would share a line.
-            getattr(bar, "close", bool)()
-        return self._at_end(answer, verdict, position)
+            return self._wrong_digest(response)
+        return self._conclude(exchange, cursor.position, cursor.gained)
 
-    def _patience_with(self, verdict: Verdict) -> float:
-        """How many seconds a line may trickle: for ever, unless a new one can go on where it is left."""
-        held = self._holding.held
-        can_ask = not self._avoids_ranges and plan_request(held._replace(offset=max(held.offset, 1), overlap=0)).fields
-        gave_no_part = self._asked.fields and verdict.first_pos == 0
-        return TRICKLE_WINDOW_S if can_ask and not gave_no_part else math.inf
+    def _write_body(self, exchange: _Exchange, cursor: Cursor) -> None:
+        response, verdict = exchange.response, exchange.verdict
+        body = blocks(response, verdict, self._clock, self._speed_window_s(exchange))
+        with self._display.bar(body, response.head, verdict.first_pos, verdict.complete_length) as shown:
+            for block in shown:
+                cursor.write(block)
 
-    def _tell_start(self, answer: Answer, verdict: Verdict) -> None:
-        if not self._has_told:
-            self._has_told = True
-            # A body from 0 is only compared with what is held: nothing is resumed.
-            offset = self._holding.held.offset if verdict.first_pos else 0
-            self._display.starting(answer.head, offset, verdict.complete_length)
+    def _speed_window_s(self, exchange: _Exchange) -> float:
+        """Seconds over which the speed is measured; infinite unless a new request could resume from here."""
+        held = self._copy.held
+        next_request = plan_request(held._replace(offset=max(held.offset, 1), overlap=0))
+        can_resume = self._trust.ranges and next_request.fields and not exchange.ignored_range
+        return SPEED_WINDOW_S if can_resume else math.inf
 
-    def _checkpoint_of(self, answer: Answer, verdict: Verdict) -> Checkpoint:
-        """What an answer tells about the representation whose bytes follow."""
-        fields = kept_fields(answer.head.fields)
+    def _announce_body(self, head: ResponseHead, verdict: Verdict) -> None:
+        # A body from 0 is only compared with what is held: nothing is resumed.
+        offset = self._copy.held.offset if verdict.first_pos else 0
+        self._announce(head, offset, verdict.complete_length)
+
+    def _announce(self, head: ResponseHead | None, offset: int, complete_length: int | None) -> None:
+        """Write pip's line for a download, once."""
+        if not self._is_announced:
+            self._is_announced = True
+            self._display.starting(head, offset, complete_length)
+
+    def _checkpoint_of(self, response: Response, verdict: Verdict) -> Checkpoint:
+        """Return what a response says about the file whose bytes follow."""
+        fields = recorded_fields(response.head.fields)
         return Checkpoint(
-            filename=kept_name(self._transport.filename(answer)),
+            filename=recorded_name(self._transport.filename(response)),
             content_type=fields.get("content-type", ""),
             host=self._artifact.host,
             complete_length=verdict.complete_length,
             fields=fields,
-            url_key=answer.head.url_key,
-            created_s=self._clock.now_s(),
+            url_key=response.head.url_key,
         )
 
-    def _at_end(self, answer: Answer, verdict: Verdict, position: int) -> Finished | None:
-        """Find out whether a body that has ended by itself makes the file whole."""
-        holding, partial = self._holding, self._holding.partial
-        if verdict.end is not None and position < verdict.end:
-            if answer.head.from_cache:
-                return self._wrong_digest(answer)
-            raise ConnectionLost("closed early")
-        length = self._length_at_end(answer, verdict, position)
-        if length is not None and position < length:
-            if partial.offset - self._began_at >= PROGRESS_BYTES:
-                return None  # it gives no more than so much at a time: nothing was lost
-            raise ConnectionLost("the server sent only a part")
-        if length is not None and not partial.has_rival and partial.offset > length:
-            # Too many bytes held, or the server sent too few: the digest tells, and only one of the two files stays.
-            partial.start_rival(length, with_length(partial.checkpoint, length))
-        if length is None and verdict.end is not None and not holding.reads_right():
-            raise ConnectionLost("the server did not say how much there is")
-        return self._verify(answer)
-
-    def _length_at_end(self, answer: Answer, verdict: Verdict, position: int) -> int | None:
-        """The complete-length as far as it is known now that a body has ended at ``position``."""
-        length = verdict.complete_length
-        if length is None and self._artifact.digest is None:
-            length = self._holding.partial.checkpoint.complete_length
-        if length is None and verdict.end is None and answer.head.is_chunked:
-            length = position
-        return length
-
-    def _verify(self, answer: Answer | None) -> Finished | None:
-        """Check the digest, where there is one, of a file that lacks nothing; None to go on after a wrong one."""
-        holding = self._holding
-        if answer is None:
-            offset = holding.held.offset
-            self._display.starting(None, offset, offset)
-            holding.resumed_at = offset
-        if self._artifact.digest is None or holding.reads_right():
-            return self._delivery.hand_over(answer)
-        if answer is not None and answer.head.is_cut_like_its_end and not holding.is_whole:
-            raise ConnectionLost("closed early")
-        return self._wrong_digest(answer)
-
-    def _wrong_digest(self, answer: Answer | None) -> Finished | None:
-        """Start over, once; the next wrong file is pip's to judge."""
-        partial = self._holding.partial
-        if answer is not None and answer.head.from_cache:
-            # No server has sent it, and the cache is not asked again.
-            self._transport.evict(answer)
-            self._display.starting_over("pip's cache has a wrong copy")
-            self._holding.drop()
-            self._has_told = False
+    def _conclude(self, exchange: _Exchange, position: int, gained: int) -> Finished | None:
+        """Do what the end of a body means."""
+        ended = Ended(exchange.response.head, exchange.verdict, position, self._copy.held, gained)
+        ending = conclude(ended)
+        self._display.concluded(ending, ended.held)
+        if ending.outcome is Outcome.LOST:
+            raise ConnectionLost(ending.reason)
+        if ending.outcome is Outcome.MORE:
             return None
-        self._wrong += 1
-        if self._wrong >= _MOST_WRONG and (self._holding.is_from_zero or partial.has_rival):
-            return self._delivery.hand_over_unproved(answer)
-        elif partial.has_rival:
+        if ending.outcome is Outcome.WRONG:
+            return self._wrong_digest(exchange.response)
+        self._fit_to_length(ended)
+        if ending.outcome is Outcome.CHECK_OR_LOST and not self._copy.has_right_digest():
+            raise ConnectionLost(ending.reason)
+        return self._check(exchange.response)
+
+    def _fit_to_length(self, ended: Ended) -> None:
+        """If more is held than the file has, keep the surplus aside: the digest decides which of the two is right."""
+        partial, length = self._copy.partial, ended.length
+        if length is not None and partial.offset > length and not partial.has_replacement:
+            partial.start_replacement(length, with_length(partial.checkpoint, length))
+
+    def _verify_held(self) -> Finished | None:
+        """Verify a file that needs no request."""
+        offset = self._copy.held.offset
+        self._display.starting(None, offset, offset)
+        self._copy.origin = self._copy.origin._replace(resumed_at=offset)
+        return self._check(None)
+
+    def _check(self, response: Response | None) -> Finished | None:
+        """Hand over a file that lacks nothing, if its digest is right or not known; None to go on after a wrong one."""
+        if self._artifact.digest is None or self._copy.has_right_digest():
+            return self._handover.hand_over(response)
+        return self._wrong_digest(response)
+
+    def _wrong_digest(self, response: Response | None) -> Finished | None:
+        """Start over, once. pip judges the next wrong file."""
+        partial = self._copy.partial
+        if response is not None and response.head.from_cache:
+            # No server has sent this file, and the cache is not asked again.
+            self._transport.evict(response)
+            self._display.starting_over("pip's cache has a wrong copy")
+            self._copy.drop()
+            self._is_announced = False
+            return None
+        self._trust = self._trust.after_wrong()
+        if self._trust.is_spent and (self._copy.origin.is_this_run or partial.has_replacement):
+            return self._handover.hand_over_unverified(response)
+        if partial.has_replacement:
             self._display.starting_over("the server sent a wrong file")
-            partial.drop_rival()
+            partial.drop_replacement()
         else:
-            self._start_over("it does not have the digest that the link promises")
+            self._start_over("its hash does not match the one given by the index")
         return None
 
-    def _avoid_ranges(self, reason: str) -> None:
-        """Ask for the whole file next. Where the digest is known what is held stays until it is overtaken."""
-        if self._avoids_ranges:
-            self._wrong += 1
-        self._avoids_ranges = True
-        self._refusals += 1
-        self._display.starting_over(reason)
-        if self._artifact.digest is None:
-            self._holding.reset()
-
     def _start_over(self, reason: str) -> None:
-        """Begin at 0, since the bytes held are wrong; so seldom that it cannot loop."""
+        """Discard what is held and start at 0."""
         self._display.starting_over(reason)
-        self._holding.reset()
-        if self._wrong < _MOST_WRONG:
-            self._patience.begin_at(0)
-        else:
-            self._avoids_ranges = True
+        self._copy.reset()
+        # The progress is counted from 0 again only until the trust is spent, so this cannot go on for ever.
+        if not self._trust.is_spent:
+            self._attempts.begin_at(0)
+        self._trust = self._trust.after_restart()
 
-    def _after_break(self, broken: ConnectionLost) -> Finished | None:
-        """Wait for the next attempt. Raises GaveUp, or PipError where pip has the better words."""
-        holding = self._holding
-        held = holding.held
+    def _after_loss(self, lost: ConnectionLost) -> Finished | None:
+        """Wait for the next attempt. Raises GaveUp, or PipError if pip has the better message."""
+        copy = self._copy
+        held = copy.held
         if held.offset:
-            holding.partial.drop_rival()
-            if holding.is_whole:
+            copy.partial.drop_replacement()
+            if copy.is_complete:
                 return None
             # A body without a length may have ended exactly where the file does, only without saying so.
-            if held.checkpoint.complete_length is None and held.digest_known and holding.reads_right():
-                return self._delivery.hand_over(None)
+            if held.checkpoint.complete_length is None and copy.has_right_digest():
+                return self._handover.hand_over(None)
         try:
-            kept = holding.kept
-            self._patience.wait_after(broken, held, is_kept=kept is not None and kept.offset >= held.offset)
+            stored = copy.stored
+            self._attempts.wait_after(lost, held, is_stored=stored is not None and stored.offset >= held.offset)
         except GaveUp:
-            if isinstance(broken, ServerBusy) and held.offset == 0:
-                self._transport.reject(broken.answer)
+            if isinstance(lost, ServerBusy) and held.offset == 0:
+                self._transport.reject(lost.response)
             raise
-        if self._refusals < _MOST_REFUSALS and self._wrong < _MOST_WRONG:
-            # It may have been one proxy on one bad day, and without Range every further break begins at 0.
-            self._avoids_ranges = False
+        self._trust = self._trust.after_loss()
         return None

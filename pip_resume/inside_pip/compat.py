@@ -1,6 +1,6 @@
 """How this pip differs from others.
 
-One function for each difference, by looking for the feature, never at a version number.
+One function for each difference. Each looks for the feature, never for a version number.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pip._internal.network.session import PipSession
 from pip._vendor.cachecontrol import cache as cachecontrol_cache
 
 from pip_resume.errors import UnsupportedPip
+from pip_resume.inside_pip.run import RUN
 from pip_resume.protocol.retry import DEFAULT_RETRIES
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _NEEDED = (
 
 
 def hook_points(download_module: ModuleType) -> dict[str, bool]:
-    """Every name of pip that the download step builds on, and whether this pip has it."""
+    """Return every name of pip that the download step needs, and whether this pip has it."""
     points = {f"{download_module.__name__}.{name}": hasattr(download_module, name) for name in _NEEDED}
     for owner, name in (
         (PipSession, "get"),
@@ -51,17 +52,17 @@ def hook_points(download_module: ModuleType) -> dict[str, bool]:
 
 
 def check(download_module: ModuleType) -> None:
-    """Raise UnsupportedPip, naming what is missing, unless this pip has every name that the download step builds on."""
-    for point, is_there in hook_points(download_module).items():
-        if not is_there:
+    """Raise UnsupportedPip, naming what is missing, unless this pip has every name that the download step needs."""
+    for point, exists in hook_points(download_module).items():
+        if not exists:
             owner, _, name = point.rpartition(".")
             raise UnsupportedPip(f"{owner} has no {name}")
 
 
 def batch_downloader(download_module: ModuleType) -> type[Any] | None:
-    """The class that downloads several files with a loop of its own (pip up to 25.0); None where there is none.
+    """Return the class that downloads several files in a loop of its own (pip up to 25.0); None if there is none.
 
-    pip 25.1 still has the class, but it holds a ``Downloader`` to which it delegates.
+    pip 25.1 still has the class, but it delegates to a ``Downloader``.
     """
     found = getattr(download_module, "BatchDownloader", None)
     return (
@@ -72,13 +73,13 @@ def batch_downloader(download_module: ModuleType) -> type[Any] | None:
 
 
 def _delegates(batch: type[Any]) -> bool:
-    constructor = getattr(batch.__init__, "__wrapped__", batch.__init__)  # startup stands in for it
+    constructor = getattr(batch.__init__, "__wrapped__", batch.__init__)  # `startup` has replaced it.
     code = getattr(constructor, "__code__", None)
     return code is not None and "Downloader" in code.co_names
 
 
 def link_hashes(link: Link) -> Mapping[str, str]:
-    """All the hashes that the index or the URL gives: several with a JSON index (pip >= 22.3), else at most one."""
+    """Return all hashes of the index or the URL: several with a JSON index (pip >= 22.3), else at most one."""
     hashes = dict(getattr(link, "_hashes", None) or {})
     if link.hash_name and link.hash:
         hashes.setdefault(link.hash_name, link.hash)
@@ -86,40 +87,40 @@ def link_hashes(link: Link) -> Mapping[str, str]:
 
 
 def shown_url(download_module: ModuleType, link: Link) -> str:
-    """The link as this pip names it after "Downloading".
+    """Return the link as this pip writes it after "Downloading".
 
-    The file name alone for PyPI, and for every host from 26.1 on.
+    That is the file name for PyPI, and for every host since 26.1; otherwise the URL.
     """
     is_quiet = logging.getLogger(download_module.__name__).getEffectiveLevel() > logging.INFO
     pypi = getattr(download_module, "PyPI", None)
     by_name = not is_quiet if pypi is None else link.netloc == pypi.file_storage_domain
-    # pip shows the query as well; it may be somebody's token.
+    # pip writes the query as well. It may contain a token.
     return str(
         download_module.redact_auth_from_url(link.show_url if by_name else link.url_without_fragment.partition("?")[0])
     )
 
 
 def smallest_with_bar(download_module: ModuleType) -> int:
-    """Bytes above which this pip draws a progress bar: 40 kB up to 24.0, 512 KiB since."""
-    # The limit came with the larger blocks, whose size is the default of response_chunks since then.
+    """Return the number of bytes above which this pip draws a progress bar: 40 kB up to 24.0, 512 KiB since."""
+    # The limit changed together with the size of the blocks, which is the default of response_chunks since then.
     defaults = getattr(getattr(download_module, "response_chunks", None), "__defaults__", None) or ()
     return 512 * 1024 if any(isinstance(size, int) and size > 64 * 1024 for size in defaults) else 40 * 1000
 
 
 def progress_renderer(bar_type: Any, size: int | None, first_pos: int) -> Blocks:
-    """What draws this pip's progress bar around an iterable of blocks, from ``first_pos`` on."""
+    """Return what draws this pip's progress bar around an iterable of blocks, from ``first_pos`` on."""
     provider = getattr(progress_bars, "DownloadProgressProvider", None)
     if provider is not None:  # pip 21.3
         return _starting_at(first_pos, provider(bar_type, max=size))
     renderer = progress_bars.get_download_progress_renderer
     try:
         return renderer(bar_type=bar_type, size=size, initial_progress=first_pos or None)  # type: ignore[call-arg,unused-ignore]
-    except TypeError:  # no initial_progress before pip 25.1
+    except TypeError:  # pip before 25.1 has no initial_progress.
         return _starting_at(first_pos, renderer(bar_type=bar_type, size=size))
 
 
 def _starting_at(first_pos: int, render: Blocks) -> Blocks:
-    """Move a bar that can only start at 0: its first item has the length of what we hold, and no content."""
+    """Move a bar that can only start at 0: its first item has the length of what is held, and no content."""
     if not first_pos:
         return render
 
@@ -136,10 +137,10 @@ def _starting_at(first_pos: int, render: Blocks) -> Blocks:
 
 
 def retries(downloader: Any) -> int:
-    """The size of the retry budget: --resume-retries where it differs from this pip's default for it, else 5.
+    """Return the size of the retry budget: --resume-retries if it differs from this pip's default for it, else 5.
 
-    pip has the option since 25.1, where its default was 0, and 5 since 25.2. A typed value that equals the default
-    cannot be told apart.
+    pip has the option since 25.1, where its default was 0; since 25.2 it is 5. A typed value that equals the default
+    cannot be recognized.
     """
     typed = getattr(downloader, "_resume_retries", None)
     if not isinstance(typed, int) or typed < 0:
@@ -155,57 +156,52 @@ def retries(downloader: Any) -> int:
 
 
 def connection_diagnostics() -> tuple[type[BaseException], ...]:
-    """What this pip raises for a connection that failed.
-
-    Its own classes since 26.2, before that only those of requests.
-    """
+    """Return the classes of its own that this pip raises for a connection that failed (since 26.2; none before)."""
     names = ("ConnectionFailedError", "ConnectionTimeoutError", "ProxyConnectionError", "SSLVerificationError")
     found = (getattr(exceptions, name, None) for name in names)
     return tuple(kind for kind in found if isinstance(kind, type) and issubclass(kind, BaseException))
 
 
 def diagnostic_error() -> type[Exception] | None:
-    """Pip's class for errors with a hint below them (since 22.x, not in 21.3)."""
+    """Return pip's class for errors with a hint below them (since 22.x, not in 21.3)."""
     found = getattr(exceptions, "DiagnosticPipError", None)
     return found if isinstance(found, type) and issubclass(found, Exception) else None
 
 
 def broken_stdout() -> tuple[type[BaseException], ...]:
-    """What is raised when nobody reads what pip says any more: pip's own class, and the bar's plain error."""
+    """Return what is raised when stdout is closed: pip's own class, and the progress bar's plain error."""
     found = getattr(sys.modules.get("pip._internal.utils.logging"), "BrokenStdoutLoggingError", None)
     return (BrokenPipeError, found) if isinstance(found, type) else (BrokenPipeError,)
 
 
-def keeps_body_apart(cache: Any) -> bool:
-    """Whether pip's cache has the body in a file of its own (since 23.3), so that memory need not hold it."""
-    apart = getattr(cachecontrol_cache, "SeparateBodyBaseCache", None)
-    return apart is not None and isinstance(cache, apart) and hasattr(cache, "set_body")
+def has_separate_body(cache: Any) -> bool:
+    """Whether pip's cache has the body in a file of its own (since 23.3), so that it need not be in memory."""
+    separate = getattr(cachecontrol_cache, "SeparateBodyBaseCache", None)
+    return separate is not None and isinstance(cache, separate) and hasattr(cache, "set_body")
 
 
 def cache_body_path(cache: Any, key: str) -> Path | None:
-    """Where pip's cache would keep a body, when this pip has it in a file of its own; None otherwise."""
+    """Return where pip's cache would store a body, if this pip has it in a file of its own; else None."""
     entry_path = getattr(cache, "_get_cache_path", None)
-    return Path(entry_path(key) + ".body") if keeps_body_apart(cache) and entry_path is not None else None
-
-
-_body_modes: dict[str, int] = {}
+    return Path(entry_path(key) + ".body") if has_separate_body(cache) and entry_path is not None else None
 
 
 def cache_body_mode(cache: Any) -> int:
-    """The permissions this pip gives a cached body: those of the cache directory since 25.0, owner only before.
+    """Return the permissions that this pip gives a cached body: the cache directory's since 25.0, before that 0600.
 
-    RangeRequest of the cache itself, once for each directory, with an entry that is gone again at once. Raises OSError.
+    The cache itself is asked, once for each directory, with an entry that is removed at once. Raises OSError.
     """
-    mode = _body_modes.get(cache.directory)
+    directory = Path(cache.directory)
+    mode = RUN.cached_body_modes.get(directory)
     if mode is None:
         key = "pip-resume:permissions"
         cache.set(key, b"")
         mode = stat.S_IMODE(Path(cache._get_cache_path(key)).stat().st_mode)
         cache.delete(key)
-        _body_modes[cache.directory] = mode
+        RUN.cached_body_modes[directory] = mode
     return mode
 
 
 def is_pips_session(session: object) -> bool:
-    """Whether this is a session that we understand; tests and other programs pass all kinds of things."""
+    """Whether this is a session that we understand. Tests and other programs pass other objects."""
     return isinstance(session, PipSession)

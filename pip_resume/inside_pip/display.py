@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import math
@@ -11,6 +12,7 @@ from pip._internal.exceptions import InstallationError
 
 from pip_resume.errors import Stage
 from pip_resume.inside_pip import compat
+from pip_resume.inside_pip.run import RUN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,18 +20,20 @@ if TYPE_CHECKING:
 
     from pip._internal.models.link import Link
 
-    from pip_resume.engine.interfaces import Break, Report
-    from pip_resume.protocol.messages import ResponseHead
+    from pip_resume.errors import FailedAttempt, Report
+    from pip_resume.protocol.endings import Ending
+    from pip_resume.protocol.messages import Held, Request, ResponseHead
     from pip_resume.protocol.retry import Budget
+    from pip_resume.protocol.verdicts import Verdict
 
 _SHOWN_WAIT_S = 0.1
+"""Shorter waits are not mentioned: nobody notices them."""
 _HISTORY = 6
-_unusable_stores: set[str] = set()
-"""Said once for each reason in a run of pip, not for each of a hundred files."""
+"""How many lines of history the final error has at most, so that it fits a terminal of 24 lines."""
 
 
 class PipDisplay:
-    """See host.Display."""
+    """See interfaces.Display."""
 
     def __init__(self, download_module: ModuleType, link: Link, bar_type: Any) -> None:
         self._module = download_module
@@ -49,7 +53,7 @@ class PipDisplay:
         return str(self._link.filename)
 
     def starting(self, head: ResponseHead | None, offset: int, complete_length: int | None) -> None:
-        """Say what pip says: "Using cached", "Downloading", and, as since 25.1, "Resuming download"."""
+        """Write what pip writes: "Using cached", "Downloading", and, as pip does since 25.1, "Resuming download"."""
         shown = compat.shown_url(self._module, self._link)
         from_cache = head is not None and head.from_cache
         if offset and not from_cache:
@@ -60,22 +64,31 @@ class PipDisplay:
             shown = f"{shown} ({self._size(complete_length)})"
         self._logger.info("Using cached %s" if from_cache else "Downloading %s", shown)
 
+    @contextlib.contextmanager
     def bar(
         self, blocks: Iterable[bytes], head: ResponseHead, first_pos: int, complete_length: int | None
-    ) -> Iterator[bytes]:
-        """Draw pip's bar around the blocks, when pip would draw one."""
+    ) -> Iterator[Iterator[bytes]]:
+        """Draw pip's bar around the blocks, if pip would draw one."""
         is_quiet = self._logger.getEffectiveLevel() > logging.INFO
         is_small = complete_length is not None and 0 < complete_length <= compat.smallest_with_bar(self._module)
         if is_quiet or head.from_cache or is_small:
-            return iter(blocks)
-        return iter(compat.progress_renderer(self._bar_type, complete_length, first_pos)(blocks))
+            yield iter(blocks)
+            return
+        shown = iter(compat.progress_renderer(self._bar_type, complete_length, first_pos)(blocks))
+        try:
+            yield shown
+        finally:
+            # pip 21.3 has bars that are not generators.
+            getattr(shown, "close", bool)()
 
-    def lost(self, failure: Break, complete_length: int | None, budget: Budget, delay_s: float) -> None:
-        """One line for one break: what happened, how long it takes now, and how much patience is left."""
+    def connection_lost(
+        self, failure: FailedAttempt, complete_length: int | None, budget: Budget, delay_s: float
+    ) -> None:
+        """Write one line: what happened, how long the wait is, and how many attempts are left."""
         if failure.stage is Stage.BODY:
             what, then = f"Connection lost at {self._of(failure.offset, complete_length)} ({failure.cause})", "resuming"
         elif failure.stage is Stage.REQUEST:
-            what, then = f"No answer ({failure.cause})", "trying again"
+            what, then = f"No response ({failure.cause})", "trying again"
         else:
             what, then = failure.cause.capitalize(), "trying again"
         if delay_s >= _SHOWN_WAIT_S:
@@ -84,41 +97,65 @@ class PipDisplay:
         self._logger.warning("%s; %s, %s", what, then, attempt)
 
     def starting_over(self, reason: str) -> None:
-        """Say why bytes are not used."""
         self._logger.warning("Starting over with %s: %s", self._name, reason)
 
     def waiting_for_other(self, offset: int, complete_length: int | None) -> None:
-        """Say it at first, and again for every tenth of the file."""
+        """Write a line at first, and one for every further tenth of the file."""
         percent = 100 * offset // complete_length if complete_length else 0
         if self._shown_percent < 0 or percent >= self._shown_percent + 10:
             self._shown_percent = percent
             shown = f"{percent} %" if complete_length else self._size(offset)
             self._logger.info("Waiting: another pip is downloading %s, %s", self._name, shown)
 
-    def kept(self, offset: int, complete_length: int | None) -> None:
-        """Say that nothing is lost."""
+    def interrupted(self, offset: int, complete_length: int | None) -> None:
         self._logger.warning(
             "Kept %s of %s; run the same command again to continue", self._of(offset, complete_length), self._name
         )
 
-    def not_again(self, offset: int, complete_length: int) -> None:
-        """Say what it was good for."""
-        self._logger.info("Resumed %s: %s were not downloaded again", self._name, self._of(offset, complete_length))
+    def resumed(self, saved: int, complete_length: int) -> None:
+        self._logger.info(
+            "Resumed %s: %s did not have to be downloaded again", self._name, self._of(saved, complete_length)
+        )
 
     def store_unusable(self, error: Exception) -> None:
-        """Say once why nothing is kept."""
+        """Write a warning once for each reason."""
         reason = getattr(error, "strerror", None) or str(error)
-        if reason not in _unusable_stores:
-            _unusable_stores.add(reason)
+        if RUN.is_first("store unusable", reason):
             self._logger.warning("pip-resume cannot keep partial downloads for the next run: %s", reason)
+
+    def requested(self, request: Request, held: Held) -> None:
+        what = "GET" if request.first_pos is None else f"GET from {request.first_pos}"
+        condition = " with If-Range" if request.if_range else ""
+        self._logger.debug("pip-resume: %s%s; %s", what, condition, _held(held))
+
+    def judged(self, head: ResponseHead, verdict: Verdict) -> None:
+        source = "from pip's cache " if head.from_cache else ""
+        self._logger.debug(
+            "pip-resume: %s%s: %s; row '%s' (%s)",
+            source,
+            head.status,
+            verdict.action.name,
+            verdict.row,
+            verdict.section,
+        )
+
+    def concluded(self, ending: Ending, held: Held) -> None:
+        decision = (ending.outcome.name, ending.name, ending.section)
+        self._logger.debug("pip-resume: end of the body: %s; row '%s' (%s); %s", *decision, _held(held))
+
+
+def _held(held: Held) -> str:
+    """For the log: how much is held, of how much."""
+    length = held.checkpoint.complete_length
+    return f"{held.offset} of {'an unknown number' if length is None else length} bytes held"
 
 
 def final_error(display: PipDisplay, report: Report) -> Exception:
-    """What pip raises when we give up: its diagnostic form where it has one, else one line; exit code 1 either way."""
+    """Return what pip raises when we give up: its diagnostic form if it has one, else one line. Both exit with 1."""
     kept = display._of(report.offset, report.complete_length)
-    last = report.breaks[-1]
+    last = report.attempts[-1]
     message = f"Download of {report.filename} failed at {kept} after {_seconds(last.after_s)}: {last.cause}"
-    history = _history(display, report.breaks)
+    history = _history(display, report.attempts)
     base = compat.diagnostic_error()
     if base is None:
         sentences = [message, *([f"{history[0]}: {'; '.join(history[1:])}"] if history else []), _hint(report)]
@@ -128,14 +165,14 @@ def final_error(display: PipDisplay, report: Report) -> Exception:
     return error
 
 
-def _history(display: PipDisplay, breaks: tuple[Break, ...]) -> list[str]:
-    """How many attempts there were, and a line for each of the last, or for several that ended alike.
+def _history(display: PipDisplay, attempts: tuple[FailedAttempt, ...]) -> list[str]:
+    """Return the number of attempts, and a line for each of the last ones; several that ended alike share a line.
 
-    Empty for a single one, of which the message tells all.
+    Empty for a single attempt: the message says everything about it.
     """
-    if len(breaks) == 1:
+    if len(attempts) == 1:
         return []
-    alike = [list(group) for _, group in itertools.groupby(breaks, lambda failure: (failure.offset, failure.cause))]
+    alike = [list(group) for _, group in itertools.groupby(attempts, lambda failure: (failure.offset, failure.cause))]
     shown = alike[-_HISTORY:]
     lines = [
         f"at {display._size(group[-1].offset)} after {_seconds(group[-1].after_s)}: {group[-1].cause}"
@@ -143,15 +180,15 @@ def _history(display: PipDisplay, breaks: tuple[Break, ...]) -> list[str]:
         for group in shown
     ]
     only_last = f", the last {sum(map(len, shown))}" if len(shown) < len(alike) else ""
-    return [f"{len(breaks)} attempts failed{only_last}", *lines]
+    return [f"{len(attempts)} attempts failed{only_last}", *lines]
 
 
 def _hint(report: Report) -> str:
-    """What is left, and what to do next."""
+    """Say what is left, and what to do next."""
     again = "run the same command again"
-    if report.come_back_s is not None:
-        again = f"the server asks to wait {math.ceil(report.come_back_s / 60)} min, then {again}"
-    if report.is_kept:
+    if report.retry_after_s is not None:
+        again = f"the server asks to wait {math.ceil(report.retry_after_s / 60)} min, then {again}"
+    if report.is_stored:
         return f"What was downloaded is kept: {again} to continue"
     if report.offset:
         return f"What was downloaded could not be kept: {again} to start over"
@@ -159,12 +196,12 @@ def _hint(report: Report) -> str:
 
 
 def _seconds(duration_s: float) -> str:
-    """One digit behind the point, where it means something."""
+    """Format seconds, with one decimal below 10."""
     return f"{duration_s:.0f} s" if duration_s >= 10 else f"{round(duration_s, 1):g} s"
 
 
 def _diagnostic(base: type[Exception]) -> Any:
-    """Our subclass of pip's DiagnosticPipError: it takes markup, so brackets are escaped."""
+    """Return our subclass of pip's DiagnosticPipError. It takes markup, so brackets are escaped."""
     from pip._vendor.rich.markup import escape
 
     class DownloadInterrupted(base):  # type: ignore[valid-type, misc]

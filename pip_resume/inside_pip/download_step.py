@@ -1,4 +1,4 @@
-"""Replaces pip's download step, and falls back to it: nothing of ours may cost an install."""
+"""Replaces pip's download step, and falls back to it: no error of ours may break an install."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from pip_resume.engine import transfer
 from pip_resume.engine.clock import SystemClock
 from pip_resume.errors import GaveUp, PipError, ResumeError
 from pip_resume.inside_pip import compat, display, http_cache
-from pip_resume.inside_pip.pip_transport import PipTransport
+from pip_resume.inside_pip.run import RUN
+from pip_resume.inside_pip.transport import PipTransport
 from pip_resume.protocol.retry import Budget
-from pip_resume.storage.housekeeping import prune_in_passing
+from pip_resume.storage.housekeeping import prune_opportunistically
 from pip_resume.storage.store import Store, current_boot_id
 
 if TYPE_CHECKING:
@@ -30,21 +31,19 @@ if TYPE_CHECKING:
 
 
 _ORIGINAL = "_pip_resume_original"
-_warned: set[str] = set()
-_pruned: set[Path] = set()
 
 
 def apply(download_module: ModuleType) -> None:
-    """Replace the download step of pip; a second call changes nothing. Raises UnsupportedPip for an unknown pip.
+    """Replace pip's download step; a second call changes nothing. Raises UnsupportedPip for a pip that we do not know.
 
-    Everything a download can need is imported by now: ``pip install -U pip-resume`` replaces our files in the middle of
-    the run.
+    By now everything that a download can need is imported: ``pip install -U pip-resume`` replaces our files in the
+    middle of the run.
     """
     compat.check(download_module)
-    _replace(download_module.Downloader, _download_step(download_module))
+    _replace(download_module.Downloader, functools.partial(_DownloadStep, download_module))
     batch = compat.batch_downloader(download_module)
     if batch is not None:
-        _replace(batch, _batch_step(download_module))
+        _replace(batch, functools.partial(_BatchStep, download_module))
 
 
 def is_applied(download_module: ModuleType) -> bool:
@@ -53,7 +52,7 @@ def is_applied(download_module: ModuleType) -> bool:
 
 
 def undo(download_module: ModuleType) -> None:
-    """Give pip its own download step back; without ``apply`` before, changes nothing."""
+    """Restore pip's own download step; changes nothing if it was not replaced."""
     for name in ("Downloader", "BatchDownloader"):
         owner = getattr(download_module, name, None)
         original = getattr(vars(owner or object).get("__call__"), _ORIGINAL, None)
@@ -61,60 +60,71 @@ def undo(download_module: ModuleType) -> None:
             owner.__call__ = original
 
 
-def _replace(owner: Any, make: Callable[[Any], Any]) -> None:
+def _replace(owner: Any, make_step: Callable[[Any], Any]) -> None:
     original = owner.__call__
-    if not hasattr(original, _ORIGINAL):
-        step = functools.wraps(original)(make(original))
-        setattr(step, _ORIGINAL, original)
-        owner.__call__ = step
+    if hasattr(original, _ORIGINAL):
+        return
+    run = make_step(original)
+
+    # A function, because only a function becomes a method of its class.
+    @functools.wraps(original)
+    def step(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return run(self, *args, **kwargs)
+
+    setattr(step, _ORIGINAL, original)
+    owner.__call__ = step
 
 
-def _download_step(module: ModuleType) -> Callable[[Any], Any]:
-    def make(original: Callable[[Any, Link, str], tuple[str, str]]) -> Any:
-        # A pip that asks in another way gets an answer too: its own.
-        def download_step(self: Any, *asked: Any, **named: Any) -> tuple[str, str]:
-            error: BaseException | None = None
-            try:
-                if _is_ours(self, *asked, **named):
-                    return _download(module, self, *asked, **named)
-            except _Deliberate as deliberate:
-                error = deliberate.error
-            except Exception as fault:
-                _warn(module, fault)
-            if error is not None:
-                raise error
-            return original(self, *asked, **named)
+class _DownloadStep:
+    """Downloads one file in place of ``Downloader.__call__``."""
 
-        return download_step
+    def __init__(self, module: ModuleType, original: Callable[..., tuple[str, str]]) -> None:
+        self._module = module
+        self._original = original
 
-    return make
-
-
-def _batch_step(module: ModuleType) -> Callable[[Any], Any]:
-    """For pip up to 25.0, where it is the main path of wheels from an index."""
-
-    def make(original: Callable[[Any, Iterable[Link], str], Iterable[tuple[Link, tuple[str, str]]]]) -> Any:
-        one = _download_step(module)(lambda self, link, location: next(iter(original(self, [link], location)))[1])
-
-        def batch_step(self: Any, links: Iterable[Link], location: str) -> Iterator[tuple[Link, tuple[str, str]]]:
-            for link in links:
-                yield link, one(self, link, location)
-
-        return batch_step
-
-    return make
+    # *args and **kwargs: if pip changes the signature, _is_ours raises TypeError and pip's own download runs.
+    def __call__(self, downloader: Any, *args: Any, **kwargs: Any) -> tuple[str, str]:
+        error: BaseException | None = None
+        try:
+            if _is_ours(downloader, *args, **kwargs):
+                return _download(self._module, downloader, *args, **kwargs)
+        except _ForPip as for_pip:
+            error = for_pip.error
+        except Exception as ours:
+            _warn(self._module, ours)
+        if error is not None:
+            raise error
+        return self._original(downloader, *args, **kwargs)
 
 
-class _Deliberate(Exception):
-    """Carries an error that pip is meant to see past the net for our own faults."""
+class _BatchStep:
+    """Downloads several files in place of ``BatchDownloader.__call__``: up to pip 25.0 most wheels of an index."""
+
+    def __init__(self, module: ModuleType, original: Callable[..., Iterable[tuple[Link, tuple[str, str]]]]) -> None:
+        self._original = original
+        self._step = _DownloadStep(module, self._download_one)
+
+    def __call__(self, batch: Any, links: Iterable[Link], location: str) -> Iterator[tuple[Link, tuple[str, str]]]:
+        for link in links:
+            yield link, self._step(batch, link, location)
+
+    def _download_one(self, batch: Any, link: Link, location: str) -> tuple[str, str]:
+        return next(iter(self._original(batch, [link], location)))[1]
+
+
+class _ForPip(Exception):
+    """Wraps an exception that must reach pip unchanged instead of triggering the fallback."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__()
         self.error = error
 
 
-def _is_ours(downloader: Any, link: Any, location: Any) -> bool:  # noqa: ARG001 - the two that pip gives
-    """Whether this is a file over HTTP, asked for through pip's own session. Metadata files are tiny and stay pip's."""
+def _is_ours(downloader: Any, link: Any, location: Any) -> bool:  # noqa: ARG001 - pip passes both
+    """Whether this is a file over HTTP, requested through pip's own session.
+
+    Metadata files are small and left to pip.
+    """
     return (
         link.scheme in ("http", "https")
         and not link.filename.endswith(".metadata")
@@ -134,29 +144,28 @@ def _download(module: ModuleType, downloader: Any, link: Link, location: str) ->
             _keep_house(module, store.directory, clock)
         finished = transfer.download(artifact, Path(location), transport, store, shown, budget, clock)
     except PipError as error:
-        raise _Deliberate(error.cause) from error
+        raise _ForPip(error.cause) from error
     except GaveUp as error:
-        raise _Deliberate(display.final_error(shown, error.report)) from error
+        raise _ForPip(display.final_error(shown, error.report)) from error
     except compat.broken_stdout() as error:
-        raise _Deliberate(error) from error  # nobody listens: no fault of ours, and pip knows what to do
+        raise _ForPip(error) from error  # stdout is closed: not our error; pip handles it.
     return str(finished.path), finished.content_type
 
 
-def _words_of(fault: BaseException) -> str:
-    """What may be shown of a fault: other texts could hold a URL, and that a password."""
-    if isinstance(fault, OSError) and fault.strerror:
-        return fault.strerror
-    return str(fault) if isinstance(fault, ResumeError) else "see the log of -vv"
+def _text_of(error: BaseException) -> str:
+    """Return what may be shown of an error. Other texts may contain a URL, and that a password."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) if isinstance(error, ResumeError) else "see the log of -vv"
 
 
 def _keep_house(module: ModuleType, directory: Path, clock: SystemClock) -> None:
-    """Prune what is too old or too much, once in a run of pip, with a warning for each setting that makes no sense."""
-    if directory not in _pruned:
-        _pruned.add(directory)
+    """Prune what is too old or too much, once in a run of pip. Warn about each setting that is not understood."""
+    if RUN.is_first("pruning", str(directory)):
         wanted = settings.parse_settings(os.environ)
         for complaint in wanted.complaints:
             module.logger.warning(complaint)
-        prune_in_passing(directory, wanted.keep_days, wanted.max_size, clock.now_s())
+        prune_opportunistically(directory, wanted.keep_days, wanted.max_size, clock.now_s())
 
 
 def _store(session: PipSession) -> Store | None:
@@ -164,15 +173,15 @@ def _store(session: PipSession) -> Store | None:
     return None if directory is None else Store(directory, current_boot_id())
 
 
-def _warn(module: ModuleType, fault: BaseException) -> None:
-    module.logger.debug("pip-resume failed", exc_info=fault)
-    if not _warned:
-        _warned.add(type(fault).__name__)
+def _warn(module: ModuleType, error: BaseException) -> None:
+    module.logger.debug("pip-resume failed", exc_info=error)
+    if RUN.is_first("failure"):
         module.logger.warning(
-            "pip-resume %s failed inside pip %s (%s: %s); pip downloads by itself. Set %s=0 to switch pip-resume off.",
+            "pip-resume %s failed inside pip %s (%s: %s); falling back to pip's own download. "
+            "Set %s=0 to turn pip-resume off.",
             pip_resume.__version__,
             pip.__version__,
-            type(fault).__name__,
-            _words_of(fault),
+            type(error).__name__,
+            _text_of(error),
             settings.SWITCH,
         )

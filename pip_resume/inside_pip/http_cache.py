@@ -1,4 +1,4 @@
-"""pip's HTTP cache: asked first, kept from buffering our bodies, given the finished file, rid of a wrong one."""
+"""pip's HTTP cache: look up, bypass buffering, store a finished file, evict a wrong entry."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_BODY_IN_MEMORY = 256 * 1024 * 1024
-"""Bytes. Up to pip 23.2 the body is inside the entry, and storing takes three times its length in memory."""
+"""In bytes. Up to pip 23.2 the body is inside the entry: storing 400 MB took 1.2 GB of memory, reading it 2 GB."""
 _PERMANENT_REDIRECTS = (301, 308)
 _ABOUT_THE_PART = ("content-range", "content-length", "transfer-encoding")
 
 
 def cache_directory(session: PipSession) -> Path | None:
-    """The HTTP cache directory that a session really uses.
+    """Return the HTTP cache directory that a session uses.
 
-    None with --no-cache-dir and where pip has disabled its cache.
+    None with --no-cache-dir, and if pip has disabled its cache.
     """
     for adapter in session.adapters.values():
         directory = getattr(getattr(adapter, "cache", None), "directory", None)
@@ -48,9 +48,10 @@ def cache_directory(session: PipSession) -> Path | None:
 
 @contextlib.contextmanager
 def unbuffered(session: PipSession) -> Iterator[None]:
-    """Keep CacheControl from copying the body of a network answer for its cache; hits, 304s and redirects stay its own.
+    """Keep CacheControl from copying response bodies for its cache. Cached responses, 304s and redirects are unchanged.
 
-    Up to 23.2 the copy is in memory, since then in a temporary file; and a body that is cut must not look whole to it.
+    Up to pip 23.2 the copy is in memory, since then in a temporary file. And CacheControl may take a body that is cut
+    for complete.
     """
     caching: list[Any] = [adapter for adapter in set(session.adapters.values()) if hasattr(adapter, "controller")]
     before = [(adapter, vars(adapter).get("build_response")) for adapter in caching]
@@ -68,11 +69,11 @@ def unbuffered(session: PipSession) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unasked(session: PipSession) -> Iterator[None]:
-    """Ask the server whatever the cache has: a wrong entry that cannot be removed must not answer again and again."""
+    """Send requests past the cache: a wrong entry that cannot be removed must not be used again and again."""
     caching: list[Any] = [adapter for adapter in set(session.adapters.values()) if hasattr(adapter, "controller")]
     before = [(adapter, adapter.cacheable_methods) for adapter in caching]
     for adapter in caching:
-        adapter.cacheable_methods = ("none",)  # an empty one would mean the default
+        adapter.cacheable_methods = ("none",)  # An empty value would mean the default.
     try:
         yield
     finally:
@@ -96,9 +97,9 @@ def _without_copy(adapter: Any) -> Callable[..., Response]:
 
 
 def find_cached(session: PipSession, url: str, fields: Mapping[str, str], *, any_age: bool) -> Response | None:
-    """What the cache has for a GET of ``url``, without asking a server; None when nothing.
+    """Return what the cache has for a GET of ``url``, without asking a server; None if nothing.
 
-    ``any_age`` finds an entry that is not fresh any more as well: right for a link whose hash will prove the bytes.
+    ``any_age`` includes entries that are not fresh any more. That is right for a link whose hash proves the bytes.
     """
     request = session.prepare_request(requests.Request("GET", url, headers=dict(fields)))
     for _hop in range(session.max_redirects):
@@ -120,19 +121,19 @@ def find_cached(session: PipSession, url: str, fields: Mapping[str, str], *, any
 
 
 def _entry(adapter: Any, request: PreparedRequest) -> HTTPResponse | None:
-    """The entry of a request whatever its age, read as the controller itself reads it."""
+    """Return the entry of a request whatever its age, read as the controller itself reads it."""
     controller = adapter.controller
     key = controller.cache_url(request.url)
     data = controller.cache.get(key)
     if data is None:
         return None
-    if compat.keeps_body_apart(controller.cache):
+    if compat.has_separate_body(controller.cache):
         return controller.serializer.loads(request, data, controller.cache.get_body(key))  # type: ignore[no-any-return]
     return controller.serializer.loads(request, data)  # type: ignore[no-any-return]
 
 
 def body_file(session: PipSession, url: str) -> Path | None:
-    """Where the body of an entry is, when it has a file of its own."""
+    """Return where the body of an entry is, if it has a file of its own; else None."""
     adapter: Any = session.get_adapter(url)
     path = compat.cache_body_path(adapter.cache, adapter.controller.cache_url(url))
     return path if path is not None and path.is_file() else None
@@ -146,14 +147,16 @@ def evict(session: PipSession, url: str) -> None:
 
 
 def entry_fields(
-    answer_fields: Mapping[str, str], answer_url: str, checkpoint: Checkpoint, length: int
+    response_fields: Mapping[str, str], response_url: str, checkpoint: Checkpoint, length: int
 ) -> dict[str, str]:
-    """The fields of an entry for the whole file: this run's answer, completed from an earlier one of the same URL."""
+    """Return the fields of an entry for the complete file: this run's, completed by those of an earlier run."""
     fields: dict[str, str] = {}
     earlier = checkpoint.fields or {}
-    if checkpoint.url_key == url_key(answer_url):
+    if checkpoint.url_key == url_key(response_url):
         fields.update(earlier)
-    fields.update({name.lower(): value for name, value in answer_fields.items() if name.lower() not in _ABOUT_THE_PART})
+    fields.update(
+        {name.lower(): value for name, value in response_fields.items() if name.lower() not in _ABOUT_THE_PART}
+    )
     if (
         "no-store" in earlier.get("cache-control", "").lower()
         and "no-store" not in fields.get("cache-control", "").lower()
@@ -163,7 +166,7 @@ def entry_fields(
 
 
 class _Catching:
-    """Stands in for pip's cache while the controller applies its rules, and catches what it decides to store."""
+    """Takes the place of pip's cache while the controller applies its rules, and catches what it decides to store."""
 
     def __init__(self, cache: Any) -> None:
         self._cache = cache
@@ -180,21 +183,21 @@ class _Catching:
         self._cache.delete(key)
 
 
-_APART: Any = getattr(cachecontrol_cache, "SeparateBodyBaseCache", object)
+_SEPARATE: Any = getattr(cachecontrol_cache, "SeparateBodyBaseCache", object)
 
 
-class _CatchingApart(_Catching, _APART):  # type: ignore[misc]
-    """The same for a cache that has the body in a file of its own: the controller recognises it by its base class."""
+class _CatchingSeparateBody(_Catching, _SEPARATE):  # type: ignore[misc]
+    """The same for a cache that has the body in a file of its own. The controller recognizes it by its base class."""
 
     def get_body(self, key: str) -> Any:  # noqa: ARG002
         return None
 
     def set_body(self, key: str, body: Any) -> None:
-        """Nothing: the body goes its own way, before the entry, so that a kill in between leaves no entry that lies."""
+        """Do nothing: the body is written before the entry, so that a kill leaves no entry without its body."""
 
 
 class _Length:
-    """A body of which the controller only wants to know the length."""
+    """A body of which the controller needs only the length."""
 
     def __init__(self, length: int) -> None:
         self._length = length
@@ -210,37 +213,37 @@ def store(
     body: Path,
     *deliver: Callable[[Path, int], bool],
 ) -> None:
-    """Make an entry for a whole file as if it had come in one go, if the controller's rules allow it.
+    """Make an entry for a complete file as if it had come in one response, if the controller's rules allow it.
 
-    Each ``deliver(path, mode)`` puts the file at ``path`` where it can, and the first that does is enough. The body
-    comes first, the entry last.
+    Each ``deliver(path, mode)`` tries to put the file at ``path`` and tells whether it did; the first that does ends
+    the search. The body is stored first, the entry last.
     """
     adapter: Any = session.get_adapter(request.url or "")
     controller = getattr(adapter, "controller", None)
     if controller is None:
         return
     cache, length = adapter.cache, body.stat().st_size
-    apart = compat.keeps_body_apart(cache)
-    if not apart and length > MAX_BODY_IN_MEMORY:
+    is_separate = compat.has_separate_body(cache)
+    if not is_separate and length > MAX_BODY_IN_MEMORY:
         logger.debug("Not caching %s bytes: this pip would hold them in memory", length)
         return
-    caught = _CatchingApart(cache) if apart else _Catching(cache)
+    caught = _CatchingSeparateBody(cache) if is_separate else _Catching(cache)
     rules = type(controller)(cache=caught, cache_etags=controller.cache_etags, serializer=controller.serializer)
     response = HTTPResponse(
         body=b"", headers=dict(fields), status=200, reason="OK", version=11, preload_content=False, decode_content=False
     )
-    rules.cache_response(_as_asked(request), response, _Length(length) if apart else body.read_bytes())
+    rules.cache_response(_as_plain(request), response, _Length(length) if is_separate else body.read_bytes())
     if caught.entry is None:
         return
-    if apart:
+    if is_separate:
         if cache.get(caught.key) is not None:
-            cache.delete(caught.key)  # an old entry must not stand beside the new body, not even for a moment
+            cache.delete(caught.key)  # The old entry must not belong to the new body, not even for a moment.
         _store_body(cache, caught.key, body, deliver)
     cache.set(caught.key, caught.entry)
 
 
-def _as_asked(request: PreparedRequest) -> PreparedRequest:
-    """The request as a plain one: Vary compares its fields with those of the next install."""
+def _as_plain(request: PreparedRequest) -> PreparedRequest:
+    """Return the request without Range: Vary compares its fields with those of the next install."""
     headers: Any = request.headers
     if "Range" not in headers:
         return request
@@ -257,7 +260,7 @@ def _store_body(cache: Any, key: str, body: Path, deliver: Iterable[Callable[[Pa
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = compat.cache_body_mode(cache)
         if any(way(path, mode) for way in deliver):
-            # As pip does with what it writes: after a power cut no entry may stand beside a body that was lost.
+            # pip syncs what it writes, too: after a power cut no entry may be left without its body.
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
             return

@@ -1,6 +1,6 @@
-"""The record beside a partial: what its bytes are and how to ask for the rest. No I/O.
+"""The record beside a partial: what its bytes are, and how to request the rest. No I/O.
 
-Data from outside when it is read back: anything that is not exactly what we would have written is not used.
+When it is read back it is data from outside: a record that we would not have written is not used.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FORMAT = 1
-"""Version of the record. A higher one was written by a newer pip-resume and is left alone."""
+FORMAT = 2
+"""The version of the record. A higher one was written by a newer pip-resume and is left alone.
+
+The rule: a field that is added, removed or changes its meaning makes a new number. All older numbers stay readable, and
+``tests/unit/records`` has a record of each. Format 1 had ``created_s``, which nothing read.
+"""
 MAX_RECORD_BYTES = 64 * 1024
-"""A record is a few hundred bytes; more than this was not written by us."""
-KEPT_FIELDS = (
+"""A record has a few hundred bytes. A larger file was not written by us."""
+RECORDED_FIELDS = (
     "accept-ranges",
     "cache-control",
     "content-disposition",
@@ -27,65 +31,67 @@ KEPT_FIELDS = (
     "last-modified",
     "vary",
 )
-"""The response fields that pip's cache entry is made from. A white list: cookies and tokens never reach the disk."""
+"""The fields of the first response that a record may hold: those that decide about ranges and about pip's cache entry.
+
+A list of what is allowed, so that cookies and tokens never reach the disk.
+"""
 _MAX_LENGTH = 1 << 63
+_REMOVED_IN_2 = "created_s"
 
 
 class Checkpoint(NamedTuple):
-    """What is known of the representation that a partial is the beginning of."""
+    """What is known of the file that a partial is the start of."""
 
     filename: str = ""
-    """The name pip gives the file, one path component; empty when not known yet."""
+    """The name that pip gives the file: one path component. Empty if it is not known yet."""
     content_type: str = ""
     host: str = ""
-    """For ``pip-resume list``: the index host, without port and userinfo."""
+    """For ``pip-resume list``: the host of the index, without port and userinfo."""
     complete_length: int | None = None
-    """In bytes; None when no answer has told it yet."""
+    """In bytes. None if no response has given it yet."""
     fields: Mapping[str, str] | None = None
-    """Fields of the first answer out of KEPT_FIELDS, names in lower case; None when there was none."""
+    """Those of RECORDED_FIELDS that the first response had, names in lower case. None if there was no response."""
     url_key: str = ""
-    """sha256 of the URL that gave the fields: those of another URL say nothing about ours."""
-    created_s: float = 0.0
-    """Seconds since the epoch."""
+    """artifact.url_key of the URL that gave the fields. Those of a different URL say nothing about ours."""
     boot_id: str = ""
-    """The system's boot when bytes were last written; empty where the system has no such name."""
+    """The system's boot in which bytes were last written. Empty if the system has no such name."""
     inode: int = 0
-    """Of the part file the record was written for.
+    """The inode of the part file that the record was written for.
 
-    Without a hash, a record beside another file says nothing about it.
+    Without a hash, a record beside a different file says nothing about it.
     """
     synced: int = 0
-    """How many bytes from the start are known to be on the medium, not only in the system's memory."""
+    """How many bytes from the start are known to be on the medium, and not only in the system's memory."""
 
     def field(self, name: str) -> str | None:
-        """A field of the first answer by its lower-case name, or None."""
+        """Return a field of the first response by its lower-case name, or None."""
         return (self.fields or {}).get(name)
 
 
-def kept_fields(fields: Mapping[str, str]) -> dict[str, str]:
-    """Those of an answer's fields (names in lower case) that a checkpoint may hold.
+def recorded_fields(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return those of a response's fields (names in lower case) that a record may hold.
 
-    One with control characters is left out.
+    A field with control characters is left out.
     """
-    kept = {name: fields[name] for name in KEPT_FIELDS if _is_line(fields.get(name))}
-    if "etag" in fields and "etag" not in kept:
+    recorded = {name: fields[name] for name in RECORDED_FIELDS if _is_line(fields.get(name))}
+    if "etag" in fields and "etag" not in recorded:
         # A date must not stand in for an ETag that exists (RFC 9110 section 13.1.5).
-        kept.pop("last-modified", None)
-    return kept
+        recorded.pop("last-modified", None)
+    return recorded
 
 
-def kept_name(filename: str) -> str:
-    """The file's name as a checkpoint may hold it; empty when it is none that we would read back."""
+def recorded_name(filename: str) -> str:
+    """Return the file's name as a record may hold it; empty if parse_checkpoint would reject it."""
     return filename if _is_line(filename) and _is_component(filename) else ""
 
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
-    """The record as it stands on disk: one JSON object with the format's version first."""
+    """Encode a checkpoint as a record: one JSON object, with the format's version first."""
     return json.dumps({"format": FORMAT, **checkpoint._asdict()}, indent=1).encode("ascii") + b"\n"
 
 
 def record_format(record: bytes) -> int | None:
-    """The version that a record claims, or None when it is not a record at all."""
+    """Return the version that a record claims to have; None if it is not a record at all."""
     try:
         version = json.loads(record)["format"]
     except (ValueError, TypeError, KeyError, RecursionError):
@@ -94,11 +100,14 @@ def record_format(record: bytes) -> int | None:
 
 
 def parse_checkpoint(record: bytes) -> Checkpoint | None:
-    """The checkpoint of a record, or None for an unknown version or for anything we would not have written."""
-    if len(record) > MAX_RECORD_BYTES or record_format(record) != FORMAT:
+    """Decode a record; None for an unknown version, and for everything that we would not have written."""
+    version = record_format(record) if len(record) <= MAX_RECORD_BYTES else None
+    if version not in (1, FORMAT):
         return None
     values = json.loads(record)
     del values["format"]
+    if version == 1:
+        values.pop(_REMOVED_IN_2, None)
     try:
         checkpoint = Checkpoint(**values)
     except TypeError:
@@ -114,15 +123,12 @@ def _is_sane(checkpoint: Checkpoint) -> bool:
         and (checkpoint.complete_length is None or _is_length(checkpoint.complete_length))
         and _is_length(checkpoint.synced)
         and _is_inode(checkpoint.inode)
-        # A NaN would compare false with every age limit and so live for ever.
-        and type(checkpoint.created_s) in (int, float)
-        and 0 <= checkpoint.created_s < 1e12
         and (checkpoint.fields is None or _are_fields(checkpoint.fields))
     )
 
 
 def _is_line(value: Any) -> bool:
-    # A line break in a stored field would be a second field in pip's cache entry.
+    # A line break in a recorded field would be a second field in pip's cache entry.
     return isinstance(value, str) and value.isprintable()
 
 
@@ -135,16 +141,18 @@ def _is_length(value: Any) -> bool:
 
 
 def _is_inode(value: Any) -> bool:
-    # 128 bits on some file systems of Windows.
+    # Some file systems of Windows have inodes of 128 bits.
     return type(value) is int and 0 <= value < 1 << 128
 
 
 def _are_fields(fields: Any) -> bool:
-    return isinstance(fields, dict) and all(name in KEPT_FIELDS and _is_line(value) for name, value in fields.items())
+    return isinstance(fields, dict) and all(
+        name in RECORDED_FIELDS and _is_line(value) for name, value in fields.items()
+    )
 
 
 def with_length(checkpoint: Checkpoint, complete_length: int | None) -> Checkpoint:
-    """The checkpoint with the complete-length that an answer has told; what is known is never forgotten."""
+    """Return the checkpoint with the complete-length of a response. None changes nothing: what is known is kept."""
     if complete_length is None:
         return checkpoint
     return checkpoint._replace(complete_length=complete_length)

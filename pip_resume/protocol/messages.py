@@ -1,4 +1,4 @@
-"""One request and its answer as values, with what we hold when it is sent. No I/O."""
+"""A request, the head of its response, and what is held when it is sent, as values. No I/O."""
 
 from __future__ import annotations
 
@@ -12,72 +12,76 @@ if TYPE_CHECKING:
 
 
 class Held(NamedTuple):
-    """The bytes we have and what we know about them."""
+    """The bytes that this run has, and what is known about them."""
 
     offset: int = 0
-    """Number of bytes from the start."""
+    """Number of bytes held from the start of the file."""
     checkpoint: Checkpoint = Checkpoint()
     digest_known: bool = False
-    """Whether the link has a hash, so that a validator is not needed: the digest decides at the end."""
+    """Whether the link has a hash. No validator is needed then: the digest decides at the end."""
     overlap: int = 0
-    """How many of the bytes to ask for once more: OVERLAP_BYTES for those of an earlier run, none within a run."""
+    """How many bytes before the offset to request again and compare."""
 
     @property
     def validator(self) -> str | None:
-        """What may go into If-Range, or None."""
+        """The value for If-Range, or None if there is none."""
         field = self.checkpoint.field
         return strong_validator(field("etag"), field("last-modified"), field("date"))
 
     @property
-    def is_whole(self) -> bool:
-        """Whether nothing is missing, as far as the complete-length is known."""
+    def is_complete(self) -> bool:
+        """Whether no byte is missing. False while the complete-length is unknown."""
         return self.offset > 0 and self.offset == self.checkpoint.complete_length
 
 
-class RangeRequest(NamedTuple):
-    """One request: a plain GET, or one with a single open range."""
+class Request(NamedTuple):
+    """A plain GET, or a GET with one open range."""
 
     first_pos: int | None = None
-    """Inclusive; None for a plain GET."""
+    """Inclusive. None for a plain GET."""
     if_range: str | None = None
+    """The validator for If-Range, or None to send no If-Range."""
 
     @property
     def fields(self) -> dict[str, str]:
-        """The request fields for it."""
+        """The fields that this request has beyond those that pip sends."""
         if self.first_pos is None:
             return {}
         fields = {"Range": encode_range(self.first_pos)}
-        # RFC 9110 section 13.1.5: never without Range.
+        # RFC 9110 section 13.1.5: If-Range is never sent without Range.
         return {**fields, "If-Range": self.if_range} if self.if_range else fields
 
 
 class ResponseHead(NamedTuple):
-    """The status and fields of an answer."""
+    """The status and the fields of a response."""
 
     status: int
     fields: Mapping[str, str]
-    """Names in lower case; repeated fields joined with a comma."""
+    """Names in lower case. Repeated fields are joined with a comma."""
     from_cache: bool = False
-    """Whether pip's HTTP cache gave it, so that no server said anything."""
+    """Whether pip's HTTP cache gave the response, without asking a server."""
     url_key: str = ""
-    """sha256 of the URL that really answered, after redirects."""
+    """artifact.url_key of the URL that gave the response, after all redirects."""
 
     @property
     def is_chunked(self) -> bool:
-        """Whether the body ends with a chunk of its own (RFC 9112 section 7.1)."""
+        """Whether the body ends with a last chunk (RFC 9112 section 7.1)."""
         return "chunked" in self.fields.get("transfer-encoding", "").lower()
 
     @property
     def content_length(self) -> int | None:
-        """Bytes of this body (of the part, in a 206), or None. RFC 9112 section 6.3: Transfer-Encoding overrides it."""
+        """Number of bytes in this body (in a 206: in the part), or None. RFC 9112 section 6.3.
+
+        Transfer-Encoding overrides Content-Length.
+        """
         return None if self.is_chunked else parse_content_length(self.fields.get("content-length"))
 
     @property
     def is_close_delimited(self) -> bool:
-        """Whether the body simply ends with the connection, so that a cut looks like an end (RFC 9112 section 8)."""
+        """Whether only the end of the connection ends the body. A cut looks like an end then (RFC 9112 section 8)."""
         return not self.is_chunked and self.content_length is None
 
     @property
-    def is_cut_like_its_end(self) -> bool:
-        """Whether wrong bytes at the end of this body are an interruption rather than tampering."""
+    def may_be_cut(self) -> bool:
+        """Whether wrong bytes may mean that this body was cut, and not that the file is a different one."""
         return self.status in (200, 203, 206) and self.is_close_delimited and not self.from_cache

@@ -1,4 +1,4 @@
-"""The digest that runs along while a file is written. No I/O of its own: what it missed is read through a function."""
+"""The digest that is computed while a file is written. No I/O: bytes that it missed are read through a function."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pip_resume.artifact import Digest
 
 CATCH_UP_BYTES = 1024 * 1024
-"""Read at a time when bytes of an earlier run are hashed: about half a millisecond, so no new byte waits for it."""
+"""How much of an earlier run's bytes is hashed at a time: about 0.5 ms, so that no new byte waits for it."""
 
 
 class RunningDigest:
@@ -22,18 +22,15 @@ class RunningDigest:
         """Number of bytes from the start that are hashed."""
 
     def update(self, position: int, block: bytes | memoryview) -> None:
-        """Hash a block that was written at ``position``, if all before it is hashed.
-
-        Else it is left to ``catch_up``.
-        """
+        """Hash a block written at ``position``, if all bytes before it are hashed; else leave it to ``catch_up``."""
         if position == self.hashed:
             self._hash.update(block)
             self.hashed += len(block)
 
     def catch_up(self, read_at: Callable[[int, int], bytes], offset: int) -> bool:
-        """Hash up to CATCH_UP_BYTES of what was missed below ``offset``; False when nothing is left to do.
+        """Hash up to CATCH_UP_BYTES of what was missed below ``offset``; return False if nothing is left to hash.
 
-        ``read_at(position, size)`` reads from the file; what it raises passes.
+        ``read_at(position, size)`` reads from the file. What it raises passes through.
         """
         size = min(offset - self.hashed, CATCH_UP_BYTES)
         block = read_at(self.hashed, size) if size > 0 else b""
@@ -41,14 +38,13 @@ class RunningDigest:
         return bool(block)
 
     def matches(self) -> bool:
-        """Whether the bytes hashed so far are what the link promises."""
+        """Whether the bytes hashed so far match the link's hash."""
         return self._hash.hexdigest() == self._digest.hexdigest
 
 
 def _new_hash(name: str) -> hashlib._Hash:
     try:
-        # Not a matter of security here: pip itself decides whether it trusts an md5 link (FIPS systems forbid it
-        # otherwise).
+        # pip decides whether it trusts an md5 link. FIPS systems forbid md5 without this argument.
         return hashlib.new(name, usedforsecurity=False)
-    except TypeError:  # hashlib of some distributors knows no such argument
+    except TypeError:  # A Python whose hashlib lacks the argument.
         return hashlib.new(name)

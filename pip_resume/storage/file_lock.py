@@ -1,6 +1,6 @@
-"""A lock on an open file that dies with its process.
+"""A lock on an open file that ends with its process.
 
-Saves bandwidth; no byte depends on it, because on some network file systems it lies.
+It saves bandwidth only: on some network file systems locks do not work, so no byte depends on one.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ import errno
 import os
 import sys
 
-# What an operating system says when somebody else has the lock; everything else means that there are no locks here at
-# all.
+# What the system reports if another open file has the lock. Any other error means that this file system has no locks.
 _HELD_BY_ANOTHER = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK})
 
 if sys.platform == "win32":
     import msvcrt
 
-    # A mandatory lock there, so on a byte that nobody reads or writes while the partial grows; beyond 2 GiB the C
-    # library cannot seek.
+    # Locks are mandatory there, so this byte is one that nobody reads or writes. The C library seeks up to 2 GiB only.
     _LOCK_POSITION = 0x7FFF_FFFE
 
     def _lock(descriptor: int) -> None:
@@ -32,10 +30,10 @@ else:
 
 
 def try_lock(descriptor: int) -> bool:
-    """Lock an open file without waiting; False when another open file, of this process or of another, has the lock.
+    """Lock an open file without waiting; False if another open file, of this process or of another, has the lock.
 
-    True as well where the file system knows no locks (ENOLCK, ENOTSUP): better twice the bandwidth than no download.
-    The lock ends when the descriptor is closed.
+    True as well if the file system has no locks (ENOLCK, ENOTSUP): a second download is better than none. The lock ends
+    when the descriptor is closed.
     """
     try:
         _lock(descriptor)

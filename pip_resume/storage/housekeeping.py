@@ -1,4 +1,4 @@
-"""What lies in the store's directory, and what of it may go: by age, by size, or because nobody will ever use it."""
+"""What lies in the store's directory, and what of it can be removed: by age, by size, or because it cannot be used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.checkpoint import FORMAT, parse_checkpoint, record_format
-from pip_resume.storage.part_file import PartFile
+from pip_resume.storage.part_file import is_locked, open_plain
 from pip_resume.storage.store import DIRECTORY, read_record, remove_unclaimed
 from pip_resume.storage.stored_partial import record_path
 
@@ -19,42 +19,43 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HTTP_CACHES = ("http", "http-v2")
-"""Below pip's cache directory: up to 23.2 the first, since 23.3 the second."""
+"""Below pip's cache directory: the first is used up to pip 23.2, the second since 23.3."""
 DAY_S = 86400.0
 LEFTOVER_S = 3600.0
-"""A file on its way to another name is that old only when its process was killed."""
+"""A file that waits to be renamed for this long was left by a killed process: a rename follows within a second."""
 _MARKER = "pruned"
-"""Its age is the time since the last pruning in passing."""
-_ON_THE_WAY = (".tmp", ".new", ".link")
+"""A file whose age is the time since the last opportunistic pruning."""
+_TEMPORARY = (".tmp", ".new", ".link")
 
 
 class Entry(NamedTuple):
-    """One partial, as it stands on disk."""
+    """One partial on disk."""
 
     path: Path
     size: int
-    """Bytes kept."""
+    """Number of bytes stored."""
     modified_s: float
     """Seconds since the epoch."""
     filename: str
-    """Empty when its record cannot be read."""
+    """Empty if its record cannot be read."""
     host: str
     complete_length: int | None
+    """None if it is not known."""
     is_newer: bool
-    """Whether a newer pip-resume wrote it: not ours to judge."""
+    """Whether a newer pip-resume wrote it. Then it is left alone."""
     is_usable: bool
-    """Whether its record can be read; without one the bytes are never used."""
+    """Whether its record can be read. Without one the bytes are never used."""
 
     @property
     def key(self) -> str:
-        """The name that the link's hash or URL gives it."""
+        """The artifact's key, which is its name on disk."""
         return self.path.stem
 
 
 def directories(cache_directory: Path) -> list[Path]:
-    """The stores that pips of any version have made below pip's cache directory, which ``pip cache dir`` names.
+    """Return the stores that pips of any version have made below pip's cache directory (``pip cache dir``).
 
-    OSError when they cannot be looked at.
+    Raises OSError if they cannot be accessed.
     """
     candidates = (cache_directory / name / DIRECTORY for name in HTTP_CACHES)
     return [directory for directory in candidates if _is_directory(directory)]
@@ -68,11 +69,11 @@ def _is_directory(path: Path) -> bool:
 
 
 def entries(directory: Path) -> list[Entry]:
-    """All partials of a store's directory, oldest first; none where it is absent or no directory of ours.
+    """Return all partials of a store's directory, oldest first; none if it is absent or a symlink.
 
-    OSError when it cannot be read.
+    Raises OSError if it cannot be read.
     """
-    # Behind a symlink there are other people's files, and some of them are called .part as well.
+    # A symlink may lead to a directory of other files whose names end with .part.
     if not _is_directory(directory):
         return []
     names = sorted(name for name in os.listdir(directory) if name.endswith(".part"))
@@ -102,14 +103,14 @@ def _entry(path: Path) -> Entry | None:
 
 
 def remove(entry: Entry) -> bool:
-    """Remove a partial and its record; False when another pip holds it. Raises OSError when the system forbids it."""
+    """Remove a partial and its record; return False if a pip holds it. Raises OSError if the system forbids it."""
     return remove_unclaimed(entry.path)
 
 
 def try_writing(directory: Path) -> None:
-    """Make a file where a partial would be made, and remove it again. OSError, with the reason, when that fails.
+    """Make a file where a partial would be made, and remove it. Raises OSError with the reason if that fails.
 
-    In the nearest directory above that exists: a store is made when it is wanted.
+    If the directory does not exist, use the nearest one above it that does: a store is made when it is needed.
     """
     if os.path.lexists(directory) and not _is_directory(directory):
         raise NotADirectoryError(errno.ENOTDIR, "is not a directory of its own", str(directory))
@@ -119,19 +120,10 @@ def try_writing(directory: Path) -> None:
         pass
 
 
-def is_held(path: Path) -> bool:
-    """Whether a pip holds this file right now. OSError or StoreUnusable when it cannot be opened."""
-    part = PartFile.open_existing(path, None)
-    try:
-        return not part.lock()
-    finally:
-        part.close()
-
-
 def prune(directory: Path, keep_days: float, max_size: int, now_s: float) -> int:
-    """Remove what is too old or too much, oldest first, and what killed processes have left; skip what is claimed.
+    """Remove what is too old or too much, oldest first, and what killed processes have left. Skip what is locked.
 
-    Returns the bytes removed. Raises nothing: what cannot be removed stays.
+    Returns the number of bytes removed. Raises nothing: what cannot be removed stays.
     """
     removed = 0
     with contextlib.suppress(OSError):
@@ -139,9 +131,9 @@ def prune(directory: Path, keep_days: float, max_size: int, now_s: float) -> int
         excess = sum(entry.size for entry in present) - max_size
         for entry in present:
             is_old = now_s - entry.modified_s > keep_days * DAY_S
-            # A part that is just being made has no record for a moment.
-            is_dead = not entry.is_usable and now_s - entry.modified_s > LEFTOVER_S
-            if is_old or is_dead or excess > 0:
+            # A part file that another pip is just making has no record yet.
+            is_unusable = not entry.is_usable and now_s - entry.modified_s > LEFTOVER_S
+            if is_old or is_unusable or excess > 0:
                 with contextlib.suppress(OSError):
                     if remove(entry):
                         removed += entry.size
@@ -151,7 +143,7 @@ def prune(directory: Path, keep_days: float, max_size: int, now_s: float) -> int
 
 
 def make_room(directory: Path, has_room: Callable[[], bool]) -> None:
-    """Remove partials, oldest first, until there is room; skip what is claimed. Raises nothing."""
+    """Remove partials, oldest first, until there is room. Skip what is locked. Raises nothing."""
     with contextlib.suppress(OSError):
         for entry in entries(directory):
             if has_room():
@@ -162,22 +154,22 @@ def make_room(directory: Path, has_room: Callable[[], bool]) -> None:
 
 
 def remove_leftovers(directory: Path, now_s: float) -> None:
-    """Remove files on their way to another name, and records without a part, whose process is long dead.
+    """Remove temporary files, and records without a part file, of processes that were killed long ago.
 
-    OSError when the directory cannot be read.
+    Raises OSError if the directory cannot be read.
     """
     names = os.listdir(directory) if _is_directory(directory) else []
     for path in (directory / name for name in names):
-        if not path.name.endswith(_ON_THE_WAY) and not _is_lonely_record(path):
+        if not path.name.endswith(_TEMPORARY) and not _is_record_alone(path):
             continue
         with contextlib.suppress(OSError, StoreUnusable):
             status = os.lstat(path)
-            if now_s - status.st_mtime > LEFTOVER_S and stat.S_ISREG(status.st_mode) and not is_held(path):
+            if now_s - status.st_mtime > LEFTOVER_S and stat.S_ISREG(status.st_mode) and not is_locked(path):
                 os.unlink(path)
 
 
-def _is_lonely_record(path: Path) -> bool:
-    """Whether this is a record without bytes. One of a newer pip-resume may have its bytes elsewhere."""
+def _is_record_alone(path: Path) -> bool:
+    """Whether this is a record without a part file. A newer pip-resume may have its bytes elsewhere."""
     return (
         path.suffix == ".json"
         and not os.path.lexists(path.with_suffix(".part"))
@@ -185,8 +177,8 @@ def _is_lonely_record(path: Path) -> bool:
     )
 
 
-def prune_in_passing(directory: Path, keep_days: float, max_size: int, now_s: float) -> None:
-    """Prune, at most once a day, and only where there is something to prune. Raises nothing."""
+def prune_opportunistically(directory: Path, keep_days: float, max_size: int, now_s: float) -> None:
+    """Prune at most once a day, and only if there is something to prune. Raises nothing."""
     marker = directory / _MARKER
     with contextlib.suppress(OSError):
         if not _is_directory(directory) or not any(name != _MARKER for name in os.listdir(directory)):
@@ -195,7 +187,7 @@ def prune_in_passing(directory: Path, keep_days: float, max_size: int, now_s: fl
             if 0 <= now_s - os.lstat(marker).st_mtime < DAY_S:
                 return
         prune(directory, keep_days, max_size, now_s)
-        # What is left will want pruning again; an empty directory stays empty.
+        # What is left needs pruning again some day. An empty directory stays empty.
         if any(name != _MARKER for name in os.listdir(directory)):
             _touch(marker, now_s)
         else:
@@ -204,7 +196,6 @@ def prune_in_passing(directory: Path, keep_days: float, max_size: int, now_s: fl
 
 
 def _touch(path: Path, now_s: float) -> None:
-    # Not through a symlink, and without waiting for the reader of a FIFO, where somebody has planted one.
-    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    os.close(os.open(path, flags, 0o600))
-    os.utime(path, (now_s, now_s))
+    with contextlib.suppress(StoreUnusable):
+        os.close(open_plain(path, os.O_WRONLY | os.O_CREAT))
+        os.utime(path, (now_s, now_s))

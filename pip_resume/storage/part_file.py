@@ -1,4 +1,4 @@
-"""One open file with the first bytes of an artifact: contiguous from 0, and its size is the offset."""
+"""One open file with the first bytes of an artifact. It has no holes, and its size is the offset."""
 
 from __future__ import annotations
 
@@ -19,14 +19,39 @@ if TYPE_CHECKING:
     from pip_resume.artifact import Digest
 
 COPY_BYTES = 1024 * 1024
-# O_NOFOLLOW: a symlink planted under our name is refused. O_NONBLOCK: a FIFO planted there must not hang us. O_BINARY:
-# Windows.
-_FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-_FICLONE = 0x40049409  # ioctl of Linux: share the blocks of a file (btrfs, xfs, overlay on them)
+"""How much is copied at a time where the kernel cannot copy: large enough that the number of calls does not matter."""
+# O_NOFOLLOW refuses a symlink under our name, O_NONBLOCK keeps a FIFO there from blocking us, O_BINARY is for Windows.
+SAFE_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+# What open(2) reports for a directory, a symlink or a socket. We put none of these under our names.
+_NOT_PLAIN = (errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.EMLINK)
+_FICLONE = 0x40049409  # ioctl of Linux that shares the blocks of a file (btrfs, xfs, overlay on them).
+
+
+def open_plain(path: Path, flags: int, mode: int = 0o600) -> int:
+    """Open a plain file and return its descriptor. Raises OSError, or StoreUnusable if it is something else."""
+    try:
+        descriptor = os.open(path, flags | SAFE_FLAGS, mode)
+    except OSError as error:
+        if error.errno in _NOT_PLAIN:
+            raise StoreUnusable(f"{path} is not a plain file") from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise StoreUnusable(f"{path} is not a plain file")
+    return descriptor
+
+
+def is_locked(path: Path) -> bool:
+    """Whether another open file, of this process or of another, has the lock. Raises OSError or StoreUnusable."""
+    descriptor = open_plain(path, os.O_RDWR)
+    try:
+        return not try_lock(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class PartFile:
-    """An open part file. Errors of the disk pass as OSError."""
+    """An open part file. Errors of the disk pass through as OSError."""
 
     def __init__(self, path: Path, descriptor: int, digest: Digest | None) -> None:
         self.path = path
@@ -34,41 +59,28 @@ class PartFile:
         self.digest = digest
         self._running = RunningDigest(digest) if digest else None
         self.offset = os.fstat(descriptor).st_size
-        """Bytes safely written from the start; never ahead of the file."""
+        """Number of bytes that are written, from the start. Never more than the file has."""
 
     @classmethod
     def open_existing(cls, path: Path, digest: Digest | None) -> PartFile:
         """Open what an earlier run has left.
 
-        FileNotFoundError when there is nothing, StoreUnusable when it is not a plain file.
+        Raises FileNotFoundError if there is nothing, StoreUnusable if it is not a plain file.
         """
-        try:
-            descriptor = os.open(path, _FLAGS)
-        except OSError as error:
-            # A directory, a symlink, a socket under our name: none of them was put there by us.
-            if error.errno in (errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.EMLINK):
-                raise StoreUnusable(f"{path} is not a plain file") from error
-            raise
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise StoreUnusable(f"{path} is not a plain file")
-        return cls(path, descriptor, digest)
+        return cls(path, open_plain(path, os.O_RDWR), digest)
 
     @classmethod
     def create(cls, path: Path, mode: int, digest: Digest | None) -> PartFile:
-        """Make a new, empty file that nobody shares.
-
-        FileExistsError when the name is taken. ``mode`` is cut by the umask.
-        """
-        return cls(path, os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, mode), digest)
+        """Make a new, empty file. The umask reduces ``mode``. Raises FileExistsError if the name is taken."""
+        return cls(path, open_plain(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), digest)
 
     def lock(self) -> bool:
-        """Lock the file until it is closed; False when another has it."""
+        """Lock the file until it is closed; return False if another open file has the lock."""
         return try_lock(self._descriptor)
 
     @property
     def status(self) -> os.stat_result:
-        """Fstat of the open file."""
+        """The result of fstat."""
         return os.fstat(self._descriptor)
 
     @property
@@ -77,7 +89,7 @@ class PartFile:
         return stat.S_IMODE(self.status.st_mode)
 
     def is_at_path(self) -> bool:
-        """Whether the path still leads to this very file: ``pip cache purge`` or another pip may have changed that."""
+        """Whether the path still leads to this file. ``pip cache purge`` or another pip may have changed that."""
         try:
             return os.path.samestat(os.lstat(self.path), self.status)
         except OSError:
@@ -86,7 +98,7 @@ class PartFile:
     def append(self, block: bytes | memoryview) -> None:
         """Write a block at the offset.
 
-        The offset advances by what was really written, also when the disk fills up half-way.
+        The offset advances by what was written, also if the disk fills up in the middle of the block.
         """
         rest = memoryview(block)
         while rest:
@@ -97,30 +109,30 @@ class PartFile:
             rest = rest[written:]
 
     def read_at(self, position: int, size: int) -> bytes:
-        """Up to ``size`` bytes from ``position``; fewer at the end of the file."""
+        """Read up to ``size`` bytes from ``position`` on; fewer at the end of the file."""
         return _read_at(self._descriptor, size, position)
 
     def common_length(self, position: int, block: bytes) -> int:
-        """How many bytes at the start of ``block`` equal those held from ``position`` on."""
+        """Return how many bytes at the start of ``block`` equal those held from ``position`` on."""
         held = self.read_at(position, len(block))
         if held == block[: len(held)]:
             return len(held)
         return next(index for index, (ours, theirs) in enumerate(zip(held, block)) if ours != theirs)
 
     def copy_from(self, other: PartFile, length: int) -> None:
-        """Take over the first ``length`` bytes of another part file; this one must be empty."""
+        """Copy the first ``length`` bytes of another part file into this one, which must be empty."""
         _copy(other._descriptor, self._descriptor, length)
         self.offset = length
 
     def hash_some(self) -> None:
-        """Hash a little of what an earlier run has left, if there is any left to hash."""
+        """Hash some of the bytes that an earlier run has left, if any are not hashed yet."""
         if self._running is not None and self._running.hashed < self.offset:
             self._running.catch_up(self.read_at, self.offset)
 
     def has_right_digest(self) -> bool:
-        """Hash what is missing, and compare.
+        """Hash what is not hashed yet, and compare. Only with a digest.
 
-        Only with a digest. Re-reads nothing that was hashed while it was written.
+        What was hashed while it was written is not read again.
         """
         if self._running is None:
             raise ValueError("no digest is known")
@@ -139,26 +151,26 @@ class PartFile:
             os.fsync(self._descriptor)
 
     def rename_closed(self, target: Path) -> None:
-        """Take another name, closed for a moment: for Windows, which renames no open file."""
+        """Rename the file while it is closed for a moment. For Windows, which does not rename an open file."""
         self.close()
         os.replace(self.path, target)
         self.path = target
-        self._descriptor = os.open(target, _FLAGS)
+        self._descriptor = open_plain(target, os.O_RDWR)
         self.lock()
 
     def copy_to(self, destination: Path) -> None:
-        """Write the bytes to a file by the cheapest way the system has: shared blocks, in the kernel, or through us."""
+        """Copy the bytes to a file in the cheapest way that the system has: shared blocks, in the kernel, or by us."""
         with open(destination, "wb", buffering=0) as target:
             _copy(self._descriptor, target.fileno(), self.offset)
 
     def set_mode(self, mode: int) -> None:
-        """Give the file, whatever its path leads to by now, these permission bits."""
+        """Give the open file these permission bits, whatever its path leads to by now."""
         os.chmod(self._descriptor if os.chmod in os.supports_fd else self.path, mode)
 
     def remove(self) -> None:
-        """Take the path away, if it still leads here, and close the file.
+        """Remove the path, if it still leads to this file, and then close the file.
 
-        In this order, so that nobody claims it in between. Raises OSError when the system forbids it.
+        In this order, so that nobody claims it in between. Raises OSError if the system forbids it.
         """
         try:
             if self.is_at_path():
@@ -170,11 +182,11 @@ class PartFile:
         try:
             os.unlink(self.path)
         except PermissionError:
-            self.close()  # Windows removes no open file
+            self.close()  # Windows does not remove an open file.
             os.unlink(self.path)
 
     def close(self) -> None:
-        """Close the file, and with it the lock; a second call does nothing."""
+        """Close the file, which ends its lock. A second call does nothing."""
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
             with contextlib.suppress(OSError):
@@ -182,9 +194,9 @@ class PartFile:
 
 
 def _copy(source: int, target: int, length: int) -> None:
-    """Copy the first ``length`` bytes of one open file to an empty other.
+    """Copy the first ``length`` bytes of one open file to a second, empty one.
 
-    OSError when the source is shorter or the disk is full.
+    Raises OSError if the source is shorter or the disk is full.
     """
     if length == os.fstat(source).st_size and _clone(source, target):
         return
@@ -209,12 +221,12 @@ def _clone(source: int, target: int) -> bool:
 
 
 def _copy_in_kernel(source: int, target: int, length: int) -> int:
-    """How many bytes the kernel has copied.
+    """Return how many bytes the kernel has copied.
 
-    All, or fewer where it cannot (another file system, an old kernel, no Linux).
+    Fewer than ``length`` where it cannot: a different file system, an old kernel, not Linux.
     """
     position = 0
-    with contextlib.suppress(OSError, AttributeError):  # a full disk is met again, and told, by the copy through us
+    with contextlib.suppress(OSError, AttributeError):  # If the disk is full, the fallback in `_copy` raises the error.
         while position < length:
             copied = os.copy_file_range(source, target, length - position, position, position)
             if copied == 0:

@@ -1,4 +1,4 @@
-"""A partial that the next run finds: its file, its record beside it, and who may write them."""
+"""A partial that the next run finds: its part file, the record beside it, and the lock that says who may write them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class StoredPartial(Partial):
-    """Bytes that the next run finds, in the store's directory, claimed by a lock."""
+    """Bytes in the store's directory, which the next run finds. This process holds their lock."""
 
     @property
-    def is_kept(self) -> bool:
-        """Whether the next run finds the bytes: somebody may have purged them while we go on writing."""
+    def is_stored(self) -> bool:
+        """Whether the next run finds the bytes. False if they were purged while we go on writing."""
         return self._is_ours()
 
     def __init__(self, artifact: Artifact, part: PartFile, checkpoint: Checkpoint, mode: int, boot_id: str) -> None:
@@ -33,19 +33,19 @@ class StoredPartial(Partial):
         self._boot_id = boot_id
 
     def note(self, checkpoint: Checkpoint) -> None:
-        """Write the record beside the bytes, atomically, unless the name leads to another's file by now."""
+        """Write the record beside the bytes, in one step, unless the name leads to a different file by now."""
         self.checkpoint = checkpoint._replace(boot_id=self._boot_id, inode=self._part.status.st_ino)
         if self._is_ours():
             write_atomically(record_path(self.path), encode_checkpoint(self.checkpoint), self._mode)
 
     def append(self, block: bytes | memoryview) -> None:
-        """See Partial.append. Where locks lie another pip may write to the same file: then this goes on in its own."""
-        if not self.has_rival and self._part.status.st_size != self.offset:
+        """See Partial.append. Where locks do not work another pip may write to the same file; then use a new one."""
+        if not self.has_replacement and self._part.status.st_size != self.offset:
             self.cut(self.offset)
         super().append(block)
 
     def place(self, destination: Path) -> None:
-        """Link the bytes to ``destination`` where that is possible, since pip only reads there; else copy them."""
+        """Link the bytes to ``destination`` if possible, since pip only reads there; else copy them."""
         self.settle()
         with open(destination, "wb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
@@ -63,7 +63,7 @@ class StoredPartial(Partial):
         return link_file(self.path, self._part.status, target, beside=self.path)
 
     def copy_to(self, target: Path, mode: int) -> bool:
-        """Make a copy of the bytes the file at ``target``; False where that cannot be."""
+        """Make a copy of the bytes the file at ``target``; return False if that is not possible."""
         try:
             copy = create_claimed(fresh_path(self._name, "new"), mode, self.artifact)
             try:
@@ -75,15 +75,15 @@ class StoredPartial(Partial):
             return False
         return True
 
-    def keep(self) -> None:
-        """Sync the bytes and note it, so that they survive a power cut as well."""
-        self.drop_rival()
+    def sync(self) -> None:
+        """Sync the bytes and record that, so that they survive a power cut as well."""
+        self.drop_replacement()
         self._part.sync()
         self.note(self.checkpoint._replace(synced=self.offset))
 
     def move_to(self, directory: Path) -> Partial:
-        """Go on in another directory, for this run only, with a copy of the bytes; for a disk that takes no more."""
-        self.drop_rival()
+        """Return a copy of the bytes in a different directory, for this run only. For a disk that is full."""
+        self.drop_replacement()
         moved = Partial.in_directory(directory, self.artifact)
         moved.checkpoint = self.checkpoint
         try:
@@ -94,22 +94,22 @@ class StoredPartial(Partial):
         return moved
 
     def discard(self) -> None:
-        """Remove bytes and record, unless the name leads to another's file by now."""
-        self.drop_rival()
+        """Remove bytes and record, unless the name leads to a different file by now."""
+        self.drop_replacement()
         if self._is_ours():
             with contextlib.suppress(OSError):
                 os.unlink(record_path(self.path))
         remove_file(self._part)
 
     def close(self) -> None:
-        """Release the claim; what is held stays for the next run, an empty file or one that lost its name does not."""
+        """Release the lock. The bytes stay for the next run, unless there are none or the name leads elsewhere."""
         if self.offset == 0 or self.path != self._name:
             self.discard()
-        self.drop_rival()
+        self.drop_replacement()
         self._part.close()
 
     def _is_ours(self) -> bool:
-        """Whether the next run would find this very file under the artifact's name."""
+        """Whether the next run would find this file under the artifact's name."""
         return self.path == self._name and self._part.is_at_path()
 
     def _new_part(self) -> PartFile:
@@ -120,14 +120,14 @@ class StoredPartial(Partial):
     def _take_over(self, part: PartFile) -> None:
         old, self._part = self._part, part
         if not (old.path == self._name and old.is_at_path()):
-            # The name is another's by now: this file goes on under a name that only this process knows.
+            # The name leads to a different file by now. Ours goes on under a name that only this process knows.
             remove_file(old)
             return
         try:
-            # While the old file is open its lock holds, so that nobody claims it in between.
+            # The old file is still open, and so locked: nobody claims it in between.
             os.replace(part.path, self._name)
             part.path = self._name
-        except PermissionError:  # Windows renames no open file, and replaces none
+        except PermissionError:  # Windows neither renames nor replaces an open file.
             old.close()
             part.rename_closed(self._name)
         finally:
@@ -135,15 +135,12 @@ class StoredPartial(Partial):
 
 
 def record_path(part_path: Path) -> Path:
-    """Where the record of a part file stands."""
+    """Return the path of the record that belongs to a part file."""
     return part_path.with_suffix(".json")
 
 
 def create_claimed(path: Path, mode: int, artifact: Artifact) -> PartFile:
-    """Make a new part file with exactly this mode.
-
-    What a shared cache directory grants, the umask must not take away.
-    """
+    """Make a new part file with exactly this mode. The umask must not reduce what a shared cache directory grants."""
     part = PartFile.create(path, mode, artifact.digest)
     try:
         _grant(part, mode)
@@ -155,13 +152,13 @@ def create_claimed(path: Path, mode: int, artifact: Artifact) -> PartFile:
 
 def _grant(part: PartFile, mode: int) -> None:
     if part.mode != mode:
-        # A file system without permissions grants what it grants.
+        # A file system without permissions has its own mode for every file.
         with contextlib.suppress(PermissionError, NotImplementedError):
             part.set_mode(mode)
 
 
 def write_atomically(path: Path, content: bytes, mode: int) -> None:
-    """Put ``content`` in place of a file in one step: whoever reads sees the old or the new, never half of either."""
+    """Put ``content`` in place of a file in one step: a reader sees the old content or the new, never a mixture."""
     part = PartFile.create(fresh_path(path, "tmp"), mode, None)
     try:
         _grant(part, mode)

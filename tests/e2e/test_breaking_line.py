@@ -169,7 +169,7 @@ def test_server_that_is_away_for_three_seconds_is_waited_for(
 
     assert result.returncode == 0, result.text
     assert is_complete(pip)
-    assert "WARNING: No answer (connection refused); waiting" in result.stderr
+    assert "WARNING: No response (connection refused); waiting" in result.stderr
     assert http_server.statuses(BIG.path) == [200, 206]
 
 
@@ -330,7 +330,7 @@ def test_proxy_that_dies_in_the_middle_is_waited_for(
         proxy.dies_after(HALF)
         command = ("download", "--no-deps", "--proxy", proxy.url, *index_options(https_server, certificates), "big")
         running = pip.start(*command)
-        running.wait_for_output("No answer (proxy: connection refused); waiting")
+        running.wait_for_output("No response (proxy: connection refused); waiting")
         proxy.revive()
         result = running.wait()
 

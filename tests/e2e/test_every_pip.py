@@ -108,7 +108,7 @@ def sdist(scene: Scene) -> None:
 CASES: dict[str, Callable[[Scene], None]] = {
     "one cut": one_cut,
     "kill and run again": kill_and_run_again,
-    "TLS fault": tls_fault,
+    "TLS error": tls_fault,
     "cached afterwards": cached_afterwards,
     "no cache": no_cache,
     "hashes": hashes,

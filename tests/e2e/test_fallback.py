@@ -70,15 +70,15 @@ LAYERS = [
     "inside_pip.download_step:choose_digest",
     "inside_pip.display:PipDisplay.starting",
     "inside_pip.display:PipDisplay.bar",
-    "inside_pip.session_adapter:head_of",
-    "inside_pip.session_adapter:PipResponse.read",
+    "inside_pip.transport:head_of",
+    "inside_pip.transport:PipResponse.read",
     "inside_pip.http_cache:cache_directory",
-    "transfer:download",
-    "transfer:judge",
-    "holding:LocalCopy.prepare",
-    "store:Store.claim",
-    "partial:Partial.append",
-    "transfer:kept_fields",
+    "engine.transfer:download",
+    "engine.transfer:judge",
+    "engine.local_copy:LocalCopy.open",
+    "storage.store:Store.claim",
+    "storage.partial:Partial.append",
+    "engine.transfer:recorded_fields",
 ]
 
 
@@ -98,7 +98,7 @@ def test_a_fault_of_ours_costs_one_warning_and_pip_downloads_by_itself(
     (warning,) = result.stderr.splitlines()
     assert "WARNING: pip-resume " in warning
     assert "failed inside pip 26.3 (LookupError: " in warning
-    assert "; pip downloads by itself. Set PIP_RESUME=0" in warning
+    assert "; falling back to pip's own download. Set PIP_RESUME=0" in warning
     assert held_files(spoiled.cache_dir) == []
 
 
@@ -150,7 +150,9 @@ def test_an_old_pip_downloads_by_itself_as_well(
         pytest.param("SystemExit 7", 2, "SystemExit: 7", id="SystemExit"),
     ],
 )
-@pytest.mark.parametrize("layer", ["transfer:judge", "store:Store.claim", "inside_pip.session_adapter:head_of"])
+@pytest.mark.parametrize(
+    "layer", ["engine.transfer:judge", "storage.store:Store.claim", "inside_pip.transport:head_of"]
+)
 def test_what_is_meant_to_end_pip_ends_it(
     spoiled: Environment, http_server: FaultServer, layer: str, error: str, returncode: int, last_line: str
 ) -> None:
@@ -160,7 +162,7 @@ def test_what_is_meant_to_end_pip_ends_it(
 
     assert result.returncode == returncode
     assert result.stderr.splitlines()[-1] == last_line
-    assert "pip downloads by itself" not in result.text
+    assert "falling back to pip's own download" not in result.text
     assert http_server.asked_ranges(BIG.path) == [None]
 
 

@@ -7,7 +7,7 @@ import importlib
 import itertools
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -16,18 +16,18 @@ from typing import Any
 import pytest
 from pip._internal.models.link import Link
 from pip._internal.network.session import PipSession
-from pip._vendor.requests import Request
+from pip._vendor.requests import Request as PipsRequest
 
 from pip_resume.artifact import Artifact, choose_digest
 from pip_resume.engine import transfer
-from pip_resume.engine.interfaces import Break, Report
-from pip_resume.errors import GaveUp, PipError
+from pip_resume.errors import FailedAttempt, GaveUp, PipError, Report
 from pip_resume.inside_pip import compat
-from pip_resume.inside_pip.pip_transport import PipTransport
+from pip_resume.inside_pip.transport import PipTransport
 from pip_resume.protocol.checkpoint import Checkpoint, parse_checkpoint
-from pip_resume.protocol.messages import ResponseHead
+from pip_resume.protocol.endings import Ending
+from pip_resume.protocol.messages import Held, Request, ResponseHead
 from pip_resume.protocol.retry import Budget
-from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.protocol.verdicts import OVERLAP_BYTES, Verdict
 from pip_resume.storage.store import Store
 
 # In pip 25.1 to 25.3 pip's download module cannot be the first of its circle to be imported.
@@ -71,7 +71,7 @@ class Told:
 
     started: list[tuple[bool, int, int | None]] = field(default_factory=list)
     """Whether from pip's cache; offset; complete-length."""
-    breaks: list[Break] = field(default_factory=list)
+    breaks: list[FailedAttempt] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     """Why it started over."""
     saved: list[int] = field(default_factory=list)
@@ -83,9 +83,13 @@ class Told:
     def starting(self, head: ResponseHead | None, offset: int, complete_length: int | None) -> None:
         self.started.append((head is not None and head.from_cache, offset, complete_length))
 
+    @contextmanager
     def bar(
         self, blocks: Iterable[bytes], head: ResponseHead, first_pos: int, complete_length: int | None
-    ) -> Iterator[bytes]:
+    ) -> Iterator[Iterator[bytes]]:
+        yield self._until_interrupted(blocks)
+
+    def _until_interrupted(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
         seen = 0
         for block in blocks:
             yield block
@@ -93,7 +97,9 @@ class Told:
             if self.patience is not None and seen >= self.patience:
                 raise KeyboardInterrupt
 
-    def lost(self, failure: Break, complete_length: int | None, budget: Budget, delay_s: float) -> None:
+    def connection_lost(
+        self, failure: FailedAttempt, complete_length: int | None, budget: Budget, delay_s: float
+    ) -> None:
         self.breaks.append(failure)
 
     def starting_over(self, reason: str) -> None:
@@ -102,14 +108,23 @@ class Told:
     def waiting_for_other(self, offset: int, complete_length: int | None) -> None:
         raise AssertionError("there is no other pip in these tests")
 
-    def kept(self, offset: int, complete_length: int | None) -> None:
+    def interrupted(self, offset: int, complete_length: int | None) -> None:
         self.kept_offsets.append(offset)
 
-    def not_again(self, offset: int, complete_length: int) -> None:
-        self.saved.append(offset)
+    def resumed(self, saved: int, complete_length: int) -> None:
+        self.saved.append(saved)
 
     def store_unusable(self, error: Exception) -> None:
         self.unusable.append(error)
+
+    def requested(self, request: Request, held: Held) -> None:
+        pass
+
+    def judged(self, head: ResponseHead, verdict: Verdict) -> None:
+        pass
+
+    def concluded(self, ending: Ending, held: Held) -> None:
+        pass
 
 
 @dataclass(frozen=True)
@@ -205,7 +220,7 @@ class Machine:
     def entry(self, url: str) -> tuple[bytes, Mapping[str, str]] | None:
         """Body and fields of what pip's cache has for a URL, fresh or not, read with pip's own code; None: nothing."""
         with closing(self.session()) as session:
-            request = session.prepare_request(Request("GET", url, headers=MODULE.HEADERS))
+            request = session.prepare_request(PipsRequest("GET", url, headers=MODULE.HEADERS))
             controller: Any = getattr(session.get_adapter(url), "controller", None)
             found = None if controller is None else controller._load_from_cache(request)
             if found is None:

@@ -27,7 +27,7 @@ from pip._internal.network.session import PipSession
 
 from pip_resume.engine import transfer
 from pip_resume.engine.clock import Clock, SystemClock
-from pip_resume.inside_pip.pip_transport import PipTransport
+from pip_resume.inside_pip.transport import PipTransport
 from pip_resume.protocol.retry import Budget
 from pip_resume.storage import part_file
 from pip_resume.storage.store import Store

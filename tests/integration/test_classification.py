@@ -24,8 +24,9 @@ from pip._vendor.urllib3 import connection as urllib3_connection
 from pip._vendor.urllib3 import exceptions as of_urllib3
 from pip._vendor.urllib3.util import parse_url
 
+from pip_resume.artifact import Artifact
 from pip_resume.errors import ConnectionLost, NoResponse, PipError
-from pip_resume.inside_pip.session_adapter import PipResponse, SessionAdapter, head_of
+from pip_resume.inside_pip.transport import PipResponse, PipTransport, head_of
 
 SECRET = "s3cret"
 URL = f"https://user:{SECRET}@files.example/f-1.0.tar.gz?token={SECRET}"
@@ -105,7 +106,8 @@ def ask(error: Exception) -> None:
     session = PipSession()
     session.timeout = 15
     session.mount("https://", Failing(error))  # type: ignore[no-untyped-call, unused-ignore]
-    SessionAdapter(download, session, Link(URL)).send({"Range": "bytes=1000-"})
+    link = Link(URL)
+    PipTransport(download, session, link, Artifact(URL, link.filename)).get({"Range": "bytes=1000-"})
 
 
 UNANSWERED = [
@@ -118,22 +120,22 @@ UNANSWERED = [
         lambda: cannot_connect(OSError(errno.EHOSTUNREACH, "no")), "the host cannot be reached", id="no route"
     ),
     pytest.param(lambda: cannot_connect(OSError(errno.EADDRNOTAVAIL, "no")), "cannot connect", id="no free port"),
-    pytest.param(timed_out_connecting, "timed out while connecting", id="no answer to SYN"),
-    pytest.param(lambda: of_requests.ReadTimeout(timed_out_reading()), "no data within the time-out", id="silence"),
+    pytest.param(timed_out_connecting, "connecting timed out", id="no answer to SYN"),
+    pytest.param(lambda: of_requests.ReadTimeout(timed_out_reading()), "read timed out", id="silence"),
     pytest.param(lambda: aborted(ConnectionResetError(104, "reset")), "reset by peer", id="reset"),
     pytest.param(
         lambda: aborted(http.client.RemoteDisconnected("Remote end closed connection without response")),
-        "closed without an answer",
+        "closed without a response",
         id="closed before the status line",
     ),
     pytest.param(lambda: aborted(BrokenPipeError(32, "pipe")), "closed early", id="closed while asking"),
-    pytest.param(lambda: aborted(http.client.BadStatusLine(SECRET)), "not an answer in HTTP", id="no status line"),
+    pytest.param(lambda: aborted(http.client.BadStatusLine(SECRET)), "invalid HTTP response", id="no status line"),
     pytest.param(
-        lambda: aborted(http.client.LineTooLong("header line")), "not an answer in HTTP", id="endless field line"
+        lambda: aborted(http.client.LineTooLong("header line")), "invalid HTTP response", id="endless field line"
     ),
     pytest.param(lambda: under_tls(tls_fault()), "TLS: wrong version number", id="no TLS"),
     pytest.param(lambda: under_tls(ssl.SSLEOFError(8, "EOF")), "closed early", id="end during the handshake"),
-    pytest.param(lambda: under_tls(ssl.SSLError("unknown")), "TLS fault", id="TLS fault without a reason"),
+    pytest.param(lambda: under_tls(ssl.SSLError("unknown")), "TLS error", id="TLS error without a reason"),
     pytest.param(
         lambda: at_proxy(behind(OSError("proxy"), ConnectionRefusedError(111, "no"))),
         "proxy: connection refused",
@@ -143,7 +145,7 @@ UNANSWERED = [
     pytest.param(lambda: at_proxy(socket.gaierror(-2, "?")), "proxy: the host name cannot be resolved", id="proxy DNS"),
     pytest.param(lambda: of_requests.ConnectionError(SECRET), "ConnectionError", id="unknown"),
     pytest.param(lambda: of_requests.ChunkedEncodingError(SECRET), "ChunkedEncodingError", id="chunks of a redirect"),
-    pytest.param(lambda: http.client.HTTPException(SECRET), "not an answer in HTTP", id="bare http.client error"),
+    pytest.param(lambda: http.client.HTTPException(SECRET), "invalid HTTP response", id="bare http.client error"),
     pytest.param(lambda: ConnectionResetError(104, "reset"), "reset by peer", id="bare socket error"),
     pytest.param(tls_fault, "TLS: wrong version number", id="bare TLS error"),
     pytest.param(lambda: behind(AssertionError(), ConnectionResetError()), "reset by peer", id="pip stumbling over it"),
@@ -223,7 +225,7 @@ def answer_with(body: io.RawIOBase) -> PipResponse:
 IN_BODY = [
     pytest.param(lambda: ConnectionResetError(104, "reset"), "reset by peer", id="reset"),
     pytest.param(lambda: http.client.IncompleteRead(b"", 90), "closed early", id="early end"),
-    pytest.param(lambda: socket.timeout("timed out"), "no data within the time-out", id="silence"),
+    pytest.param(lambda: socket.timeout("timed out"), "read timed out", id="silence"),
     pytest.param(tls_fault, "TLS: wrong version number", id="bad TLS record"),
     pytest.param(lambda: ssl.SSLEOFError(8, "EOF"), "closed early", id="end without close_notify"),
     pytest.param(lambda: OSError(errno.ENETDOWN, "down"), "the network is down", id="network down"),

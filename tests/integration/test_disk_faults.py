@@ -227,7 +227,7 @@ class TestSmallDisk:
         content = fetch(machine, hashed(http_server.url(PATH), CONTENT), told, FakeClock())
 
         assert content == CONTENT
-        assert ["too little space" in str(error) for error in told.unusable] == [True]
+        assert ["not enough free space" in str(error) for error in told.unusable] == [True]
         assert http_server.sent(PATH) == SIZE
         assert machine.left_in_store() == []
 
@@ -254,5 +254,5 @@ def test_free_space_is_looked_at_before_a_large_download(
 
     assert fetch(machine, hashed(http_server.url(PATH), CONTENT), told, FakeClock()) == CONTENT
 
-    assert ["too little space" in str(error) for error in told.unusable] == [True]
+    assert ["not enough free space" in str(error) for error in told.unusable] == [True]
     assert not machine.store.directory.exists()

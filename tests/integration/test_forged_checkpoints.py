@@ -12,8 +12,8 @@ from servers.fault_server import FaultServer
 
 from pip_resume.protocol.checkpoint import (
     FORMAT,
-    KEPT_FIELDS,
     MAX_RECORD_BYTES,
+    RECORDED_FIELDS,
     Checkpoint,
     encode_checkpoint,
     parse_checkpoint,
@@ -25,7 +25,7 @@ def forged_records() -> st.SearchStrategy[bytes]:
     """What somebody might write beside a partial."""
     texts = st.text(max_size=20) | st.sampled_from(["..", "a/b", "\n", "x" * 70_000, "bytes"])
     numbers = st.integers(-(2**130), 2**130) | st.floats(allow_nan=True, allow_infinity=True) | st.booleans()
-    fields = st.dictionaries(st.sampled_from(KEPT_FIELDS) | texts, texts | numbers, max_size=4)
+    fields = st.dictionaries(st.sampled_from(RECORDED_FIELDS) | texts, texts | numbers, max_size=4)
     values = st.none() | texts | numbers | fields | st.lists(numbers, max_size=2)
     right = json.loads(encode_checkpoint(Checkpoint(complete_length=SIZE, boot_id="the boot of this test")))
     objects = st.dictionaries(st.sampled_from(sorted(right)) | texts, values, max_size=6)

@@ -16,7 +16,7 @@ from servers.fault_server import FaultServer
 
 from pip_resume.protocol.checkpoint import Checkpoint
 from pip_resume.settings import DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE
-from pip_resume.storage.housekeeping import DAY_S, LEFTOVER_S, prune, prune_in_passing
+from pip_resume.storage.housekeeping import DAY_S, LEFTOVER_S, prune, prune_opportunistically
 from pip_resume.storage.store import Store
 
 
@@ -155,7 +155,7 @@ class TestLeftovers:
 class TestInPassing:
     def prune(self, store: Store, *, days_from_now: float) -> None:
         now_s = NOW_S + days_from_now * DAY_S
-        prune_in_passing(store.directory, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, now_s)
+        prune_opportunistically(store.directory, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, now_s)
 
     def test_it_happens_once_a_day(self, store: Store) -> None:
         young = leave(store, days_ago=1)

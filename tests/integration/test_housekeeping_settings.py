@@ -17,6 +17,7 @@ from servers.fault_server import FaultServer
 
 from pip_resume import settings
 from pip_resume.inside_pip import download_step
+from pip_resume.inside_pip.run import RUN
 from pip_resume.storage.housekeeping import DAY_S
 
 serial = itertools.count()
@@ -29,7 +30,7 @@ class TestSettings:
     def complaints(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         heard: list[str] = []
         monkeypatch.setattr(MODULE.logger, "warning", lambda text, *args: heard.append(text % args if args else text))
-        monkeypatch.setattr(download_step, "_pruned", set())
+        RUN.forget()
         for name in settings.OUR_NAMES:
             monkeypatch.delenv(name, raising=False)
         download_step.apply(MODULE)

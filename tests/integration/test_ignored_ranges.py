@@ -66,7 +66,7 @@ def test_bytes_that_do_not_pass_the_highest_offset_are_no_progress(machine: Mach
     report = machine.given_up(link, retries=3)
 
     assert http_server.asked_ranges(PATH) == [None, *[f"bytes={HELD}-"] * 3]
-    assert (report.offset, [failure.new_bytes for failure in report.breaks]) == (HELD, [HELD, 0, 0, 0])
+    assert (report.offset, [failure.new_bytes for failure in report.attempts]) == (HELD, [HELD, 0, 0, 0])
     assert machine.kept(link) == CONTENT[:HELD]
 
 

@@ -6,7 +6,7 @@ import logging
 import math
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any, Callable
@@ -21,11 +21,11 @@ from servers.index_pages import noise
 from servers.proxy import Proxy
 
 from pip_resume.engine import transfer
-from pip_resume.engine.interfaces import Report
-from pip_resume.errors import GaveUp, PipError
+from pip_resume.engine.reading import MAX_BLOCK_BYTES
+from pip_resume.errors import GaveUp, PipError, Report
 from pip_resume.inside_pip.display import PipDisplay
-from pip_resume.inside_pip.pip_transport import PipTransport
-from pip_resume.protocol.retry import MAX_BLOCK_BYTES, Budget
+from pip_resume.inside_pip.transport import PipTransport
+from pip_resume.protocol.retry import Budget
 from pip_resume.protocol.verdicts import OVERLAP_BYTES
 
 PATH = "/files/thing-1.0.tar.gz"
@@ -63,7 +63,11 @@ class Line(PipDisplay):
         self._clock = clock
         self._rates = list(rates)
 
-    def bar(self, blocks: Iterable[bytes], *_: Any) -> Iterator[bytes]:
+    @contextmanager
+    def bar(self, blocks: Iterable[bytes], *_: Any) -> Iterator[Iterator[bytes]]:
+        yield self._at_a_rate(blocks)
+
+    def _at_a_rate(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
         rate = self._rates.pop(0) if len(self._rates) > 1 else self._rates[0]
         for block in blocks:
             self._clock.moved_s += len(block) / rate
@@ -181,15 +185,15 @@ def test_silence_ends_with_the_time_out_and_a_new_connection(
 
     assert len(server.requests(PATH)) == server.connections == 2
     assert server.fetched_twice(PATH) <= MAX_BLOCK_BYTES
-    assert ["(no data within the time-out); resuming," in line for line in lost(caplog)] == [True]
+    assert ["(read timed out); resuming," in line for line in lost(caplog)] == [True]
 
 
 @pytest.mark.parametrize(
     ("greeting", "words"),
     [
-        pytest.param(Greeting.CLOSE, "closed without an answer", id="closed"),
+        pytest.param(Greeting.CLOSE, "closed without a response", id="closed"),
         pytest.param(Greeting.RESET, "reset by peer", id="reset"),
-        pytest.param(Greeting.HANG, "no data within the time-out", id="silence"),
+        pytest.param(Greeting.HANG, "read timed out", id="silence"),
     ],
 )
 def test_connections_that_come_to_nothing_are_waited_for(
@@ -202,8 +206,8 @@ def test_connections_that_come_to_nothing_are_waited_for(
     assert downloads.run(http_server.url(PATH)) == CONTENT
 
     assert lost(caplog)[1:] == [
-        f"No answer ({words}); waiting 0.5 s before trying again, attempt 3 of 6 without progress",
-        f"No answer ({words}); waiting 1 s before trying again, attempt 4 of 6 without progress",
+        f"No response ({words}); waiting 0.5 s before trying again, attempt 3 of 6 without progress",
+        f"No response ({words}); waiting 1 s before trying again, attempt 4 of 6 without progress",
     ]
 
 
@@ -219,7 +223,7 @@ def test_server_that_refuses_for_a_while_is_waited_for(
     assert downloads.waits_s() == [0.5, 1, 2]
     assert [line.partition(";")[0] for line in lost(caplog)] == [
         "Connection lost at 1.2 MB of 2.4 MB (closed early)",
-        *["No answer (connection refused)"] * 3,
+        *["No response (connection refused)"] * 3,
     ]
 
 
@@ -275,8 +279,8 @@ def test_server_that_asks_for_a_long_wait_is_left_alone_and_the_bytes_are_kept(
 
     report = downloads.give_up(http_server.url(PATH))
 
-    assert report.come_back_s == {"61": 61, "3600": 3600}.get(retry_after, 7200)
-    assert report.is_kept
+    assert report.retry_after_s == {"61": 61, "3600": 3600}.get(retry_after, 7200)
+    assert report.is_stored
     assert downloads.waits_s() == []
     assert len(http_server.requests(PATH)) == 2
     assert downloads.kept(http_server.url(PATH)) == CONTENT[:HALF]
@@ -295,8 +299,8 @@ def test_dead_server_is_asked_once_and_then_as_often_as_there_are_retries(
     assert server.statuses(PATH) == [200, *[500] * retries]
     assert server.connections == 1 + retries
     assert downloads.waits_s() == waits_s
-    assert (report.offset, report.complete_length, report.is_kept) == (HALF, len(CONTENT), True)
-    assert [failure.cause for failure in report.breaks] == ["closed early", *["the server answered 500"] * retries]
+    assert (report.offset, report.complete_length, report.is_stored) == (HALF, len(CONTENT), True)
+    assert [failure.cause for failure in report.attempts] == ["closed early", *["the server answered 500"] * retries]
 
 
 def test_no_connection_attempt_is_multiplied_by_pips_own_retries(
@@ -325,7 +329,7 @@ def test_next_run_asks_for_the_rest_alone(
     assert downloads.run(server.url(PATH)) == CONTENT
 
     assert server.asked_ranges(PATH) == [f"bytes={at - OVERLAP_BYTES}-"]
-    assert caplog.messages[-1].endswith("1.4 MB of 2.4 MB were not downloaded again")
+    assert caplog.messages[-1].endswith("1.4 MB of 2.4 MB did not have to be downloaded again")
     assert downloads.kept(server.url(PATH)) is None
 
 
@@ -337,7 +341,7 @@ def test_no_retries_means_the_first_break_is_the_end_and_the_bytes_are_kept(
     report = downloads.give_up(http_server.url(PATH), retries=0)
 
     assert len(http_server.requests(PATH)) == 1
-    assert report.is_kept
+    assert report.is_stored
     assert downloads.kept(http_server.url(PATH)) == CONTENT[:HALF]
     assert lost(caplog) == []
 
@@ -407,7 +411,9 @@ def test_name_that_is_not_resolved_for_a_while_is_waited_for(
 
     assert len(http_server.requests(PATH)) == 2
     assert downloads.waits_s() == [0.5, 1]
-    assert [line.partition(";")[0] for line in lost(caplog)[1:]] == ["No answer (the host name cannot be resolved)"] * 2
+    assert [line.partition(";")[0] for line in lost(caplog)[1:]] == [
+        "No response (the host name cannot be resolved)"
+    ] * 2
 
 
 @pytest.fixture
@@ -428,7 +434,7 @@ def test_proxy_that_dies_is_waited_for(
 
     assert proxy.connections == len(server.requests(PATH)) == 2
     assert downloads.waits_s() == [0.5, 1]
-    assert [line.partition(";")[0] for line in lost(caplog)[1:]] == ["No answer (proxy: connection refused)"] * 2
+    assert [line.partition(";")[0] for line in lost(caplog)[1:]] == ["No response (proxy: connection refused)"] * 2
 
 
 def test_proxy_that_stays_dead_is_given_up_with_the_bytes_kept(
@@ -440,9 +446,9 @@ def test_proxy_that_stays_dead_is_given_up_with_the_bytes_kept(
 
     report = downloads.give_up(http_server.url(PATH))
 
-    assert {failure.cause for failure in report.breaks[1:]} == {"proxy: connection refused"}
-    assert len(report.breaks) == 6
-    assert report.is_kept
+    assert {failure.cause for failure in report.attempts[1:]} == {"proxy: connection refused"}
+    assert len(report.attempts) == 6
+    assert report.is_stored
 
 
 def test_certificate_that_is_not_trusted_any_more_is_final(
@@ -509,7 +515,7 @@ def test_server_that_is_down_when_a_later_run_begins_is_asked_six_times(
 
     assert http_server.connections - before == 6
     assert downloads.waits_s() == [0.5, 1, 2, 4, 8]
-    assert (report.offset, report.is_kept) == (HALF, True)
+    assert (report.offset, report.is_stored) == (HALF, True)
     assert downloads.kept(http_server.url(PATH)) == CONTENT[:HALF]
 
 

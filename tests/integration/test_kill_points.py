@@ -17,10 +17,10 @@ from pip._internal.models.link import Link
 from servers.fault_server import FaultServer, FileAnswer, Then
 from servers.index_pages import IMMUTABLE, noise
 
-from pip_resume.protocol.retry import MAX_BLOCK_BYTES
+from pip_resume.engine.reading import MAX_BLOCK_BYTES
 from pip_resume.protocol.verdicts import OVERLAP_BYTES
 from pip_resume.settings import DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE
-from pip_resume.storage.housekeeping import DAY_S, prune, prune_in_passing
+from pip_resume.storage.housekeeping import DAY_S, prune, prune_opportunistically
 
 CONTENT = noise(3_000_000, seed=3)
 OTHER = noise(3_000_000, seed=4)
@@ -138,7 +138,7 @@ def prune_and_answer(job: Job, answer: Connection) -> None:
     """Prune in passing in this process, which has no other purpose; answers with the calls made."""
     machine = Machine(job.directory)
     calls = count_calls(machine.cache_directory, job.kill_before)
-    prune_in_passing(machine.store.directory, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, time.time() + 30 * DAY_S)
+    prune_opportunistically(machine.store.directory, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, time.time() + 30 * DAY_S)
     answer.send(tuple(calls.made))
 
 

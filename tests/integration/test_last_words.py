@@ -6,27 +6,26 @@ import pytest
 from integration.machine import MODULE
 from pip._internal.models.link import Link
 
-from pip_resume.engine.interfaces import Break, Report
-from pip_resume.errors import Stage
+from pip_resume.errors import FailedAttempt, Report, Stage
 from pip_resume.inside_pip.compat import diagnostic_error
 from pip_resume.inside_pip.display import PipDisplay, final_error
 
 NAME = "thing-1.0.tar.gz"
 MB = 1_000_000
 DISPLAY = PipDisplay(MODULE, Link(f"https://files.example/{NAME}?token=s3cret"), "off")
-ONCE = (Break("closed early", 3 * MB, 3 * MB, 0.04),)
-REFUSED = tuple(Break("connection refused", 3 * MB, 0, 2.0 + n, Stage.REQUEST) for n in range(5))
+ONCE = (FailedAttempt("closed early", 3 * MB, 3 * MB, 0.04),)
+REFUSED = tuple(FailedAttempt("connection refused", 3 * MB, 0, 2.0 + n, Stage.REQUEST) for n in range(5))
 
 
 def said(
-    breaks: tuple[Break, ...],
+    breaks: tuple[FailedAttempt, ...],
     *,
     offset: int = 3 * MB,
     complete_length: int | None = 6 * MB,
     is_kept: bool = True,
-    come_back_s: float | None = None,
+    retry_after_s: float | None = None,
 ) -> str:
-    error = final_error(DISPLAY, Report(NAME, offset, complete_length, is_kept, breaks, come_back_s))
+    error = final_error(DISPLAY, Report(NAME, offset, complete_length, is_kept, breaks, retry_after_s))
     if diagnostic_error() is None:
         return str(error)
     return f"{error.message}\n{error.context}\n{error.hint_stmt}"  # type: ignore[attr-defined]
@@ -54,7 +53,7 @@ def test_one_attempt_needs_no_history() -> None:
 
 
 def test_history_of_many_breaks_shows_the_last() -> None:
-    many = tuple(Break("reset by peer", n * MB, MB, float(n)) for n in range(1, 201))
+    many = tuple(FailedAttempt("reset by peer", n * MB, MB, float(n)) for n in range(1, 201))
 
     text = said(many, offset=200 * MB, complete_length=900 * MB)
 
@@ -64,7 +63,7 @@ def test_history_of_many_breaks_shows_the_last() -> None:
 
 
 @pytest.mark.parametrize(
-    ("is_kept", "offset", "come_back_s", "hint"),
+    ("is_kept", "offset", "retry_after_s", "hint"),
     [
         pytest.param(
             True, 3 * MB, None, "What was downloaded is kept: run the same command again to continue.", id="kept"
@@ -94,15 +93,15 @@ def test_history_of_many_breaks_shows_the_last() -> None:
     ],
 )
 def test_last_sentence_says_what_is_kept_and_what_to_do(
-    is_kept: bool, offset: int, come_back_s: float | None, hint: str
+    is_kept: bool, offset: int, retry_after_s: float | None, hint: str
 ) -> None:
-    text = said(ONCE, is_kept=is_kept, offset=offset, come_back_s=come_back_s)
+    text = said(ONCE, is_kept=is_kept, offset=offset, retry_after_s=retry_after_s)
 
     assert text.endswith(hint)
 
 
 def test_brackets_in_a_name_are_no_markup_and_the_url_is_not_told() -> None:
-    error = final_error(DISPLAY, Report("thing[red]-1.0.tar.gz", 3 * MB, 6 * MB, is_kept=True, breaks=ONCE))
+    error = final_error(DISPLAY, Report("thing[red]-1.0.tar.gz", 3 * MB, 6 * MB, is_stored=True, attempts=ONCE))
 
     if diagnostic_error() is not None:
         from pip._vendor.rich.console import Console

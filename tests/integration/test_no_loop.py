@@ -153,7 +153,7 @@ class Script:
     def filename(self, answer: object) -> str:
         return "a-1.whl"
 
-    def hand_over(self, partial: Partial, body: Path, answer: object) -> None:
+    def store_in_cache(self, partial: Partial, body: Path, answer: object) -> None:
         self.handed_over.append(body.read_bytes())
 
     def begin_run(self) -> None:

@@ -85,7 +85,7 @@ class TestSecrets:
         with closing(machine.store.claim(artifact_of(link))) as partial:
             partial.note(Checkpoint(complete_length=SIZE))
             partial.append(CONTENT[:HELD])
-            partial.keep()
+            partial.sync()
         self.run(machine, link, tmp_path / "done")
 
         said = logged()

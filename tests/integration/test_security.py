@@ -21,7 +21,7 @@ from pip_resume.protocol.checkpoint import (
     encode_checkpoint,
 )
 from pip_resume.protocol.verdicts import OVERLAP_BYTES
-from pip_resume.storage.housekeeping import DAY_S, prune, prune_in_passing
+from pip_resume.storage.housekeeping import DAY_S, prune, prune_opportunistically
 
 SOMEBODY_ELSE = 65_533
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
@@ -139,7 +139,7 @@ class TestPlanted:
         self.plant(kind, machine.store.directory, victim)
 
         outcome = machine.download(hashed(http_server.url(PATH), CONTENT))
-        prune_in_passing(machine.store.directory, 0, 0, time.time())
+        prune_opportunistically(machine.store.directory, 0, 0, time.time())
 
         assert outcome.content == CONTENT
         assert len(outcome.told.unusable) == 1
@@ -158,7 +158,7 @@ class TestPlanted:
         machine.cache_directory.mkdir()
         machine.store.directory.symlink_to(downloads)
 
-        prune_in_passing(machine.store.directory, 0, 0, time.time())
+        prune_opportunistically(machine.store.directory, 0, 0, time.time())
         prune(machine.store.directory, 0, 0, time.time())
 
         assert sorted(downloads.iterdir()) == sorted(unfinished)
@@ -172,7 +172,7 @@ class TestPlanted:
         machine.interrupted(link)
         self.plant(kind, machine.store.directory / "pruned", victim)
 
-        prune_in_passing(machine.store.directory, 14, SIZE, time.time() + 2 * DAY_S)
+        prune_opportunistically(machine.store.directory, 14, SIZE, time.time() + 2 * DAY_S)
 
         assert machine.kept(link) == CONTENT[:HELD]
         assert not victim.with_name("new").exists()

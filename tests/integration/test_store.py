@@ -15,6 +15,7 @@ from integration.samples import CONTENT, CUT, FILE, HELD, PATH, SIZE
 from pip._internal.models.link import Link
 from servers.fault_server import FaultServer
 
+from pip_resume.protocol.checkpoint import FORMAT
 from pip_resume.protocol.verdicts import OVERLAP_BYTES
 from pip_resume.storage.housekeeping import DAY_S, prune
 
@@ -32,7 +33,7 @@ class TestFormats:
         http_server.plays(PATH, CUT, FILE)
         link = hashed(http_server.url(PATH), CONTENT)
         machine.interrupted(link)
-        record = self.change_format(machine, link, 2)
+        record = self.change_format(machine, link, FORMAT + 1)
 
         outcome = machine.download(link)
         prune(machine.store.directory, 14, 0, time.time() + 400 * DAY_S)
@@ -47,7 +48,7 @@ class TestFormats:
     def test_a_record_of_a_newer_version_without_bytes_is_not_touched(self, machine: Machine) -> None:
         machine.store.directory.mkdir(parents=True)
         record = machine.store.directory / "0123.json"
-        record.write_text('{"format": 2, "bytes": "elsewhere"}')
+        record.write_text('{"format": 3, "bytes": "elsewhere"}')
 
         prune(machine.store.directory, 14, 0, time.time() + 400 * DAY_S)
 

@@ -92,7 +92,7 @@ class TestNoStrongValidator:
 
         report = machine.interrupted(Link(https_server.url(PATH)))
 
-        assert not report.is_kept
+        assert not report.is_stored
         assert machine.left_in_store() == []
 
 
@@ -101,7 +101,7 @@ def test_over_http_nothing_unhashed_is_kept(machine: Machine, http_server: Fault
 
     report = machine.interrupted(Link(http_server.url(PATH)))
 
-    assert (report.offset, report.is_kept) == (HELD, False)
+    assert (report.offset, report.is_stored) == (HELD, False)
     assert machine.left_in_store() == []
 
 
@@ -115,7 +115,7 @@ def test_bytes_that_nothing_vouches_for_do_not_slip_into_the_place_of_old_ones(
 
     report = machine.interrupted(link)
 
-    assert (report.offset, report.is_kept) == (HELD, False)
+    assert (report.offset, report.is_stored) == (HELD, False)
     assert machine.left_in_store() == []
 
 

@@ -6,13 +6,13 @@ import pytest
 
 from pip_resume.artifact import Artifact, Digest
 from pip_resume.protocol.checkpoint import Checkpoint
-from pip_resume.protocol.messages import Held, RangeRequest, ResponseHead
+from pip_resume.protocol.messages import Held, Request, ResponseHead
 from pip_resume.protocol.verdicts import (
-    KEPT_FROM_BYTES,
     OVERLAP_BYTES,
+    STORED_FROM_BYTES,
     VERDICTS,
     Action,
-    is_kept,
+    is_storable,
     judge,
     plan_request,
     retry_after_s,
@@ -54,7 +54,8 @@ def no_such_part(length: object) -> ResponseHead:
 
 
 def case(held: Held, head: ResponseHead, row: str, section: str, action: Action, note: str = "") -> object:
-    return pytest.param(held, head, row, section, action, id=f"{row}{note and ': '}{note}, RFC 9110 {section}")
+    section = f"RFC 9110 section {section}"
+    return pytest.param(held, head, row, section, action, id=f"{row}{note and ': '}{note}, {section}")
 
 
 BUSY = [
@@ -64,7 +65,8 @@ BUSY = [
 AT_THE_END = "416 at the complete-length"
 ELSEWHERE = "416 elsewhere"
 UNPLACED = "206 without a valid Content-Range"
-OTHER_LENGTH = "206 with another complete-length"
+OTHER_LENGTH = "206 with a different complete-length"
+CHANGED = "200 of a file that may have changed"
 DIGEST_DECIDES = "206, and the digest decides"
 CASES = [
     *BUSY,
@@ -89,15 +91,15 @@ CASES = [
     case(HASHED, part(last=LENGTH - 2, complete=LENGTH - 1), OTHER_LENGTH, "15.3.7.3", Action.RESTART, "shorter"),
     case(HASHED, part(last=LENGTH, complete="*"), OTHER_LENGTH, "15.3.7.3", Action.RESTART, "a last-pos behind ours"),
     case(UNSIZED, part(0, N - 2, N - 1), OTHER_LENGTH, "15.3.7.3", Action.RESTART, "shorter than what is held"),
-    case(HASHED, part(content_encoding="gzip"), "206 with another coding", "8.4", Action.RESTART),
+    case(HASHED, part(content_encoding="gzip"), "206 with a different content coding", "8.4", Action.RESTART),
     case(HASHED, part(), DIGEST_DECIDES, "15.3.7.3", Action.APPEND, "the same ETag"),
     case(HASHED, part(etag='"v2"'), DIGEST_DECIDES, "15.3.7.3", Action.APPEND, "another ETag"),
     case(HASHED, without(part(), "etag"), DIGEST_DECIDES, "15.3.7.3", Action.APPEND, "no ETag"),
     case(HASHED, part(complete="*"), DIGEST_DECIDES, "15.3.7.3", Action.APPEND, "no complete-length"),
     case(HASHED, part(0), DIGEST_DECIDES, "15.3.7.3", Action.APPEND, "an earlier start"),
     case(HASHED, part(content_encoding="identity"), DIGEST_DECIDES, "15.3.7.3", Action.APPEND, "coding identity"),
-    case(UNHASHED, part(etag='"v2"'), "206 with another validator", "15.3.7.3", Action.RESTART, "ETag"),
-    case(UNHASHED, part(etag='W/"v1"'), "206 with another validator", "15.3.7.3", Action.RESTART, "the same, weak"),
+    case(UNHASHED, part(etag='"v2"'), "206 with a different validator", "15.3.7.3", Action.RESTART, "ETag"),
+    case(UNHASHED, part(etag='W/"v1"'), "206 with a different validator", "15.3.7.3", Action.RESTART, "the same, weak"),
     case(UNHASHED, part(), "206 of the same representation", "15.3.7.3", Action.APPEND),
     case(
         HASHED,
@@ -106,9 +108,9 @@ CASES = [
         "14.4",
         Action.RESTART,
     ),
-    case(UNHASHED, whole(etag='"v2"'), "200 of a file that has changed", "13.1.5", Action.REPLACE, "ETag"),
-    case(UNHASHED, without(whole(), "etag"), "200 of a file that has changed", "13.1.5", Action.REPLACE, "no ETag"),
-    case(UNHASHED, whole(etag='W/"v1"'), "200 of a file that has changed", "13.1.5", Action.REPLACE, "weak ETag"),
+    case(UNHASHED, whole(etag='"v2"'), CHANGED, "13.1.5", Action.REPLACE, "ETag"),
+    case(UNHASHED, without(whole(), "etag"), CHANGED, "13.1.5", Action.REPLACE, "no ETag"),
+    case(UNHASHED, whole(etag='W/"v1"'), CHANGED, "13.1.5", Action.REPLACE, "weak ETag"),
     case(HASHED, whole(), "200", "14.2", Action.APPEND, "Range ignored"),
     case(HASHED, whole(etag='"v2"'), "200", "14.2", Action.APPEND, "another ETag, and the digest decides"),
     case(HASHED, whole(content_range=f"bytes 0-{LENGTH - 1}/{LENGTH}"), "200", "14.2", Action.APPEND, "all of it"),
@@ -186,12 +188,12 @@ def test_a_request_asks_for_what_is_missing(held: Held, asked: dict[str, str]) -
 
 
 def test_if_range_is_never_sent_without_range() -> None:
-    assert RangeRequest(if_range='"v1"').fields == {}
+    assert Request(if_range='"v1"').fields == {}
 
 
 LINK = Artifact("https://index.test/a-1.whl", "a-1.whl", Digest("sha256", "0" * 64))
 UNHASHED_LINK = LINK._replace(digest=None)
-LARGE = KEPT_FROM_BYTES + 1
+LARGE = STORED_FROM_BYTES + 1
 
 
 @pytest.mark.parametrize(
@@ -201,7 +203,7 @@ LARGE = KEPT_FROM_BYTES + 1
         pytest.param(without(whole(LARGE), "etag"), LINK, True, id="a hash and no validator"),
         pytest.param(whole(LARGE), LINK._replace(digest=Digest("md5", "0" * 32)), True, id="a weak hash"),
         pytest.param(whole(LARGE), LINK._replace(url="http://index.test/a"), True, id="a hash, over http"),
-        pytest.param(whole(KEPT_FROM_BYTES), LINK, False, id="too small"),
+        pytest.param(whole(STORED_FROM_BYTES), LINK, False, id="too small"),
         pytest.param(whole(None), LINK, True, id="of unknown length"),
         pytest.param(whole(LARGE), UNHASHED_LINK, True, id="a strong ETag over https"),
         pytest.param(whole(LARGE), UNHASHED_LINK._replace(url="http://index.test/a"), False, id="an ETag over http"),
@@ -211,7 +213,7 @@ LARGE = KEPT_FROM_BYTES + 1
     ],
 )
 def test_a_body_is_kept_when_it_is_worth_it_and_vouched_for(head: ResponseHead, artifact: Artifact, kept: bool) -> None:
-    assert is_kept(head, artifact) is kept
+    assert is_storable(head, artifact) is kept
 
 
 @pytest.mark.parametrize(
@@ -241,4 +243,4 @@ def test_a_server_tells_how_long_to_wait(fields: dict[str, str], delay_s: float 
     ],
 )
 def test_only_a_body_that_ends_with_its_connection_can_be_cut_unseen(head: ResponseHead, is_cut: bool) -> None:
-    assert head.is_cut_like_its_end is is_cut
+    assert head.may_be_cut is is_cut

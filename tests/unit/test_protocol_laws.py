@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from pip_resume.protocol.checkpoint import (
-    KEPT_FIELDS,
     MAX_RECORD_BYTES,
+    RECORDED_FIELDS,
     Checkpoint,
     encode_checkpoint,
-    kept_fields,
     parse_checkpoint,
     record_format,
+    recorded_fields,
 )
 from pip_resume.protocol.http_fields import EntityTag, encode_entity_tag, parse_entity_tag, parse_range
-from pip_resume.protocol.messages import Held, RangeRequest, ResponseHead
+from pip_resume.protocol.messages import Held, Request, ResponseHead
 from pip_resume.protocol.verdicts import OVERLAP_BYTES, Action, judge, plan_request
 
 LINES = st.text(st.characters(categories=["L", "N", "P", "S"]) | st.just(" "), max_size=60).filter(str.isprintable)
@@ -31,15 +30,14 @@ CHECKPOINTS = st.builds(
     content_type=LINES,
     host=LINES,
     complete_length=st.none() | LENGTHS,
-    fields=st.none() | st.dictionaries(st.sampled_from(KEPT_FIELDS), LINES),
+    fields=st.none() | st.dictionaries(st.sampled_from(RECORDED_FIELDS), LINES),
     url_key=LINES,
-    created_s=st.floats(0, 1e11),
     boot_id=LINES,
     synced=LENGTHS,
 )
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("../x") | st.just("a\nb"),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEPT_FIELDS) | st.text(), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(RECORDED_FIELDS) | st.text(), inner),
     max_leaves=6,
 )
 
@@ -54,7 +52,7 @@ def test_printing_and_reading_a_checkpoint_are_inverse(checkpoint: Checkpoint) -
 @example(b'{"format":' * 5000)
 @example(b'{"format": ' + b"9" * 5000 + b"}")
 @example(b'{"format": true}')
-@example(b'{"format": 1, "self": 1}')
+@example(b'{"format": 2, "self": 1}')
 @example(b"\xff\xfe{}")
 def test_reading_a_checkpoint_from_something_else_answers_none(record: bytes) -> None:
     assert parse_checkpoint(record) is None
@@ -62,7 +60,7 @@ def test_reading_a_checkpoint_from_something_else_answers_none(record: bytes) ->
 
 @given(CHECKPOINTS, st.sampled_from([*Checkpoint._fields, "format", "url"]), JSON_VALUES)
 def test_a_damaged_checkpoint_is_not_used_or_still_harmless(checkpoint: Checkpoint, name: str, value: Any) -> None:
-    values = {"format": 1, **checkpoint._asdict(), name: value}
+    values = {"format": 2, **checkpoint._asdict(), name: value}
 
     parsed = parse_checkpoint(json.dumps(values).encode())
 
@@ -72,17 +70,18 @@ def test_a_damaged_checkpoint_is_not_used_or_still_harmless(checkpoint: Checkpoi
     assert not set(parsed.filename) & set("/\\\0\r\n")
     assert parsed.complete_length is None or parsed.complete_length >= 0
     assert parsed.synced >= 0
-    assert math.isfinite(parsed.created_s)
-    assert set(parsed.fields or ()) <= set(KEPT_FIELDS)
+    assert set(parsed.fields or ()) <= set(RECORDED_FIELDS)
 
 
 @given(
-    st.dictionaries(st.sampled_from(KEPT_FIELDS) | st.sampled_from(["set-cookie", "location"]) | st.text(), st.text())
+    st.dictionaries(
+        st.sampled_from(RECORDED_FIELDS) | st.sampled_from(["set-cookie", "location"]) | st.text(), st.text()
+    )
 )
 def test_fields_that_are_kept_can_be_read_back(received: dict[str, str]) -> None:
-    kept = kept_fields(received)
+    kept = recorded_fields(received)
 
-    assert set(kept) <= set(KEPT_FIELDS)
+    assert set(kept) <= set(RECORDED_FIELDS)
     checkpoint = Checkpoint(fields=kept)
     assert parse_checkpoint(encode_checkpoint(checkpoint)) == checkpoint
 
@@ -124,7 +123,7 @@ UNHASHED = helds().map(lambda held: held._replace(digest_known=False))
 @st.composite
 def answers(
     draw: st.DrawFn, *kinds: str, to: st.SearchStrategy[Held] | None = None
-) -> tuple[Held, RangeRequest, ResponseHead]:
+) -> tuple[Held, Request, ResponseHead]:
     held = draw(helds() if to is None else to)
     asked = plan_request(held)
     received = {**draw(FIELDS), **draw(st.fixed_dictionaries({}, optional={"content-length": OFFSETS.map(str)}))}
@@ -173,7 +172,7 @@ def test_without_a_hash_no_range_is_asked_for_without_if_range(held: Held) -> No
 @many
 @given(answers())
 def test_no_answer_is_appended_unless_it_begins_within_the_bytes_held(
-    answer: tuple[Held, RangeRequest, ResponseHead],
+    answer: tuple[Held, Request, ResponseHead],
 ) -> None:
     held, asked, head = answer
 
@@ -189,7 +188,7 @@ def test_no_answer_is_appended_unless_it_begins_within_the_bytes_held(
 @many
 @given(answers("part"))
 def test_no_part_is_appended_that_goes_beyond_the_complete_length(
-    answer: tuple[Held, RangeRequest, ResponseHead],
+    answer: tuple[Held, Request, ResponseHead],
 ) -> None:
     held, asked, head = answer
 
@@ -203,7 +202,7 @@ def test_no_part_is_appended_that_goes_beyond_the_complete_length(
 @many
 @given(answers("part", "anything", to=UNHASHED))
 def test_without_a_hash_nothing_is_appended_under_another_entity_tag(
-    answer: tuple[Held, RangeRequest, ResponseHead],
+    answer: tuple[Held, Request, ResponseHead],
 ) -> None:
     held, asked, head = answer
     head = head._replace(fields={**head.fields, "etag": '"another"'})
@@ -216,7 +215,7 @@ def test_without_a_hash_nothing_is_appended_under_another_entity_tag(
 @many
 @given(answers("no such part", to=UNHASHED))
 def test_nothing_unhashed_counts_as_whole_against_a_length_that_was_told(
-    answer: tuple[Held, RangeRequest, ResponseHead],
+    answer: tuple[Held, Request, ResponseHead],
 ) -> None:
     held, asked, head = answer
 
@@ -232,7 +231,7 @@ def test_nothing_unhashed_counts_as_whole_against_a_length_that_was_told(
 
 @many
 @given(answers())
-def test_only_a_whole_answer_or_a_part_has_a_body_that_is_used(answer: tuple[Held, RangeRequest, ResponseHead]) -> None:
+def test_only_a_whole_answer_or_a_part_has_a_body_that_is_used(answer: tuple[Held, Request, ResponseHead]) -> None:
     held, asked, head = answer
 
     verdict = judge(asked, head, held)
@@ -241,7 +240,7 @@ def test_only_a_whole_answer_or_a_part_has_a_body_that_is_used(answer: tuple[Hel
 
 
 @given(answers("part", "no such part"))
-def test_after_a_restart_the_plain_answer_is_used(answer: tuple[Held, RangeRequest, ResponseHead]) -> None:
+def test_after_a_restart_the_plain_answer_is_used(answer: tuple[Held, Request, ResponseHead]) -> None:
     held, asked, head = answer
     if judge(asked, head, held).action is not Action.RESTART:
         return
@@ -249,7 +248,7 @@ def test_after_a_restart_the_plain_answer_is_used(answer: tuple[Held, RangeReque
     empty = Held(digest_known=held.digest_known)
     verdict = judge(plan_request(empty), ResponseHead(200, {"content-length": "5"}), empty)
 
-    assert plan_request(empty) == RangeRequest()
+    assert plan_request(empty) == Request()
     assert (verdict.action, verdict.first_pos, verdict.end) == (Action.APPEND, 0, 5)
 
 
@@ -257,7 +256,7 @@ def test_after_a_restart_the_plain_answer_is_used(answer: tuple[Held, RangeReque
 def test_the_entity_tag_of_the_first_answer_comes_back_byte_for_byte(opaque: str, held: Held) -> None:
     etag = encode_entity_tag(EntityTag(opaque, weak=False))
     assume(held.offset > held.overlap)
-    checkpoint = Checkpoint(fields=kept_fields({"etag": etag}))
+    checkpoint = Checkpoint(fields=recorded_fields({"etag": etag}))
 
     asked = plan_request(held._replace(checkpoint=checkpoint, digest_known=False))
 

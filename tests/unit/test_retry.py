@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pip_resume.protocol.retry import MAX_BLOCK_BYTES, MIN_BLOCK_BYTES, PROGRESS_BYTES, Budget, Pace
+from pip_resume.engine.reading import MAX_BLOCK_BYTES, MIN_BLOCK_BYTES, Pace
+from pip_resume.protocol.retry import PROGRESS_BYTES, Budget
 
 KIB = 1024
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pip_resume.protocol.retry import MAX_BLOCK_BYTES, MAX_DELAY_S, MIN_BLOCK_BYTES, PROGRESS_BYTES, Budget, Pace
+from pip_resume.engine.reading import MAX_BLOCK_BYTES, MIN_BLOCK_BYTES, Pace
+from pip_resume.protocol.retry import MAX_DELAY_S, PROGRESS_BYTES, Budget
 
 RETRIES = st.integers(0, 20)
 

@@ -38,5 +38,5 @@ def unset(name: str) -> str:
 
 
 def put_in_front() -> str:
-    """The line that opens the way by ``PYTHONPATH``. Raises Complaint where our directory cannot stand on it."""
+    """The line that opens the way by ``PYTHONPATH``. Raises CommandError where our directory cannot stand on it."""
     return environment_line(DEFAULT_SHELL, DIRECTORY)

@@ -1,0 +1,112 @@
+"""What it means that a body has ended by itself: one table, first match first. No I/O."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Callable, NamedTuple
+
+from pip_resume.protocol.retry import PROGRESS_BYTES
+
+if TYPE_CHECKING:
+    from pip_resume.protocol.messages import Held, ResponseHead
+    from pip_resume.protocol.verdicts import Verdict
+
+
+class Outcome(enum.Enum):
+    """What to do after a body has ended."""
+
+    LOST = "the connection ended before the body did: wait, then request the rest"
+    MORE = "the server sends the file in parts: request the next one at once"
+    WRONG = "these bytes cannot be the file"
+    CHECK = "nothing is missing as far as anybody has said: the digest decides"
+    CHECK_OR_LOST = "the end is not certain: a right digest means complete, a wrong one means LOST"
+
+
+class Ended(NamedTuple):
+    """A body that has ended, and what is held after it."""
+
+    head: ResponseHead
+    verdict: Verdict
+    position: int
+    """Where the body ended. Exclusive."""
+    held: Held
+    gained: int
+    """Number of bytes that this body added to those held."""
+
+    @property
+    def is_short(self) -> bool:
+        return self.verdict.end is not None and self.position < self.verdict.end
+
+    @property
+    def length(self) -> int | None:
+        """The complete-length as far as it is known now; None if it is not."""
+        length = self.verdict.complete_length
+        if length is None and not self.held.digest_known:
+            length = self.held.checkpoint.complete_length
+        if length is None and self.verdict.end is None and self.head.is_chunked:
+            length = self.position
+        return length
+
+    @property
+    def lacks_rest(self) -> bool:
+        return self.length is not None and self.position < self.length
+
+    @property
+    def is_of_unknown_length(self) -> bool:
+        return self.length is None and self.verdict.end is not None
+
+
+class Ending(NamedTuple):
+    """One row of the table: the first whose ``applies`` is true decides."""
+
+    name: str
+    section: str
+    """The RFC and its section."""
+    applies: Callable[[Ended], bool]
+    outcome: Outcome
+    reason: str = ""
+    """Why the connection counts as lost, for people. Only with LOST and CHECK_OR_LOST."""
+
+
+ENDINGS: tuple[Ending, ...] = (
+    Ending(
+        "a cut body from pip's cache",
+        "RFC 9111 section 3.3",
+        lambda ended: ended.is_short and ended.head.from_cache,
+        Outcome.WRONG,
+    ),
+    Ending("closed early", "RFC 9112 section 8", lambda ended: ended.is_short, Outcome.LOST, "closed early"),
+    Ending(
+        "one part of several",
+        "RFC 9110 section 15.3.7",
+        lambda ended: ended.lacks_rest and ended.gained >= PROGRESS_BYTES,
+        Outcome.MORE,
+    ),
+    Ending(
+        "a part with hardly any byte",
+        "RFC 9110 section 15.3.7",
+        lambda ended: ended.lacks_rest,
+        Outcome.LOST,
+        "the server sent only a part",
+    ),
+    Ending(
+        "complete-length unknown",
+        "RFC 9110 section 14.4",
+        lambda ended: ended.is_of_unknown_length,
+        Outcome.CHECK_OR_LOST,
+        "the server did not send the complete length",
+    ),
+    Ending(
+        "ended with the connection",
+        "RFC 9112 section 8",
+        lambda ended: ended.head.may_be_cut and ended.held.digest_known and not ended.held.is_complete,
+        Outcome.CHECK_OR_LOST,
+        "closed early",
+    ),
+    Ending("complete", "RFC 9112 section 6.3", lambda _ended: True, Outcome.CHECK),
+)
+
+
+def conclude(ended: Ended) -> Ending:
+    """Tell what the end of a body means: the first row of ENDINGS that applies."""
+    return next(row for row in ENDINGS if row.applies(ended))
