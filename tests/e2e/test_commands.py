@@ -334,7 +334,7 @@ def test_a_name_that_the_terminal_cannot_show_is_shown_in_escapes(cache: Cache) 
 
 def test_a_damaged_installation_says_how_to_repair_it(tmp_path: Path) -> None:
     shutil.copytree(PACKAGE, tmp_path / "pip_resume", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "pip_resume" / "commands" / "kept.py").unlink()
+    (tmp_path / "pip_resume" / "commands" / "partials.py").unlink()
 
     listed = subprocess.run(
         [sys.executable, "-m", "pip_resume", "list"], cwd=tmp_path, capture_output=True, text=True, check=False

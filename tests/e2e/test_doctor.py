@@ -180,7 +180,7 @@ def test_where_the_package_is_gone_the_command_is_too_and_pip_works_without_a_wo
 # Broken
 
 
-@pytest.mark.parametrize("lost", ["inside_pip", "settings.py", "store.py"])
+@pytest.mark.parametrize("lost", ["inside_pip", "settings.py", "storage"])
 def test_in_a_damaged_package_it_still_runs_and_names_the_damage(environment: Environments, lost: str) -> None:
     pip = environment("26.3")
     path = pip.site_packages / "pip_resume" / lost

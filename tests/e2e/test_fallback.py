@@ -121,9 +121,9 @@ def test_a_fault_at_pips_cache_costs_neither_the_download_nor_a_word(
 @pytest.mark.parametrize(
     ("layer", "pip_version"),
     [
-        pytest.param("transfer:judge", "21.3.1", id="21.3.1"),
+        pytest.param("engine.transfer:judge", "21.3.1", id="21.3.1"),
         # Has a loop of its own for several files.
-        pytest.param("transfer:judge", "25.0.1", id="25.0.1"),
+        pytest.param("engine.transfer:judge", "25.0.1", id="25.0.1"),
     ],
 )
 def test_an_old_pip_downloads_by_itself_as_well(
@@ -177,7 +177,7 @@ def test_a_fault_after_bytes_were_kept_leaves_them_to_the_next_run(
     running.wait()
     kept = held_bytes(spoiled.cache_dir)
 
-    failed = spoiled.run(*command, "second", env=spoil("transfer:judge", "LookupError of ours"))
+    failed = spoiled.run(*command, "second", env=spoil("engine.transfer:judge", "LookupError of ours"))
     result = spoiled.run(*command, "third")
 
     assert (failed.returncode, result.returncode) == (0, 0)
