@@ -1,4 +1,4 @@
-"""What is wanted: the wheel or sdist behind a link, and the name its bytes have on disk. No I/O."""
+"""The wheel or source distribution that pip wants: its link, its digest, and the key of its partial on disk. No I/O."""
 
 from __future__ import annotations
 
@@ -10,33 +10,34 @@ from urllib.parse import urlsplit, urlunsplit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The hashes that name the same bytes wherever they come from. All three are beyond doubt, so the first is simply the
-# one that nearly every index gives: two indexes of which one adds sha512 must still arrive at the same name.
+# Algorithms whose equal digests prove equal bytes, from any server. All three are collision-resistant. sha256 is first
+# because nearly every index publishes it: two indexes lead to the same key even if one of them adds sha512.
 IDENTITIES = ("sha256", "sha512", "sha384")
-# Checked when an index offers nothing better, but nobody should find other bytes under such a name (sha224 only for its
-# rarity).
+# Algorithms that are verified if the index publishes no better one, but never used as a key: collisions are known for
+# sha1 and md5, and hardly any index publishes sha224.
 WEAKER = ("sha224", "sha1", "md5")
 _HEX_LENGTHS = {"sha256": 64, "sha512": 128, "sha384": 96, "sha224": 56, "sha1": 40, "md5": 32}
 
 
 class Digest(NamedTuple):
-    """The digest that the link promises."""
+    """The digest that the file must have."""
 
     name: str
-    """A name of hashlib's, one of IDENTITIES or WEAKER."""
+    """The name that hashlib has for the algorithm; one of IDENTITIES or WEAKER."""
     hexdigest: str
     """Lower-case hexadecimal."""
 
     @property
     def is_identity(self) -> bool:
-        """Whether equal digests prove equal bytes, so that any server may supply the rest."""
+        """Whether equal digests prove equal bytes, so that any server may send the rest of the file."""
         return self.name in IDENTITIES
 
 
 def choose_digest(hashes: Mapping[str, str]) -> Digest | None:
-    """The digest to check, out of all that a link offers; None when it offers none that can be right.
+    """Return the digest to verify, out of those that the index gives; None if it gives no well-formed one.
 
-    A value of the wrong length is passed over: no file could ever match it, and pip will say so in its own words.
+    ``hashes`` maps names of algorithms to hexadecimal digests. A value of the wrong length is ignored here: no file can
+    match it, and pip reports that itself.
     """
     for name in IDENTITIES + WEAKER:
         value = hashes.get(name, "").lower()
@@ -46,9 +47,9 @@ def choose_digest(hashes: Mapping[str, str]) -> Digest | None:
 
 
 def url_key(url: str) -> str:
-    """The sha256 of a URL without fragment and userinfo.
+    """Return the sha256 of a URL without its fragment and userinfo, as 64 hexadecimal digits.
 
-    Recognises the URL without telling it to whoever reads the disk.
+    It identifies the URL, and the URL itself cannot be read from the disk.
     """
     scheme, netloc, path, query, _fragment = urlsplit(url)
     bare = urlunsplit((scheme.lower(), netloc.rpartition("@")[2].lower(), path, query, ""))
@@ -56,12 +57,12 @@ def url_key(url: str) -> str:
 
 
 class Artifact(NamedTuple):
-    """The wheel or sdist wanted."""
+    """The wheel or source distribution that pip wants."""
 
     url: str
-    """Without fragment. May carry credentials and tokens: never stored, never logged."""
+    """Without fragment. It may contain credentials and tokens, so it is never stored and never logged."""
     filename: str
-    """The link's last path component, for people."""
+    """The last path component of the link, to show to users."""
     digest: Digest | None = None
     """None when the link has no hash."""
 
@@ -70,7 +71,7 @@ class Artifact(NamedTuple):
 
     @property
     def key(self) -> str:
-        """64 hexadecimal digits: the name of the partial on disk."""
+        """The name of the partial on disk: 64 hexadecimal digits."""
         if self.digest is None or not self.digest.is_identity:
             return url_key(self.url)
         if self.digest.name == "sha256":
@@ -79,10 +80,10 @@ class Artifact(NamedTuple):
 
     @property
     def is_https(self) -> bool:
-        """Whether the server proved who it is."""
+        """Whether the server is authenticated by a certificate."""
         return self.url.lower().startswith("https://")
 
     @property
     def host(self) -> str:
-        """The host to show in lists: no userinfo, no port."""
+        """The host of the URL without userinfo and port, to show in lists; empty if the URL has none."""
         return urlsplit(self.url).hostname or ""

@@ -1,7 +1,9 @@
-"""Our environment variables, read into one frozen value. Nonsense costs a sentence and the default, never an install.
+"""The environment variables of pip-resume as one value.
 
-Sizes follow what pip prints: ``K``, ``KB``, ``M``, ``MB``, ... are powers of 1000, and only an ``i`` (``KiB``, ``GiB``,
-``Gi``) makes them powers of 1024. A number without a unit is bytes. Durations always need a unit.
+An invalid value produces a warning and the default; it never fails an install.
+
+Sizes use the units that pip prints: ``K``, ``KB``, ``M``, ``MB``, ... are powers of 1000, and only an ``i`` (``KiB``,
+``GiB``, ``Gi``) makes them powers of 1024. A number without a unit is bytes. Durations always need a unit.
 """
 
 from __future__ import annotations
@@ -17,13 +19,17 @@ KEEP_DAYS = "PIP_RESUME_KEEP_DAYS"
 MAX_SIZE = "PIP_RESUME_MAX_SIZE"
 OUR_NAMES = (SWITCH, KEEP_DAYS, MAX_SIZE)
 
-# pip >= 25.1 reads this as its own option --resume-retries; a name of ours must never collide with it.
+# pip 25.1 and newer read this variable as their option --resume-retries, so it cannot be one of ours.
 PIPS_OWN_NAME = "PIP_RESUME_RETRIES"
 
+# Two weeks: a download that has not been continued for so long will probably never be.
 DEFAULT_KEEP_DAYS = 14.0
+# Bytes. The largest wheels of public indexes, with CUDA libraries, have 2 to 3 GB: a few of them fit.
 DEFAULT_MAX_SIZE = 10 * 1024**3
 
+# The largest file offset, a signed 64-bit off_t.
 _LARGEST_SIZE = 2**63 - 1
+# Characters of a wrong value that a warning repeats: enough to recognise it, and the warning stays readable.
 _LONGEST_QUOTE = 40
 
 _AMOUNT = r"(?P<whole>[0-9]{1,19})(?:\.(?P<fraction>[0-9]{1,9}))?"
@@ -34,11 +40,12 @@ _UNIT_S = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
 class Settings(NamedTuple):
-    """What the environment asks for.
+    """The limits for what is stored.
 
-    ``keep_days``: partials older than this many days are pruned; 0 prunes at once whatever is not claimed.
-    ``max_size``: bytes that all partials together may hold; 0 likewise.
-    ``complaints``: one sentence for each variable that could not be understood and so has its default here.
+    ``keep_days``: partials that have not grown for more than this many days are removed; 0 removes every partial that
+    no pip is using.
+    ``max_size``: the most bytes that all partials together may have; 0 likewise.
+    ``complaints``: one sentence for each variable with an invalid value; its default is used instead.
     """
 
     keep_days: float = DEFAULT_KEEP_DAYS
@@ -47,7 +54,7 @@ class Settings(NamedTuple):
 
 
 def parse_settings(environ: Mapping[str, str]) -> Settings:
-    """Read our variables; an empty one counts as unset, as it does for pip's own. Raises nothing."""
+    """Read the variables; an empty one counts as unset, as it does for pip's own options. Raises nothing."""
     keep_days: float | None = DEFAULT_KEEP_DAYS
     max_size: int | None = DEFAULT_MAX_SIZE
     complaints = []
@@ -71,13 +78,13 @@ def parse_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def unknown_names(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """List, sorted, the variables that look like ours and are neither ours nor pip's: most likely misspelt."""
+    """Return, sorted, the names that begin with ``PIP_RESUME_`` and that neither we nor pip read: probably misspelt."""
     known = {*OUR_NAMES, PIPS_OWN_NAME}
     return tuple(sorted(name for name in environ if name.startswith(f"{SWITCH}_") and name not in known))
 
 
 def parse_size(text: str) -> int | None:
-    """Read a size in bytes, rounded down (units: see the module); None for anything else, raises on no text."""
+    """Return a size in bytes, rounded down (units: see the module); None for any other text. Raises nothing."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         return None
@@ -85,14 +92,14 @@ def parse_size(text: str) -> int | None:
     if match["prefix"]:
         base = 1024 if match["binary"] else 1000
         unit = base ** ("KMGT".index(match["prefix"].upper()) + 1)
-    # In integers: a float loses bytes beyond 2**53.
+    # Integers only: a float is not exact beyond 2**53.
     fraction = match["fraction"] or "0"
     size = int(match["whole"]) * unit + int(fraction) * unit // 10 ** len(fraction)
     return size if size <= _LARGEST_SIZE else None
 
 
 def parse_duration(text: str) -> float | None:
-    """Read a duration in seconds, such as ``2w``, ``3d``, ``12h``, ``90m`` or ``45s``; None for anything else."""
+    """Return a duration in seconds, from ``2w``, ``3d``, ``12h``, ``90m`` or ``45s``; None for any other text."""
     match = _DURATION.fullmatch(text.strip())
     return None if match is None else float(match["amount"]) * _UNIT_S[match["unit"].lower()]
 

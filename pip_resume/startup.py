@@ -1,7 +1,8 @@
-"""Switches pip-resume on in a starting interpreter: waits until pip is about to download and does nothing else.
+"""Switch pip-resume on in a starting interpreter: wait until pip is about to download, and do nothing else.
 
-This module runs in every Python process of an environment where `PIP_RESUME` is set, most of which are not pip. So it
-imports only what the interpreter has already loaded, says nothing before pip is about to download, and never raises.
+This module runs in every Python process of an environment where `PIP_RESUME` is set, and most of them are not pip. So
+it imports only what the interpreter has already loaded, prints nothing before pip is about to download, and never
+raises.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-# `typing` would cost more than the rest of this module; type checkers know the name.
+# Importing `typing` would cost more than the rest of this module. Type checkers treat this name as true.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,19 +22,21 @@ SWITCH = "PIP_RESUME"
 ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
 TARGET = "pip._internal.network.download"
-# The second one is gone from newer pips.
+# pip 25.1 and older have both classes, newer ones only the first.
 DOWNLOADERS = ("Downloader", "BatchDownloader")
 
+# Characters of a wrong value that a warning repeats: enough to recognise it, and the warning stays readable.
 _LONGEST_QUOTE = 40
 _started = False
 
 
 def start() -> None:
-    """Arm the import hook unless `PIP_RESUME` is off; a second call does nothing (venvs run a `.pth` file twice).
+    """Install the import hook unless `PIP_RESUME` is off. A second call does nothing: a venv runs a `.pth` file twice.
 
-    Without arguments, as a PEP 829 entry point has to be. Raises nothing: a start-up fault would be every program's.
+    It has no parameters, as PEP 829 requires of an entry point. Raises nothing: an error here would appear in every
+    program of the environment.
     """
-    global _started  # noqa: PLW0603 - the interpreter has one sys.meta_path, so this is state of the process
+    global _started  # noqa: PLW0603 - sys.meta_path is state of the process as well
     if _started or sys.version_info < (3, 9):
         return
     try:
@@ -41,11 +44,11 @@ def start() -> None:
             _started = True
             _arm()
     except Exception:
-        pass  # Nobody has asked for a download yet, so there is nobody to tell.
+        pass  # Most Python processes are not pip, and their users must not see a warning.
 
 
 def parse_switch(value: str) -> bool | None:
-    """Read a value of `PIP_RESUME`: True is on, False is off (so is blank), None is none of the words of ON and OFF."""
+    """Return True for a word of ON, False for a word of OFF or a blank value, and None for any other value."""
     word = value.strip().lower()
     if word in ON:
         return True
@@ -56,13 +59,13 @@ def _arm() -> None:
     module = sys.modules.get(TARGET)
     if module is None:
         sys.meta_path.insert(0, _Finder())
-    # Half a module cannot be patched, and nobody will load it again.
+    # A module that is still being loaded cannot be patched, and it will not be loaded again.
     elif not getattr(getattr(module, "__spec__", None), "_initializing", False):
         _loaded(module)
 
 
 class _Finder:
-    """Finds pip's download module as the other finders do, and hears of it when it has been loaded."""
+    """Find pip's download module through the other finders, and learn when it has been loaded."""
 
     def __init__(self) -> None:
         self.armed = True
@@ -72,17 +75,17 @@ class _Finder:
     ) -> ModuleSpec | None:
         if name != TARGET:
             return None
-        # RangeRequest one by one, they need no guard against coming back here, and no lock: the import system holds the
-        # module's own.
+        # Call the other finders directly: `importlib.util.find_spec` would call this finder again. No lock is needed,
+        # because the import system holds the lock of the module.
         for finder in list(sys.meta_path):
             if finder is self or not hasattr(finder, "find_spec"):
                 continue
             spec = finder.find_spec(name, path, target)
             if spec is not None:
-                return self._listen(spec)
+                return self._with_our_loader(spec)
         return None
 
-    def _listen(self, spec: ModuleSpec) -> ModuleSpec:
+    def _with_our_loader(self, spec: ModuleSpec) -> ModuleSpec:
         loader: Any = spec.loader
         if hasattr(loader, "exec_module"):
             spec.loader = _ExecLoader(loader, spec, self)  # type: ignore[assignment]
@@ -91,10 +94,10 @@ class _Finder:
         return spec
 
     def loaded(self, module: ModuleType) -> None:
-        """Take note that the module is there; only the first to say so counts."""
+        """Act on the loaded module, the first time only."""
         if not self.armed:
             return
-        # Both: another thread that walks over sys.meta_path may still hold the finder, or have what it found.
+        # Removing the finder is not enough: a different thread may still use it, or a spec that it has returned.
         self.armed = False
         if self in sys.meta_path:
             sys.meta_path.remove(self)
@@ -102,7 +105,7 @@ class _Finder:
 
 
 class _Loader:
-    """The real loader in everything, except that the finder hears of the loaded module."""
+    """Behave as the real loader, and tell the finder when the module has been loaded."""
 
     def __init__(self, loader: Any, spec: ModuleSpec, finder: _Finder) -> None:
         self._loader = loader
@@ -115,14 +118,14 @@ class _Loader:
 
 class _ExecLoader(_Loader):
     def exec_module(self, module: ModuleType) -> None:
-        # First, so that pip and everybody who looks at the module meets the real loader.
+        # Put the real loader back before the module runs, so that the module and its importers see only that one.
         self._spec.loader = module.__loader__ = self._loader
         self._loader.exec_module(module)
         self._finder.loaded(module)
 
 
 class _LoadLoader(_Loader):
-    """For loaders of the old protocol: zipimport up to Python 3.9."""
+    """Wrap a loader that has only `load_module`: zipimport up to Python 3.9."""
 
     def load_module(self, name: str) -> ModuleType:
         self._spec.loader = self._loader
@@ -132,13 +135,14 @@ class _LoadLoader(_Loader):
 
 
 def _loaded(module: ModuleType) -> None:
-    # pip's own rule, to the letter: with this argument, wherever it stands, it ignores PIP_* variables.
+    # The same test as pip's own (`pip._internal.cli.main`): with this argument, at any position, pip ignores the PIP_*
+    # variables.
     if "--isolated" in getattr(sys, "argv", ()):
         return
     value = os.environ.get(SWITCH, "")
     switch = parse_switch(value)
     if switch:
-        _try(_await_first_use, module)
+        _try(_apply_at_first_use, module)
     elif switch is None:
         shown = value if len(value) <= _LONGEST_QUOTE else f"{value[:_LONGEST_QUOTE]}..."
         _warn(
@@ -147,19 +151,20 @@ def _loaded(module: ModuleType) -> None:
         )
 
 
-def _await_first_use(module: ModuleType) -> None:
-    downloaders = [getattr(module, name, None) for name in DOWNLOADERS]
-    constructors = {one: vars(one)["__init__"] for one in downloaders if one and "__init__" in vars(one)}
+def _apply_at_first_use(module: ModuleType) -> None:
+    classes = [getattr(module, name, None) for name in DOWNLOADERS]
+    constructors = {each: vars(each)["__init__"] for each in classes if each and "__init__" in vars(each)}
     if constructors:
         _FirstUse(module, constructors)
     else:
-        _apply(module)  # It is for the download step to say what is wrong with this pip.
+        _apply(module)  # The download step raises an error that says what this pip lacks.
 
 
 class _FirstUse:
-    """Has the module patched when pip makes its first downloader, before anything is downloaded or installed.
+    """Patch the module when pip makes its first downloader, before anything is downloaded or installed.
 
-    Not as soon as it is loaded: up to pip 24.0 even `pip list` loads it, and in every pip `pip install --help`.
+    Loading the module would be too early: up to pip 24.0 even `pip list` loads it, and in every pip
+    `pip install --help` does.
     """
 
     def __init__(self, module: ModuleType, constructors: dict[Any, Any]) -> None:
@@ -169,19 +174,20 @@ class _FirstUse:
         self._constructors = constructors
         self._lock = RLock()
         for downloader, constructor in constructors.items():
-            self._stand_in_for(downloader, constructor)
+            self._replace_constructor(downloader, constructor)
 
-    def _stand_in_for(self, downloader: Any, constructor: Any) -> None:
+    def _replace_constructor(self, downloader: Any, constructor: Any) -> None:
         def construct(instance: object, *arguments: Any, **named: Any) -> None:
-            self._come()
+            self._patch_once()
             constructor(instance, *arguments, **named)
 
-        # For whoever asks for the signature.
+        # `inspect.signature` follows this attribute.
         construct.__wrapped__ = constructor  # type: ignore[attr-defined]
         downloader.__init__ = construct
 
-    def _come(self) -> None:
-        # Nobody gets past before the module is patched, hence the lock and the order.
+    def _patch_once(self) -> None:
+        # Patch first and restore the constructors last, under a lock: no thread may make a downloader of the unpatched
+        # module.
         with self._lock:
             constructors, self._constructors = self._constructors, {}
             try:
@@ -216,7 +222,7 @@ def _version(package: str) -> str:
 def _warn(sentence: str) -> None:
     from contextlib import suppress
 
-    # Not through `logging`: pip sets it up only after it has loaded its commands, and its downloads with them.
-    # stderr may be closed, and under pythonw it is None.
+    # `logging` cannot be used: pip configures it only after it has loaded its commands and the download module.
+    # stderr may be closed, and it is None under pythonw.
     with suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(f"WARNING: {sentence}\n")

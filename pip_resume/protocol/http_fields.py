@@ -1,8 +1,8 @@
-"""The HTTP fields that decide about a resume: parsed, printed, and never trusted further than RFC 9110 allows.
+"""Parse and format the HTTP fields that decide whether a download can be resumed, as RFC 9110 defines them.
 
-Three rules. Every ``parse_`` function answers None for what it cannot use and raises on no text whatsoever. Patterns
-are ASCII only: the usual digit class and case folding would let in digits and letters of other scripts. Numbers end
-at ``LARGEST_NUMBER``, so that nothing a server sends becomes an offset no file can have.
+Three rules. Every ``parse_`` function returns None for a value that it cannot use, and raises nothing. Patterns accept
+ASCII only: without that, the digit class and case folding would accept digits and letters of other scripts. A number
+above ``LARGEST_NUMBER`` is not accepted, so that no offset is larger than a file can be.
 """
 
 from __future__ import annotations
@@ -11,28 +11,29 @@ import datetime
 import re
 from typing import NamedTuple
 
-# No file is longer (a signed 64-bit off_t), and int() itself refuses texts of some thousand digits.
+# The largest file offset, a signed 64-bit off_t.
 LARGEST_NUMBER = 2**63 - 1
 
-# RFC 9110 section 5.6.3: OWS = *( SP / HTAB ). It surrounds a field value and is no part of it (section 5.5).
+# RFC 9110 section 5.6.3: OWS = *( SP / HTAB ). It may surround a field value, but is not part of it (section 5.5).
 _OWS = " \t"
 
+# LARGEST_NUMBER has 19 digits. The limit matters: int() raises ValueError for more than 4300 digits.
 _NUMBER = "[0-9]{1,19}"
 
 # RFC 9110 section 8.8.3: entity-tag = [ weak ] opaque-tag ; weak = %s"W/" (case-sensitive)
-# opaque-tag = DQUOTE *etagc DQUOTE ; etagc = %x21 / %x23-7E / obs-text. HTTP libraries hand obs-text over as latin-1.
+# opaque-tag = DQUOTE *etagc DQUOTE ; etagc = %x21 / %x23-7E / obs-text. HTTP libraries decode obs-text as latin-1.
 _ENTITY_TAG = re.compile(r'(?P<weak>W/)?"(?P<opaque>[\x21\x23-\x7e\x80-\xff]*)"')
 
 # RFC 9110 section 14.4: Content-Range = range-unit SP ( range-resp / unsatisfied-range )
 # range-resp = incl-range "/" ( complete-length / "*" ) ; unsatisfied-range = "*/" complete-length
-# Section 14.1: range units are case-insensitive, like every registered name there.
+# Section 14.1: range-unit names are case-insensitive.
 _CONTENT_RANGE = re.compile(
     rf"bytes (?:(?P<first>{_NUMBER})-(?P<last>{_NUMBER})/(?:(?P<complete>{_NUMBER})|\*)|\*/(?P<unsatisfied>{_NUMBER}))",
     re.IGNORECASE | re.ASCII,
 )
 
 # RFC 9110 section 14.1.1: ranges-specifier = range-unit "=" range-set ; int-range = first-pos "-" [ last-pos ]
-# Only the one open range that we send ourselves.
+# Only the form that we send: one range without a last-pos.
 _OPEN_RANGE = re.compile(rf"bytes=(?P<first>{_NUMBER})-", re.IGNORECASE | re.ASCII)
 
 # RFC 9110 section 8.6: Content-Length = 1*DIGIT. Section 10.2.3: delay-seconds = 1*DIGIT
@@ -45,7 +46,7 @@ _LONG_DAY = "(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 
-# RFC 9110 section 5.6.7: HTTP-date = IMF-fixdate / rfc850-date / asctime-date, all three case-sensitive.
+# RFC 9110 section 5.6.7: HTTP-date = IMF-fixdate / rfc850-date / asctime-date; all three are case-sensitive.
 # Sun, 06 Nov 1994 08:49:37 GMT
 _IMF_FIXDATE = re.compile(rf"{_SHORT_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT")
 # Sunday, 06-Nov-94 08:49:37 GMT
@@ -53,28 +54,31 @@ _RFC850_DATE = re.compile(rf"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>
 # Sun Nov  6 08:49:37 1994
 _ASCTIME_DATE = re.compile(rf"{_SHORT_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})")
 
-# RFC 9110 section 5.6.7 moves a two-digit year that is more than 50 years ahead into the past. That needs a clock;
-# a fixed pivot at the Unix epoch needs none, and no artifact is older than that.
+# RFC 9110 section 5.6.7: a two-digit year that appears to be more than 50 years in the future is in the past. That rule
+# needs a clock. A fixed limit at the Unix epoch needs none, and no artifact is older than that.
 _FIRST_TWO_DIGIT_YEAR_OF_THE_1900S = 70
 
 _EPOCH_ORDINAL = datetime.date(1970, 1, 1).toordinal()
 
-# RFC 9110 section 8.4.1: a recipient takes the old names as the new ones.
+# RFC 9110 sections 8.4.1.1 and 8.4.1.3: a recipient treats the old names as equivalent to the new ones.
 _CODING_ALIASES = {"x-gzip": "gzip", "x-compress": "compress"}
 
 
 class EntityTag(NamedTuple):
-    """An ETag. ``opaque`` is what stands between the quotes; a weak tag says nothing about bytes (RFC 9110 8.8.1)."""
+    """An ETag. ``opaque`` is the text between the quotes.
+
+    Equal weak tags do not mean equal bytes (RFC 9110 section 8.8.1).
+    """
 
     opaque: str
     weak: bool
 
 
 class ContentRange(NamedTuple):
-    """What a Content-Range field claims, in bytes; first-pos and last-pos are inclusive (RFC 9110 section 14.4).
+    """The value of a Content-Range field, in bytes; first-pos and last-pos are inclusive (RFC 9110 section 14.4).
 
-    Both positions are None in the form for 416 (``bytes */10``); the complete-length is None where the server does
-    not know it (``bytes 0-4/*``).
+    Both positions are None in the form for 416 (``bytes */10``). The complete-length is None if the server does not
+    know it (``bytes 0-4/*``).
     """
 
     first_pos: int | None
@@ -83,9 +87,9 @@ class ContentRange(NamedTuple):
 
 
 def parse_entity_tag(text: str | None) -> EntityTag | None:
-    """Read one ETag; None without one, for a list, and for an unquoted one (Artifactory), which is no entity tag.
+    """Parse one ETag (RFC 9110 section 8.8.3).
 
-    RFC 9110 section 8.8.3.
+    None if there is none, for a list, and for an unquoted value: Artifactory sends those, but they are not entity tags.
     """
     match = _ENTITY_TAG.fullmatch((text or "").strip(_OWS))
     if match is None:
@@ -94,15 +98,15 @@ def parse_entity_tag(text: str | None) -> EntityTag | None:
 
 
 def encode_entity_tag(tag: EntityTag) -> str:
-    """Print an ETag the way ``parse_entity_tag`` reads it."""
+    """Format an ETag. The inverse of ``parse_entity_tag``."""
     return f'{"W/" if tag.weak else ""}"{tag.opaque}"'
 
 
 def parse_content_range(text: str | None) -> ContentRange | None:
-    """Read a Content-Range; None for other units than bytes and for one that contradicts itself.
+    """Parse a Content-Range; None for a unit other than bytes and for an invalid value.
 
-    RFC 9110 section 14.4: a last-pos below first-pos, or a complete-length that does not exceed last-pos, is invalid,
-    and then nothing may be combined.
+    RFC 9110 section 14.4: a value is invalid if last-pos is less than first-pos, or if the complete-length is not
+    greater than last-pos. A recipient must not combine such a response with stored bytes.
     """
     match = _CONTENT_RANGE.fullmatch((text or "").strip(_OWS))
     if match is None:
@@ -121,7 +125,7 @@ def parse_content_range(text: str | None) -> ContentRange | None:
 
 
 def encode_content_range(content_range: ContentRange) -> str:
-    """Print a Content-Range the way ``parse_content_range`` reads it."""
+    """Format a Content-Range. The inverse of ``parse_content_range``."""
     complete_length = "*" if content_range.complete_length is None else content_range.complete_length
     if content_range.first_pos is None:
         return f"bytes */{complete_length}"
@@ -129,30 +133,33 @@ def encode_content_range(content_range: ContentRange) -> str:
 
 
 def encode_range(first_pos: int) -> str:
-    """Print the Range that asks for everything from first-pos (inclusive) to the end (RFC 9110 section 14.2)."""
+    """Format the Range that requests all bytes from first-pos (inclusive) to the end (RFC 9110 section 14.2)."""
     return f"bytes={first_pos}-"
 
 
 def parse_range(text: str | None) -> int | None:
-    """Read the first-pos of a single open byte range; None for every other form (RFC 9110 section 14.1.2)."""
+    """Parse a Range of one byte range without a last-pos, and return its first-pos; None for every other form.
+
+    RFC 9110 section 14.1.2.
+    """
     match = _OPEN_RANGE.fullmatch((text or "").strip(_OWS))
     return None if match is None else _parse_number(match["first"])
 
 
 def parse_content_length(text: str | None) -> int | None:
-    """Read a Content-Length in bytes; None without a usable one.
+    """Parse a Content-Length, in bytes; None if there is no valid one.
 
-    RFC 9110 section 8.6: libraries join repeated fields to a list; the same number said twice is that number.
+    Libraries join repeated fields to a list. A list of equal numbers counts as that number (RFC 9110 section 8.6).
     """
     lengths = {_parse_number(element.strip(_OWS)) for element in (text or "").split(",")}
     return lengths.pop() if len(lengths) == 1 else None
 
 
 def parse_http_date(text: str | None) -> float | None:
-    """Read an HTTP-date as seconds since the epoch, UTC; None for nonsense and for days the calendar does not have.
+    """Parse an HTTP-date, and return seconds since the Unix epoch; None for an invalid one, such as 30 February.
 
-    RFC 9110 section 5.6.7, obsolete forms included. The day's name is not held against the date: nothing here depends
-    on it. A leap second (60) counts as the first second of the next minute.
+    RFC 9110 section 5.6.7, including the obsolete forms. The name of the day is not compared with the date. A leap
+    second (60) counts as the first second of the next minute.
     """
     value = (text or "").strip(_OWS)
     match = _IMF_FIXDATE.fullmatch(value) or _RFC850_DATE.fullmatch(value) or _ASCTIME_DATE.fullmatch(value)
@@ -169,9 +176,11 @@ def parse_http_date(text: str | None) -> float | None:
 
 
 def parse_retry_after(text: str | None, now_s: float) -> float | None:
-    """Read a Retry-After as seconds from now, never below 0; None without a usable one. Not capped: the caller does.
+    """Parse a Retry-After, and return the seconds to wait, at least 0; None if there is no valid one.
 
-    ``now_s`` is seconds since the epoch, by the server's Date where there is one. RFC 9110 section 10.2.3.
+    ``now_s`` is the present time in seconds since the Unix epoch; it should be the response's Date if there is one,
+    because the server's clock may differ from ours. There is no upper limit: the caller sets one. RFC 9110 section
+    10.2.3.
     """
     delay_s = _parse_number((text or "").strip(_OWS))
     if delay_s is not None:
@@ -181,16 +190,17 @@ def parse_retry_after(text: str | None, now_s: float) -> float | None:
 
 
 def strong_validator(etag: str | None, last_modified: str | None, date: str | None) -> str | None:
-    """Tell what may be sent as If-Range, byte for byte as it was received; None if nothing may.
+    """Return what may be sent as If-Range, exactly as it was received; None if nothing may.
 
-    The arguments are the fields of one response. A strong ETag; else, where there is no ETag, a Last-Modified at least
-    one second older than Date (RFC 9110 sections 8.8.2.2 and 13.1.5). A weak ETag forbids the date as well.
+    The arguments are fields of one response. The result is a strong ETag or, if there is no ETag, a Last-Modified at
+    least one second earlier than Date (RFC 9110 sections 8.8.2.2 and 13.1.5). If the ETag is weak, the date must not be
+    sent either.
     """
     tag = parse_entity_tag(etag)
     if etag is not None and tag is not None:
         return None if tag.weak else etag.strip(_OWS)
-    # An unquoted tag counts as none, so the date may still serve. Quotes around something else (a list, blanks,
-    # a lower-case w/) mean a server that does tag its representations: its date is not to be used instead.
+    # An unquoted value counts as no ETag, so the date may be used. An invalid value with quotes (a list, blanks, a
+    # lower-case w/) comes from a server that does send entity tags, so the date must not be used instead.
     if '"' in (etag or ""):
         return None
     modified_s, date_s = parse_http_date(last_modified), parse_http_date(date)
@@ -200,16 +210,17 @@ def strong_validator(etag: str | None, last_modified: str | None, date: str | No
 
 
 def parse_content_coding(text: str | None) -> str:
-    """Bring a Content-Encoding into the one form in which two can be compared; empty for none (RFC 9110 section 8.4).
+    """Return the content codings of a Content-Encoding in a form that can be compared; empty if there are none.
 
-    Lower case, ``identity`` and empty elements left out, old names replaced, order kept.
+    Lower case, in the order of the field, without ``identity`` and empty elements; old names are replaced. RFC 9110
+    section 8.4.
     """
     codings = (element.strip(_OWS).lower() for element in (text or "").split(","))
     return ", ".join(_CODING_ALIASES.get(coding, coding) for coding in codings if coding not in ("", "identity"))
 
 
 def is_multipart_byteranges(content_type: str | None) -> bool:
-    """Tell whether a body is parts with headers of their own, not bytes of the artifact (RFC 9110 section 14.6)."""
+    """Whether a body consists of parts with headers of their own, instead of bytes of the file (RFC 9110 section 14.6)."""
     return (content_type or "").partition(";")[0].strip(_OWS).lower() == "multipart/byteranges"
 
 

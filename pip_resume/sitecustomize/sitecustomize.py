@@ -1,9 +1,9 @@
-# Python 3.6 knows no future annotations, and pathlib would slow down every start.
+# Python 3.6 has no `from __future__ import annotations`, and importing pathlib would slow down every start.
 # ruff: noqa: FA100, I002, PTH100, PTH120
-"""The sitecustomize hook: with this file's directory on `PYTHONPATH`, every Python that starts there has pip-resume.
+"""Start pip-resume in every Python that has this file's directory on `PYTHONPATH`, then run the next `sitecustomize`.
 
-Python runs the first `sitecustomize` on `sys.path` and hides the others; this one goes on to the next. It has to make
-sense to whatever Python meets it, from 3.6 on, and it needs pip-resume installed in none of them.
+Python itself runs only the first `sitecustomize` on `sys.path`. This file must run on every Python from 3.6 on, since
+`PYTHONPATH` reaches them all. pip-resume need not be installed in any of them.
 """
 
 import os
@@ -19,41 +19,41 @@ if TYPE_CHECKING:
 NAME = "sitecustomize"
 HERE = os.path.realpath(os.path.dirname(os.path.abspath(__file__)))
 
-# Real directories whose sitecustomize has had its turn. Kept outside of this module, because a neighbour that goes on
-# as we do runs this file once more: each gets one turn, and there is an end.
+# Real paths of the directories whose sitecustomize has run. They are in `sys`, not in this module: a different
+# sitecustomize that also runs the next one can run this file again, and that must not become an endless loop.
 STARTED = sys.__dict__.setdefault("_pip_resume_sitecustomize_started", set())
 
 
 def switch_on() -> None:
-    """Arm pip-resume, the environment's own or else the one around this file; raise nothing."""
+    """Start the pip-resume of this environment or, if it has none, the one around this file. Raises nothing."""
     if not os.environ.get("PIP_RESUME") or sys.version_info < (3, 9):
         return
     package_parent = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    borrowed = package_parent not in sys.path
-    if borrowed:
+    is_temporary = package_parent not in sys.path
+    if is_temporary:
         sys.path.append(package_parent)
     try:
         from pip_resume.startup import start
 
         start()
     except Exception:
-        pass  # Most Python processes are not pip: there is nobody to tell.
+        pass  # Most Python processes are not pip, and their users must not see a warning.
     finally:
-        # What lies beside our package must not leak into a foreign environment.
-        if borrowed:
+        # The packages beside ours do not belong to this environment.
+        if is_temporary:
             sys.path.remove(package_parent)
 
 
 def find_next() -> "Optional[ModuleSpec]":
-    """Find the first `sitecustomize` that this one hides and that has not had its turn; None if there is none."""
-    entries: Iterable[object] = sys.path  # Anything can be put there; Python too goes by the strings only.
+    """Find the first `sitecustomize` behind this one that has not run yet; None if there is none. Mark it as run."""
+    entries: Iterable[object] = sys.path  # Programs put other objects there as well; Python uses only the strings.
     places = [(os.path.realpath(entry), entry) for entry in entries if isinstance(entry, str)]
     directories = [directory for directory, _ in places]
-    # Whatever stands in front of us was found before us: it is what led here.
-    behind = directories.index(HERE) + 1 if HERE in directories else 0
-    for directory, entry in places[behind:]:
+    # A sitecustomize in front of this one has run already: it is the one that runs this file.
+    next_place = directories.index(HERE) + 1 if HERE in directories else 0
+    for directory, entry in places[next_place:]:
         spec = None if directory in STARTED else PathFinder.find_spec(NAME, [entry])
-        # Without a loader it is a mere directory of that name.
+        # A spec without a loader is a namespace package: a directory named `sitecustomize`.
         if spec is not None and spec.loader is not None:
             STARTED.add(directory)
             return spec
@@ -61,7 +61,7 @@ def find_next() -> "Optional[ModuleSpec]":
 
 
 def run_next() -> None:
-    """Put the next `sitecustomize` in our place and run it; raise what it raises, for Python to print as ever."""
+    """Replace this module by the next `sitecustomize` and run that. Raises what it raises; Python then prints it."""
     spec = find_next()
     if spec is None or spec.loader is None:
         return
@@ -71,7 +71,7 @@ def run_next() -> None:
         return
     from importlib.util import module_from_spec
 
-    # The import system hands out what stands here in the end.
+    # `import sitecustomize` returns the module that is in `sys.modules` at the end.
     sys.modules[NAME] = module_from_spec(spec)
     spec.loader.exec_module(sys.modules[NAME])
 
