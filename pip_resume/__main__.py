@@ -1,4 +1,4 @@
-"""`python -m pip_resume`: the command `pip-resume`, where its script is not on the path."""
+"""`python -m pip_resume`: the command `pip-resume` for an environment whose scripts are not on the path."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The command `pip-resume`: its arguments, its exit codes, and one line for whatever it cannot do.
+"""The command `pip-resume`: its arguments, its exit codes, and one line for each error.
 
-Each command is imported when it is wanted: `doctor` has to run where the rest of the package is damaged.
+Each command is imported only when it is used: `doctor` must run even if the rest of the package is damaged.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PROGRAM = "pip-resume"
+# A POSIX shell reports 128 plus the number of the signal: 13 is SIGPIPE, 2 is SIGINT.
 BROKEN_PIPE = 141
 INTERRUPTED = 130
 _DESCRIPTION = "Continue broken downloads of pip: set PIP_RESUME=1, and use pip as ever."
@@ -33,14 +34,14 @@ exit codes:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """Say it in one line: the usage is a --help away."""
+        """Print one line without the usage, which --help prints, and exit with 2."""
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line (None: this process's) and return its exit code."""
+    """Run a command line and return its exit code. ``arguments`` has no program name; None means `sys.argv`."""
     for stream in (sys.stdout, sys.stderr):
-        # File names may hold what the terminal's encoding does not.
+        # File names may contain characters that the terminal's encoding does not have.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{PROGRAM}: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes once more at its end.
+        # The interpreter flushes stdout again when it exits, and would print a second error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except Exception as error:
@@ -59,21 +60,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        chosen = _parser().parse_args(arguments)
-        return int(chosen.run(chosen))
+        options = _parser().parse_args(arguments)
+        return int(options.run(options))
     finally:
-        # While a broken pipe can still be heard of: --help ends here with SystemExit.
+        # Flush here, so that `main` sees a broken pipe. `finally`, because --help leaves with SystemExit.
         sys.stdout.flush()
 
 
 def _in_one_line(error: Exception) -> str:
-    """What to tell about an error that people can do something about; raises any other one again."""
+    """Return one line about an error that the user can do something about. Raises any other error again."""
     if isinstance(error, OSError):
         where = "" if error.filename is None else f"{error.filename}: "
         return f"{where}{error.strerror or error}"
     if isinstance(error, (ImportError, SyntaxError)):
-        again = f"{sys.executable} -m pip install --force-reinstall --no-deps pip-resume"
-        return f"this installation is damaged ({error}); repair it with: {again}"
+        reinstall = f"{sys.executable} -m pip install --force-reinstall --no-deps pip-resume"
+        return f"this installation is damaged ({error}); repair it with: {reinstall}"
     from pip_resume.errors import CommandError
 
     if isinstance(error, CommandError):
@@ -176,28 +177,28 @@ def _duration_s(text: str) -> float:
     return duration_s
 
 
-def _list(chosen: argparse.Namespace) -> int:
-    from pip_resume.commands import partials as kept
+def _list(options: argparse.Namespace) -> int:
+    from pip_resume.commands import partials
 
-    return kept.show_as_json(chosen.cache_dir) if chosen.json else kept.show(chosen.cache_dir)
+    return partials.show_as_json(options.cache_dir) if options.json else partials.show(options.cache_dir)
 
 
-def _purge(chosen: argparse.Namespace) -> int:
-    from pip_resume.commands import partials as kept
+def _purge(options: argparse.Namespace) -> int:
+    from pip_resume.commands import partials
 
-    act = kept.rehearse if chosen.dry_run else kept.purge
-    done = act(chosen.cache_dir, chosen.names, chosen.older_than)
-    if chosen.json:
-        kept.report_as_json(done)
+    act = partials.rehearse if options.dry_run else partials.purge
+    purged = act(options.cache_dir, options.names, options.older_than)
+    if options.json:
+        partials.report_as_json(purged)
     else:
-        kept.report(done, chosen.names, "Would remove" if chosen.dry_run else "Removed")
-    return done.exit_code
+        partials.report(purged, options.names, "Would remove" if options.dry_run else "Removed")
+    return purged.exit_code
 
 
-def _doctor(chosen: argparse.Namespace) -> int:
+def _doctor(options: argparse.Namespace) -> int:
     from pip_resume.commands import doctor
 
-    return doctor.run_as_json() if chosen.json else doctor.run()
+    return doctor.run_as_json() if options.json else doctor.run()
 
 
 def _demo(_: argparse.Namespace) -> int:
@@ -213,8 +214,8 @@ def _hook_path(_: argparse.Namespace) -> int:
     return 0
 
 
-def _hook_env(chosen: argparse.Namespace) -> int:
+def _hook_env(options: argparse.Namespace) -> int:
     from pip_resume.commands import hook
 
-    print(hook.environment_line(chosen.shell, hook.DIRECTORY))
+    print(hook.environment_line(options.shell, hook.DIRECTORY))
     return 0

@@ -1,4 +1,4 @@
-"""What the demo needs in place of an index at the other end of a slow line: one wheel, on 127.0.0.1."""
+"""The slow package index of the demo: one wheel, served on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ if TYPE_CHECKING:
 PROJECT = "large-demo"
 FILENAME = "large_demo-1.0-py3-none-any.whl"
 PAYLOAD = "large_demo/payload.bin"
+# Large enough for a download of more than a second, so that pip can be killed in the middle of it.
 PAYLOAD_BYTES = 12_000_000
 BYTES_PER_S = 10_000_000
+# Small enough that the rate is even: 300 blocks in a second.
 _BLOCK_BYTES = 32 * 1024
-# What the system has taken from us counts as fetched, so it shall not take much ahead of pip.
+# Keep the kernel's send buffer small: the bytes in it already count as fetched.
 _SEND_BUFFER_BYTES = 64 * 1024
 _OPEN_RANGE = re.compile(r"bytes=([0-9]{1,15})-")
 
 
 def make_wheel(payload: bytes) -> bytes:
-    """A wheel of PROJECT with this payload, as large as the payload and a little more."""
+    """Return an uncompressed wheel of PROJECT that contains this payload."""
     files = {
         "large_demo/__init__.py": b"",
         PAYLOAD: payload,
@@ -54,7 +56,7 @@ def _record_hash(content: bytes) -> str:
 
 @dataclass
 class Sent:
-    """One answer with bytes of the wheel."""
+    """One response with bytes of the wheel."""
 
     first_pos: int
     size: int = 0
@@ -62,7 +64,7 @@ class Sent:
 
 
 class SlowIndex:
-    """A package index with one wheel, sent at BYTES_PER_S; remembers what it has sent."""
+    """A package index with one wheel, sent at BYTES_PER_S. ``sent`` has an entry for each response."""
 
     def __init__(self, payload: bytes) -> None:
         self.wheel = make_wheel(payload)
@@ -73,18 +75,18 @@ class SlowIndex:
 
     @property
     def url(self) -> str:
-        """What goes behind ``--index-url``."""
+        """The value for pip's option ``--index-url``."""
         return f"http://127.0.0.1:{self._server.server_address[1]}/simple/"
 
     @property
     def page(self) -> bytes:
-        """The page of the project, whose link has a hash as those of PyPI have."""
+        """The page of the project. Its link has a sha256, as on PyPI."""
         digest = hashlib.sha256(self.wheel).hexdigest()
         link = f'<a href="/files/{FILENAME}#sha256={digest}">{FILENAME}</a>'
         return f"<!DOCTYPE html><html><body>{link}</body></html>".encode("ascii")
 
     def size_sent(self) -> int:
-        """Bytes of the wheel that were sent in all answers so far."""
+        """Return how many bytes of the wheel all responses so far have sent."""
         return sum(sent.size for sent in list(self.sent))
 
     def __enter__(self) -> SlowIndex:
@@ -104,14 +106,14 @@ class _Server(ThreadingHTTPServer):
     index: SlowIndex
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that is killed is what the demo is about."""
+        """Print nothing: the demo kills a client on purpose."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name comes from http.server
-        """Say nothing: the terminal belongs to pip."""
+        """Print nothing between the lines of pip."""
 
     def do_GET(self) -> None:
         if self.path == f"/simple/{PROJECT}/":
@@ -125,16 +127,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_wheel(self) -> None:
         length = len(self.server.index.wheel)
-        asked = _OPEN_RANGE.fullmatch(self.headers.get("Range", ""))
-        first_pos = int(asked[1]) if asked else 0
+        requested = _OPEN_RANGE.fullmatch(self.headers.get("Range", ""))
+        first_pos = int(requested[1]) if requested else 0
         if first_pos >= length:
             self._send_head(416, {"Content-Range": f"bytes */{length}", "Content-Length": "0"})
             return
         fields = {"Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
         fields["Content-Length"] = str(length - first_pos)
-        if asked:
+        if requested:
             fields["Content-Range"] = f"bytes {first_pos}-{length - 1}/{length}"
-        self._send_head(206 if asked else 200, fields)
+        self._send_head(206 if requested else 200, fields)
         self._send_slowly(first_pos)
 
     def _send_head(self, status: int, fields: dict[str, str]) -> None:
@@ -158,5 +160,5 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def make_payload() -> bytes:
-    """Bytes that no compression on the way makes fewer, and new ones each time: nothing on this machine has them."""
+    """Return random bytes: they cannot be compressed, and no cache has them."""
     return os.urandom(PAYLOAD_BYTES)

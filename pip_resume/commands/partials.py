@@ -1,4 +1,4 @@
-"""`pip-resume list` and `pip-resume purge`: what is kept, from which host, and away with it."""
+"""`pip-resume list` and `pip-resume purge`: list and remove partial downloads."""
 
 from __future__ import annotations
 
@@ -23,31 +23,32 @@ if TYPE_CHECKING:
     from pip_resume.storage.housekeeping import Entry
 
 _SEPARATORS = re.compile(r"[-_.]+")
-# Of 64 hexadecimal digits; enough to name one of a few.
+# Hexadecimal digits of a key that are shown, of 64. With 12 of them (48 bits), two of 1000 partials have the same ones
+# with a probability of 2e-9.
 _SHORT_KEY = 12
-_NUMBERS = frozenset({1, 2, 3, 4})
+_NUMERIC_COLUMNS = frozenset({1, 2, 3, 4})
 
 
 @dataclass
 class Purge:
-    """What became of the partials that were to go."""
+    """What happened to each partial that matched."""
 
     removed: list[Entry] = field(default_factory=list)
     held: list[Entry] = field(default_factory=list)
-    """Another pip is downloading them."""
+    """Those that another pip is downloading."""
     refused: list[tuple[Entry, str]] = field(default_factory=list)
-    """The system does not let us, and says why."""
+    """Those that the operating system did not let us remove, with its reason."""
 
     @property
     def exit_code(self) -> int:
-        """Exit code of the command: 0, 1 where a pip holds something, 2 where the system refused something."""
+        """The exit code of the command: 2 if the system refused something, else 1 if a pip holds something, else 0."""
         if self.refused:
             return 2
         return 1 if self.held else 0
 
 
 def show(cache_directory: Path | None) -> int:
-    """Print what is kept below pip's cache directory (None: this environment's); return the exit code."""
+    """Print the partials below pip's cache directory and return the exit code. None means this environment's pip."""
     cache = _cache(cache_directory)
     found = _all_entries(cache)
     if not found:
@@ -55,13 +56,13 @@ def show(cache_directory: Path | None) -> int:
         return 0
     now_s = time.time()
     rows = [("File", "Kept", "Of", "%", "Age", "Host"), *(_row(entry, now_s) for entry in found)]
-    print("\n".join(align(rows, right=_NUMBERS)))
+    print("\n".join(align(rows, right=_NUMERIC_COLUMNS)))
     print(f"{counted(len(found), 'partial download')}, {format_size(_sum(found))} kept in {cache}")
     return 0
 
 
 def show_as_json(cache_directory: Path | None) -> int:
-    """Print the same as `show` for a script."""
+    """Print the same as `show`, as JSON."""
     cache = _cache(cache_directory)
     found = _all_entries(cache)
     now_s = time.time()
@@ -71,62 +72,63 @@ def show_as_json(cache_directory: Path | None) -> int:
 
 
 def purge(cache_directory: Path | None, names: Sequence[str], older_than_s: float) -> Purge:
-    """Remove what matches one of the names (none given: everything) and is older."""
+    """Remove the partials that match one of the names and have not grown for ``older_than_s`` seconds.
+
+    Without names all partials match.
+    """
     cache = _cache(cache_directory)
-    chosen = _chosen(cache, names, older_than_s)
-    done = Purge()
-    for entry in chosen:
+    result = Purge()
+    for entry in _matching(cache, names, older_than_s):
         try:
-            (done.removed if housekeeping.remove(entry) else done.held).append(entry)
+            (result.removed if housekeeping.remove(entry) else result.held).append(entry)
         except OSError as error:
-            done.refused.append((entry, error.strerror or str(error)))
+            result.refused.append((entry, error.strerror or str(error)))
     for directory in housekeeping.directories(cache):
         housekeeping.remove_leftovers(directory, time.time())
-    return done
+    return result
 
 
 def rehearse(cache_directory: Path | None, names: Sequence[str], older_than_s: float) -> Purge:
-    """Do as `purge` without removing anything."""
-    chosen = _chosen(_cache(cache_directory), names, older_than_s)
-    done = Purge()
-    for entry in chosen:
+    """Return the result that `purge` would have, without removing anything."""
+    result = Purge()
+    for entry in _matching(_cache(cache_directory), names, older_than_s):
         try:
-            (done.held if is_locked(entry.path) else done.removed).append(entry)
+            (result.held if is_locked(entry.path) else result.removed).append(entry)
         except (OSError, StoreUnusable) as error:
-            done.refused.append((entry, getattr(error, "strerror", None) or str(error)))
-    return done
+            result.refused.append((entry, getattr(error, "strerror", None) or str(error)))
+    return result
 
 
-def report(done: Purge, names: Sequence[str], verb: str) -> None:
-    """Print what became of the partials; ``verb`` is "Removed" or "Would remove"."""
-    if not (done.removed or done.held or done.refused):
-        # In pip's words and with its exit code: `pip cache remove` takes it for a warning too.
-        wanted = f" for {', '.join(map(repr, names))}" if names else ""
-        print(f"No matching partial downloads{wanted}", file=sys.stderr)
-    for entry in done.removed:
+def report(result: Purge, names: Sequence[str], verb: str) -> None:
+    """Print what happened to the partials. ``verb`` is "Removed" or "Would remove"."""
+    if not (result.removed or result.held or result.refused):
+        # A warning, not an error, as for `pip cache remove`, whose words these are.
+        suffix = f" for {', '.join(map(repr, names))}" if names else ""
+        print(f"No matching partial downloads{suffix}", file=sys.stderr)
+    for entry in result.removed:
         print(f"{verb} {_name(entry)} ({format_size(entry.size)})")
-    if done.removed:
-        print(f"{verb} {counted(len(done.removed), 'partial download')}, {format_size(_sum(done.removed))}")
-    for entry in done.held:
+    if result.removed:
+        print(f"{verb} {counted(len(result.removed), 'partial download')}, {format_size(_sum(result.removed))}")
+    for entry in result.held:
         print(f"Skipped {_name(entry)}: another pip is downloading it", file=sys.stderr)
-    for entry, reason in done.refused:
+    for entry, reason in result.refused:
         print(f"Could not remove {entry.path}: {reason}", file=sys.stderr)
 
 
-def report_as_json(done: Purge) -> None:
-    """Print the same as `report` for a script."""
+def report_as_json(result: Purge) -> None:
+    """Print the same as `report`, as JSON."""
     now_s = time.time()
     values = {
-        "removed_bytes": _sum(done.removed),
-        "removed": [_values(entry, now_s) for entry in done.removed],
-        "held": [_values(entry, now_s) for entry in done.held],
-        "refused": [{**_values(entry, now_s), "reason": reason} for entry, reason in done.refused],
+        "removed_bytes": _sum(result.removed),
+        "removed": [_values(entry, now_s) for entry in result.removed],
+        "held": [_values(entry, now_s) for entry in result.held],
+        "refused": [{**_values(entry, now_s), "reason": reason} for entry, reason in result.refused],
     }
     print(json.dumps(values, indent=2))
 
 
 def matches(entry: Entry, name: str) -> bool:
-    """Whether a name means this partial: its project, a pattern for its file name, or its key on disk."""
+    """Whether a name selects this partial: its project, its file name or a pattern for it, or its key."""
     if name in (entry.key, _short_key(entry)) or fnmatchcase(_name(entry).lower(), name.lower()):
         return True
     project = project_of(entry.filename)
@@ -134,12 +136,12 @@ def matches(entry: Entry, name: str) -> bool:
 
 
 def _canonical(project: str) -> str:
-    """As PEP 503 compares the names of projects."""
+    """Return the normalized name of a project (PEP 503)."""
     return _SEPARATORS.sub("-", project).lower()
 
 
 def project_of(filename: str) -> str:
-    """The project that a file name of an index names: before the first ``-`` of a wheel, the last one of an sdist."""
+    """Return the project of a file name: the part before the first ``-`` of a wheel, or the last ``-`` of an sdist."""
     if filename.endswith((".whl", ".whl.metadata")):
         return filename.partition("-")[0]
     return filename.rpartition("-")[0] or filename
@@ -160,7 +162,7 @@ def _all_entries(cache: Path) -> list[Entry]:
     return sorted(found, key=lambda entry: entry.modified_s)
 
 
-def _chosen(cache: Path, names: Sequence[str], older_than_s: float) -> list[Entry]:
+def _matching(cache: Path, names: Sequence[str], older_than_s: float) -> list[Entry]:
     limit_s = time.time() - older_than_s
     return [
         entry
@@ -184,13 +186,13 @@ def _short_key(entry: Entry) -> str:
 
 def _row(entry: Entry, now_s: float) -> tuple[str, ...]:
     length = entry.complete_length
-    told = (format_size(length), f"{_percent(entry)} %") if length else ("?", "?")
+    progress = (format_size(length), f"{_percent(entry)} %") if length else ("?", "?")
     host = entry.host or "?"
     if entry.is_newer:
         host = "(written by a newer pip-resume)"
     elif not entry.is_usable:
         host = "(unusable: its record cannot be read)"
-    return (_name(entry), format_size(entry.size), *told, format_age(now_s - entry.modified_s), host)
+    return (_name(entry), format_size(entry.size), *progress, format_age(now_s - entry.modified_s), host)
 
 
 def _percent(entry: Entry) -> int:

@@ -1,4 +1,4 @@
-"""The pip of this environment, asked from outside: a process of its own, with the settings that the user's pip has."""
+"""Run the pip of this environment in a child process, with the user's own pip settings."""
 
 from __future__ import annotations
 
@@ -14,28 +14,32 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PIP = (sys.executable, "-m", "pip")
+# Starting pip takes seconds on a busy machine with a slow disk. Longer than two minutes means that it hangs.
 _TIMEOUT_S = 120
-# What it prints has to be what was asked, whatever the user has set.
+# Neutralise user settings that would change pip's output.
 _PLAIN_OUTPUT = {"PIP_QUIET": "0", "PIP_VERBOSE": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_RESUME": "0"}
 
 
 def cache_directory() -> Path:
-    """Where ``pip cache dir`` of this environment says that its cache is; it need not exist.
+    """Return the directory that ``pip cache dir`` prints; it need not exist.
 
-    Raises CommandError when there is no pip, or when it has no cache.
+    Raises CommandError if there is no pip, or if its cache is disabled.
     """
     try:
-        return Path(ask(os.environ, "cache", "dir"))
-    except CommandError as complaint:
-        raise CommandError(f"{complaint}; name a cache directory with --cache-dir DIR") from None
+        return Path(last_line(os.environ, "cache", "dir"))
+    except CommandError as error:
+        raise CommandError(f"{error}; name a cache directory with --cache-dir DIR") from None
 
 
-def ask(environ: Mapping[str, str], *arguments: str) -> str:
-    """The last line that pip prints for these arguments. Raises CommandError, with pip's own reason, when it fails."""
+def last_line(environ: Mapping[str, str], *arguments: str) -> str:
+    """Run pip with these arguments and return the last line that it prints.
+
+    Raises CommandError, with the reason that pip prints, if it fails.
+    """
     finished = _run(environ, *arguments)
-    told = [line.rstrip("\r") for line in finished.stdout.split("\n") if line.strip()]
-    if finished.returncode == 0 and told:
-        return told[-1]
+    printed = [line.rstrip("\r") for line in finished.stdout.split("\n") if line.strip()]
+    if finished.returncode == 0 and printed:
+        return printed[-1]
     reasons = [line.strip() for line in finished.stderr.splitlines() if line.strip()]
     reason = reasons[-1] if reasons else f"exit code {finished.returncode}"
     raise CommandError(f"`pip {' '.join(arguments)}` fails here ({reason})")

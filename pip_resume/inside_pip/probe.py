@@ -1,7 +1,8 @@
-"""What a starting pip of this environment makes of us, found out in a process of its own and told as one line of JSON.
+"""Check, in a child process, whether pip-resume is active in this environment's pip; print one line of JSON.
 
-Not imported but run as a file, without our package: whether that can be found is part of the question. Takes the
-directory that our package is in, for what is asked after that.
+The doctor runs this file as a script, not as a module of the package: importing the package here would hide whether
+start-up can import it. The argument is the directory that contains the package. It is added to `sys.path` after that
+check, so that the later checks find the package in any case.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ STARTUP = "pip_resume.startup"
 
 
 def look_at_start() -> dict[str, Any]:
-    """What is there before pip, and so comes from start-up alone."""
+    """Return what start-up has done. To be called before pip is imported."""
     from importlib.machinery import PathFinder
 
     found = PathFinder.find_spec("sitecustomize")
@@ -31,7 +32,10 @@ def look_at_start() -> dict[str, Any]:
 
 
 def look_at_pip() -> dict[str, Any]:
-    """Have pip come as far as a download, with the options that its settings give it; say what happened to it."""
+    """Run `pip download`, with the user's pip settings, up to the point where it makes a downloader.
+
+    Return what was seen; an error of pip is in the key "error". Raises nothing but KeyboardInterrupt.
+    """
     seen: dict[str, Any] = {}
     try:
         import pip
@@ -40,6 +44,7 @@ def look_at_pip() -> dict[str, Any]:
         seen.update(pip_version=pip.__version__, pip_file=pip.__file__)
         command: Any = create_command("download")
 
+        # Replaces the command's own `run`, which `main` calls with the parsed options.
         def run(options: Any, _: Any) -> int:
             try:
                 session = command.get_default_session(options)
@@ -58,22 +63,24 @@ def look_at_pip() -> dict[str, Any]:
 
 
 def look_at_download(session: Any) -> dict[str, Any]:
-    """Make a downloader as pip does, which is when we come in."""
+    """Make a downloader as pip does, and return whether pip-resume then replaced the download step."""
     import inspect
 
-    # First, as every pip does it: on its own the other is a circular import in some.
+    # pip always imports this module first. In some pips the download module cannot be imported without it (circular
+    # import).
     importlib.import_module("pip._internal.cli.req_command")
     module = importlib.import_module(DOWNLOAD)
     fired = getattr(module.Downloader.__init__, "__module__", "") == STARTUP
-    wanted = inspect.signature(module.Downloader.__init__).parameters
+    # `resume_retries` exists since pip 25.1.
+    parameters = inspect.signature(module.Downloader.__init__).parameters
     values = {"session": session, "progress_bar": "off", "resume_retries": 0}
-    module.Downloader(**{name: value for name, value in values.items() if name in wanted})
+    module.Downloader(**{name: value for name, value in values.items() if name in parameters})
     step = sys.modules.get("pip_resume.inside_pip.download_step")
     return {"fired": fired, "patched": bool(step and step.is_applied(module))}
 
 
 def store_below(session: Any) -> str | None:
-    """The store that this session's downloads would use; None where they keep nothing."""
+    """Return the directory where downloads of this session would be stored; None if pip does not use its cache."""
     from pip_resume.inside_pip.http_cache import cache_directory
     from pip_resume.storage.store import DIRECTORY
 
@@ -82,7 +89,7 @@ def store_below(session: Any) -> str | None:
 
 
 def look_at_hook_points() -> dict[str, Any]:
-    """Which of the names that we build on this pip has."""
+    """Return which of the names in pip that pip-resume uses this pip has."""
     try:
         from pip_resume.inside_pip.compat import hook_points
 
@@ -92,13 +99,14 @@ def look_at_hook_points() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Look, and tell."""
-    # The current directory is none that an installed pip would look into.
+    """Run all checks and print the result to stdout."""
+    # `-c` puts '' on sys.path. An installed pip script would not have it there.
     sys.path[:] = [entry for entry in sys.path if entry]
     seen = look_at_start()
     sys.path.append(sys.argv[1])
     seen.update(look_at_pip())
     seen.update(look_at_hook_points())
+    # On a line of its own, whatever was printed before. The doctor reads the last line.
     sys.__stdout__.write(f"\n{json.dumps(seen)}\n")  # type: ignore[union-attr]
 
 

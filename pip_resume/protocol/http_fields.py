@@ -220,7 +220,7 @@ def parse_content_coding(text: str | None) -> str:
 
 
 def is_multipart_byteranges(content_type: str | None) -> bool:
-    """Whether a body consists of parts with headers of their own, instead of bytes of the file (RFC 9110 section 14.6)."""
+    """Whether a body has parts with headers of their own, instead of bytes of the file (RFC 9110 section 14.6)."""
     return (content_type or "").partition(";")[0].strip(_OWS).lower() == "multipart/byteranges"
 
 

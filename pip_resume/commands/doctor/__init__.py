@@ -1,6 +1,12 @@
-"""`pip-resume doctor`: is it on, does it reach this environment's pip, would it resume.
+"""`pip-resume doctor`: whether pip-resume is on, reaches this environment's pip, and would resume.
 
-Each check stands alone, so that it works where the rest of the package does not.
+Each check works alone and imports what it needs itself, so that it still works if other modules are damaged.
+
+`activation`   the ways in which pip-resume is started, and what the probe saw of them
+`store`        the directory for partial downloads, and whether it can be used
+`environment`  Python, the variables, and the installed files; starts nothing
+`probe`        runs pip in a child process up to a download
+`finding`      one line of the report
 """
 
 from __future__ import annotations
@@ -29,7 +35,7 @@ _SHORT = {ACTIVE: "active", NOT_ACTIVE: "not active", BROKEN_EXIT: "broken"}
 
 
 def run() -> int:
-    """Print the report, and return the exit code: 0 active, 1 not active, 2 broken."""
+    """Print the report and return the exit code: 0 active, 1 not active, 2 broken."""
     findings = examine(run_probe())
     exit_code = verdict(findings)
     rows = [(finding.level, finding.topic, finding.text) for finding in findings]
@@ -43,7 +49,7 @@ def run() -> int:
 
 
 def run_as_json() -> int:
-    """Print the same as `run` for a script, with everything that the probe saw."""
+    """Print the same as `run`, as JSON, with everything that the probe saw. Return the exit code."""
     probe = run_probe()
     findings = examine(probe)
     exit_code = verdict(findings)
@@ -59,7 +65,7 @@ def run_as_json() -> int:
 
 
 def examine(probe: Probe) -> list[Finding]:
-    """All findings, in the order in which they are told."""
+    """Return all findings, in the order of the report."""
     checks: dict[str, Callable[[], list[Finding]]] = {
         "switch": environment.switch,
         "settings": environment.settings,
@@ -77,7 +83,7 @@ def examine(probe: Probe) -> list[Finding]:
 
 
 def verdict(findings: Iterable[Finding]) -> int:
-    """The exit code that the findings amount to: the worst of them."""
+    """Return the exit code that belongs to the worst of the findings."""
     levels = {finding.level for finding in findings}
     if BROKEN in levels:
         return BROKEN_EXIT

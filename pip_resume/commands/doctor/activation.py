@@ -1,4 +1,4 @@
-"""How we come into a starting Python, and what the probe saw of it."""
+"""Checks of the ways in which pip-resume is started (.pth file, PYTHONPATH), and of what the probe saw."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ if TYPE_CHECKING:
 
 HOOK = "pip_resume_hook.pth"
 TRIED_PIPS = ((21, 3, 1), (26, 3))
-"""Oldest and newest pip that the tests have run with."""
-# Python 3.18 reads `import` lines of .pth files no more (PEP 829).
+"""The oldest and the newest pip that the tests run with."""
+# From this version on Python ignores `import` lines of .pth files (PEP 829).
 _PTH_ENDS = (3, 18)
+# Larger than any third number of a version, so that every 26.3.N is included.
+_ANY_NUMBER = 1 << 30
 
 
 def pth_file(probe: Probe) -> list[Finding]:
-    """The `.pth` file of this environment: whether it is there, is read, and is what was installed."""
+    """Check whether this environment has the `.pth` file, whether Python reads it, and whether it is unchanged."""
     found = [directory / HOOK for directory in site_directories() if (directory / HOOK).is_file()]
     level = NOTE if probe.armed else BROKEN
     if sys.version_info >= _PTH_ENDS:
         return [_obstacle(level, ".pth file", "this Python runs no code in .pth files any more", put_in_front())]
     if not found:
         return [_no_pth_file(level)]
-    findings = [_judged(path, level) for path in found]
+    findings = [_check_pth_file(path, level) for path in found]
     if len(found) > 1:
         findings.append(Finding(NOTE, ".pth file", f"{len(found)} of them are read; the second one does nothing"))
     return findings
@@ -44,14 +46,14 @@ def _no_pth_file(level: str) -> Finding:
 
 
 def _obstacle(level: str, topic: str, text: str, remedy: str) -> Finding:
-    """What is in one of the ways: nothing to do about, as long as another one is open."""
+    """Report a problem with one of the ways. It has a remedy only if pip-resume is not started in a different way."""
     return Finding(level, topic, text, remedy if level == BROKEN else "")
 
 
-def _judged(path: Path, level: str) -> Finding:
+def _check_pth_file(path: Path, level: str) -> Finding:
     if _is_hidden(path):
-        show = f"attrib -h {path}" if os.name == "nt" else f"chflags nohidden {path}"
-        return _obstacle(level, ".pth file", f"{path} is hidden, so Python passes it over", show)
+        unhide = f"attrib -h {path}" if os.name == "nt" else f"chflags nohidden {path}"
+        return _obstacle(level, ".pth file", f"{path} is hidden, so Python passes it over", unhide)
     as_recorded = is_as_recorded(path)
     if as_recorded is False:
         return Finding(BROKEN, ".pth file", f"{path} is not what was installed", REINSTALL)
@@ -59,7 +61,7 @@ def _judged(path: Path, level: str) -> Finding:
 
 
 def _is_hidden(path: Path) -> bool:
-    """By the file system's own flag (macOS, Windows), which Python respects since 3.12.4 and 3.13."""
+    """Whether the file has the hidden flag of macOS or Windows. Python 3.12.4, 3.13 and newer ignore such a file."""
     status = path.lstat()
     is_hidden_on_macos = getattr(status, "st_flags", 0) & stat.UF_HIDDEN
     is_hidden_on_windows = getattr(status, "st_file_attributes", 0) & stat.FILE_ATTRIBUTE_HIDDEN
@@ -67,7 +69,7 @@ def _is_hidden(path: Path) -> bool:
 
 
 def pythonpath(probe: Probe) -> list[Finding]:
-    """Our directory on `PYTHONPATH`, if it is there, and what stands in front of it."""
+    """Check whether our sitecustomize runs if its directory is on `PYTHONPATH`. No finding if it is not there."""
     entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     ours = [entry for entry in entries if _is_our_directory(Path(entry))]
     if not ours:
@@ -77,8 +79,8 @@ def pythonpath(probe: Probe) -> list[Finding]:
         text = f"our sitecustomize is shadowed by {probe.sitecustomize}, which does not go on to it"
         return [_obstacle(NOTE if probe.armed else BROKEN, "PYTHONPATH", text, put_in_front())]
     chained = sorted(ran - {os.path.realpath(ours[0])})
-    behind = f", and goes on to the one in {', '.join(chained)}" if chained else ""
-    return [Finding(OK, "PYTHONPATH", f"our sitecustomize in {ours[0]} runs{behind}")]
+    then = f", and goes on to the one in {', '.join(chained)}" if chained else ""
+    return [Finding(OK, "PYTHONPATH", f"our sitecustomize in {ours[0]} runs{then}")]
 
 
 def _is_our_directory(entry: Path) -> bool:
@@ -86,9 +88,9 @@ def _is_our_directory(entry: Path) -> bool:
 
 
 def live(probe: Probe) -> list[Finding]:
-    """What happened when a pip was really started."""
+    """Report what happened in the pip that the probe started."""
     if probe.pip_version is None:
-        return []  # told as a finding about pip
+        return []  # `pip` reports that.
     if probe.error is not None and not probe.fired:
         return [Finding(BROKEN, "live probe", f"pip cannot be started: {probe.error}", f"{sys.executable} -m pip list")]
     if not probe.armed:
@@ -104,14 +106,14 @@ def live(probe: Probe) -> list[Finding]:
 
 
 def pip(probe: Probe) -> list[Finding]:
-    """This environment's pip, and whether it has what we build on."""
+    """Check this environment's pip: its version, and whether it has the names that pip-resume uses."""
     if probe.pip_version is None:
         return [_no_pip(probe)]
     where = Path(probe.pip_file).parent if probe.pip_file else "an unknown place"
     findings = [Finding(OK, "pip", f"{probe.pip_version} in {where}")]
     version = _numbers(probe.pip_version)
     oldest, newest = (".".join(map(str, tried)) for tried in TRIED_PIPS)
-    if not TRIED_PIPS[0] <= version < (*TRIED_PIPS[1][:2], 1 << 30):
+    if not TRIED_PIPS[0] <= version < (*TRIED_PIPS[1][:2], _ANY_NUMBER):
         age = "older" if version < TRIED_PIPS[0] else "newer"
         findings.append(Finding(NOTE, "pip", f"{age} than those it was tested with ({oldest} to {newest})"))
     findings.append(_hook_points(probe))

@@ -1,4 +1,4 @@
-"""What the doctor sees without starting anything: Python, the variables, our files, other start-up files."""
+"""Checks that start nothing: Python, the variables, the installed files, other start-up files."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from pathlib import Path
 from pip_resume.commands.doctor.finding import BROKEN, NOTE, OFF, OK, REINSTALL, SWITCH_ON, Finding, unset
 
 DISTRIBUTION = "pip-resume"
+# The most names in one finding, so that it stays readable.
 _MOST_NAMED = 8
-_LONGEST_SCRIPT_LINE = 512
+# Bytes. Linux reads 256 bytes of the first line of a script, macOS 512.
+_LONGEST_FIRST_LINE = 512
 
 
 def python() -> list[Finding]:
-    """The interpreter, and its flags as far as they decide what runs at start-up."""
+    """Report the interpreter, and those of its flags that change what runs at start-up."""
     findings = [Finding(OK, "python", f"{platform.python_version()}, {sys.executable}")]
     if sys.flags.no_site:
         findings.append(Finding(BROKEN, "python", "runs with -S: neither .pth files nor sitecustomize are read"))
@@ -31,7 +33,7 @@ def python() -> list[Finding]:
 
 
 def switch() -> list[Finding]:
-    """`PIP_RESUME` as it is understood."""
+    """Report how the value of `PIP_RESUME` is understood."""
     from pip_resume.startup import OFF as OFF_WORDS
     from pip_resume.startup import ON, SWITCH, parse_switch
 
@@ -47,7 +49,7 @@ def switch() -> list[Finding]:
 
 
 def settings() -> list[Finding]:
-    """The other variables that begin like ours."""
+    """Report the limits in force, and check every other variable that begins with `PIP_RESUME_`."""
     from pip_resume.commands.formatting import format_size
     from pip_resume.settings import KEEP_DAYS, MAX_SIZE, PIPS_OWN_NAME, parse_settings, unknown_names
 
@@ -66,7 +68,7 @@ def settings() -> list[Finding]:
 
 
 def package() -> list[Finding]:
-    """Whether our files are those that were installed, by the record of the installation."""
+    """Check our files against the RECORD of the installation."""
     from pip_resume import __version__
 
     here = Path(__file__).resolve().parents[2]
@@ -90,7 +92,7 @@ def package() -> list[Finding]:
 
 
 def hash_on_record(name: str) -> str | None:
-    """The sha256 that the installation's record has of a file of ours beside the package; None when it has none."""
+    """Return the sha256 that RECORD has for a path relative to site-packages; None if it has none."""
     try:
         return _record_of(metadata.distribution(DISTRIBUTION)).get(name)
     except metadata.PackageNotFoundError:
@@ -98,16 +100,16 @@ def hash_on_record(name: str) -> str | None:
 
 
 def _record_of(installed: metadata.Distribution) -> dict[str, str]:
-    """Path and sha256 of every file that was installed, from RECORD itself.
+    """Return path and sha256 of every installed file that has one, from RECORD itself.
 
-    ``Distribution.files`` leaves out, since Python 3.12, just those that are missing.
+    ``Distribution.files`` cannot be used: since Python 3.12 it leaves out the files that are missing.
     """
     rows = csv.reader((installed.read_text("RECORD") or "").splitlines())
     return {row[0]: row[1][len("sha256=") :] for row in rows if len(row) > 1 and row[1].startswith("sha256=")}
 
 
 def _sha256_of(path: Path) -> str | None:
-    """As a RECORD has it (PEP 376); None when the file cannot be read."""
+    """Return the sha256 of a file in the encoding of RECORD (PEP 376); None if the file cannot be read."""
     try:
         digest = hashlib.sha256(path.read_bytes()).digest()
     except OSError:
@@ -116,22 +118,21 @@ def _sha256_of(path: Path) -> str | None:
 
 
 def is_as_recorded(path: Path) -> bool | None:
-    """Whether a file beside the package is the one that was installed; None when the record does not know it."""
+    """Whether a file in site-packages is the one that was installed; None if RECORD does not have it."""
     expected = hash_on_record(path.name)
     return None if expected is None else _sha256_of(path) == expected
 
 
 def site_directories() -> list[Path]:
-    """The directories whose `.pth` files this Python reads at its start."""
+    """Return the directories whose `.pth` files this Python reads at start-up, in that order, each once."""
     names = list(site.getsitepackages()) if hasattr(site, "getsitepackages") else []
     if site.ENABLE_USER_SITE:
         names.append(site.getusersitepackages())
-    # In the order in which they are read, each once.
     return list(dict.fromkeys(Path(name) for name in names if Path(name).is_dir()))
 
 
 def others() -> list[Finding]:
-    """Other files that run code at every start, by name only."""
+    """Report the names of other files that run code whenever this Python starts."""
     found = [
         path.name
         for directory in site_directories()
@@ -153,7 +154,7 @@ def _runs_code(path: Path) -> bool:
 
 
 def pip_on_path() -> list[Finding]:
-    """Whether `pip`, as it is typed, is the pip of this environment."""
+    """Check whether the command `pip` is the pip of this environment. No finding if it is, or if that is unknown."""
     script = shutil.which("pip")
     if script is None:
         return []
@@ -166,13 +167,13 @@ def pip_on_path() -> list[Finding]:
 
 
 def _python_of(script: Path) -> Path | None:
-    """The Python in the first line of a script; None where there is none, as in an .exe or a shim."""
+    """Return the Python in the first line of a script; None if there is none, as in an .exe or a shell script."""
     try:
         with script.open("rb") as file:
-            first = file.readline(_LONGEST_SCRIPT_LINE)
+            first_line = file.readline(_LONGEST_FIRST_LINE)
     except OSError:
         return None
-    words = first[2:].decode("utf-8", "replace").split()
-    if not first.startswith(b"#!") or not words or not Path(words[0]).name.startswith("python"):
+    words = first_line[2:].decode("utf-8", "replace").split()
+    if not first_line.startswith(b"#!") or not words or not Path(words[0]).name.startswith("python"):
         return None
     return Path(words[0])

@@ -1,4 +1,4 @@
-"""Runs the probe: a child interpreter with the switch on, in which pip comes as far as a download."""
+"""Run `inside_pip/probe.py` in a child interpreter with pip-resume switched on, and read what it prints."""
 
 from __future__ import annotations
 
@@ -14,40 +14,45 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PACKAGE = Path(__file__).resolve().parents[2]
+# Starting pip takes seconds on a busy machine with a slow disk. Longer than a minute means that it hangs.
 _TIMEOUT_S = 60
+# As `python FILE`, except that the directory of the file is not put on sys.path.
 _RUN = "import runpy, sys; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What the child has seen; None where it did not come that far."""
+    """What the child saw. A field keeps its default if the child did not get that far."""
 
     armed: bool = False
-    """By start-up alone."""
+    """Whether the import hook was installed before pip was imported."""
     fired: bool = False
-    """When pip loaded its download module."""
+    """Whether the import hook noticed that pip loaded its download module."""
     patched: bool = False
-    """When pip made its first downloader."""
+    """Whether pip's download step was replaced when pip made its first downloader."""
     package: str | None = None
+    """The `__init__.py` of the pip-resume that start-up loaded."""
     version: str | None = None
+    """The version of that pip-resume."""
     sitecustomize: str | None = None
-    """The first on the path, which Python runs."""
+    """The first `sitecustomize` on sys.path, which is the one that Python runs."""
     sitecustomize_run: list[str] = field(default_factory=list)
-    """Directories of those that ran by way of ours, ours included."""
+    """Directories of every `sitecustomize` that our own has run, and of our own."""
     pip_version: str | None = None
     pip_file: str | None = None
     cache_dir: str | bool | None = None
-    """False: switched off by a setting. None with a store of None: switched off by pip because of its owner."""
+    """pip's cache directory. False if a setting disables the cache; see ``store`` for the other reason."""
     store: str | None = None
+    """The directory for partial downloads. None without an error: pip does not use its cache."""
     hook_points: Mapping[str, bool] = field(default_factory=dict)
     hook_points_error: str | None = None
     error: str | None = None
     said: tuple[str, ...] = ()
-    """Lines that pip, or we in it, wrote to stderr."""
+    """The lines that pip and pip-resume wrote to stderr, without blank ones."""
 
 
 def run_probe() -> Probe:
-    """Run it; whatever goes wrong is in ``error``."""
+    """Run the probe and return what it saw. Raises nothing for a child that fails: ``error`` has the reason."""
     script = PACKAGE / "inside_pip" / "probe.py"
     command = [sys.executable, *_own_flags(), "-c", _RUN, str(script), str(PACKAGE.parent)]
     environ = {**os.environ, "PIP_RESUME": "1", "PIP_NO_INPUT": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
@@ -74,7 +79,7 @@ def run_probe() -> Probe:
 
 
 def _own_flags() -> list[str]:
-    """Those of this interpreter's flags that decide what runs at start-up."""
+    """Return those flags of this interpreter that change what runs at start-up."""
     flags = {"-I": sys.flags.isolated, "-E": sys.flags.ignore_environment, "-s": sys.flags.no_user_site}
     flags["-S"] = sys.flags.no_site
     return [flag for flag, is_set in flags.items() if is_set]

@@ -1,4 +1,4 @@
-"""Where partials would be kept, and whether they can be."""
+"""Checks of the directory for partial downloads: whether it can be used, by whom, and how much room it has."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from pip_resume.commands.formatting import counted, format_size
 if TYPE_CHECKING:
     from pip_resume.commands.doctor.probe import Probe
 
+# One of the larger wheels needs that much. Less is worth a note, though small files still fit.
 _LITTLE_ROOM_BYTES = 1_000_000_000
 
 
 def store(probe: Probe) -> list[Finding]:
-    """The directory that the probe's downloads would have used."""
+    """Check the directory that a download of the probe would have used. No finding if the probe did not get so far."""
     if probe.error is not None or not probe.patched:
         return []
     if probe.store is None:
@@ -29,12 +30,12 @@ def store(probe: Probe) -> list[Finding]:
     directory = Path(probe.store)
     try:
         housekeeping.try_writing(directory)
-        kept = housekeeping.entries(directory)
+        partials = housekeeping.entries(directory)
     except OSError as error:
         text = f"nothing can be kept in {directory}: {error.strerror or error}"
-        return [Finding(BROKEN, "store", text, _another_directory())]
-    size = sum(entry.size for entry in kept)
-    state = f"{counted(len(kept), 'partial')}, {format_size(size)}" if directory.exists() else "made when it is wanted"
+        return [Finding(BROKEN, "store", text, _use_different_directory())]
+    content = f"{counted(len(partials), 'partial')}, {format_size(sum(entry.size for entry in partials))}"
+    state = content if directory.exists() else "made when it is wanted"
     return [Finding(OK, "store", f"{directory} ({state})"), *_permissions(directory), *_room(directory)]
 
 
@@ -42,12 +43,13 @@ def _no_store(probe: Probe) -> Finding:
     if probe.cache_dir is False:
         text = "pip's cache is switched off, so downloads are resumed within a run only"
         return Finding(NOTE, "store", text, unset("PIP_NO_CACHE_DIR"))
+    # pip disables its cache with a warning if the directory is not writable or belongs to a different user.
     reasons = [line for line in probe.said if "cache" in line.lower()]
     text = f"pip does not use its cache: {reasons[0] if reasons else 'no reason was given'}"
-    return Finding(BROKEN, "store", text, _another_directory())
+    return Finding(BROKEN, "store", text, _use_different_directory())
 
 
-def _another_directory() -> str:
+def _use_different_directory() -> str:
     return f"{sys.executable} -m pip install --cache-dir DIR ..."
 
 
