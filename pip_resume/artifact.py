@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # Algorithms whose equal digests prove equal bytes, from any server. All three are collision-resistant. sha256 is first
 # because nearly every index publishes it: two indexes lead to the same key even if one of them adds sha512.
@@ -26,34 +26,49 @@ class Digest(NamedTuple):
     """The name that hashlib has for the algorithm; one of IDENTITIES or WEAKER."""
     hexdigest: str
     """Lower-case hexadecimal."""
+    others: tuple[str, ...] = ()
+    """Further digests that are right as well: a requirements file lists those of several files of one release."""
 
     @property
     def is_identity(self) -> bool:
         """Whether equal digests prove equal bytes, so that any server may send the rest of the file."""
-        return self.name in IDENTITIES
+        return self.name in IDENTITIES and not self.others
+
+    def matches(self, hexdigest: str) -> bool:
+        """Whether this is the digest, or one of the digests, that the file may have."""
+        return hexdigest == self.hexdigest or hexdigest in self.others
 
 
-def choose_digest(hashes: Mapping[str, str]) -> Digest | None:
-    """Return the digest to verify, out of those that the index gives; None if it gives no well-formed one.
+def choose_digest(hashes: Mapping[str, str], required: Mapping[str, Sequence[str]] | None = None) -> Digest | None:
+    """Return the digest to verify, out of those that the index gives; None if there is no well-formed one.
 
-    ``hashes`` maps names of algorithms to hexadecimal digests. A value of the wrong length is ignored here: no file can
-    match it, and pip reports that itself.
+    ``hashes`` maps names of algorithms to hexadecimal digests; ``required`` has those of a requirements file, which are
+    used if the index gives none. A value of the wrong length is ignored here: no file can match it, and pip reports
+    that itself.
     """
     for name in IDENTITIES + WEAKER:
         value = hashes.get(name, "").lower()
-        if len(value) == _HEX_LENGTHS[name] and re.fullmatch("[0-9a-f]+", value):
+        if _is_well_formed(name, value):
             return Digest(name, value)
+    for name in IDENTITIES + WEAKER:
+        allowed = [value.lower() for value in (required or {}).get(name, ()) if _is_well_formed(name, value.lower())]
+        if allowed:
+            return Digest(name, allowed[0], tuple(allowed[1:]))
     return None
 
 
-def url_key(url: str) -> str:
-    """Return the sha256 of a URL without its fragment and userinfo, as 64 hexadecimal digits.
+def _is_well_formed(name: str, value: str) -> bool:
+    return len(value) == _HEX_LENGTHS[name] and re.fullmatch("[0-9a-f]+", value) is not None
+
+
+def url_key(url: str, *more: str) -> str:
+    """Return the sha256 of a URL without its fragment and userinfo, and of ``more``, as 64 hexadecimal digits.
 
     It identifies the URL, and the URL itself cannot be read from the disk.
     """
     scheme, netloc, path, query, _fragment = urlsplit(url)
     bare = urlunsplit((scheme.lower(), netloc.rpartition("@")[2].lower(), path, query, ""))
-    return hashlib.sha256(bare.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256("\n".join((bare, *more)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Artifact(NamedTuple):
@@ -72,8 +87,11 @@ class Artifact(NamedTuple):
     @property
     def key(self) -> str:
         """The name of the partial on disk: 64 hexadecimal digits."""
-        if self.digest is None or not self.digest.is_identity:
+        if self.digest is None:
             return url_key(self.url)
+        if not self.digest.is_identity:
+            # The query may be a signature that is different each time. The digest tells two files apart.
+            return url_key(self.url.partition("?")[0], self.digest.name, self.digest.hexdigest)
         if self.digest.name == "sha256":
             return self.digest.hexdigest
         return hashlib.sha256(f"{self.digest.name}={self.digest.hexdigest}".encode()).hexdigest()

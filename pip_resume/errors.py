@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import enum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Stage(enum.Enum):
@@ -32,16 +35,17 @@ class Report(NamedTuple):
     """Why a download was given up, and what is left of it."""
 
     filename: str
+    """Empty if no response has named the file."""
     offset: int
     """Bytes held at the end."""
     complete_length: int | None
     """None if no response has given it."""
-    is_stored: bool
-    """Whether the next run finds the bytes."""
     attempts: tuple[FailedAttempt, ...]
     """All attempts that failed, oldest first; never empty."""
     retry_after_s: float | None = None
     """The server's Retry-After in seconds, if that is why the download was given up."""
+    is_stored: bool = False
+    """Whether the next run finds the bytes."""
 
 
 class ResumeError(Exception):
@@ -66,6 +70,11 @@ class NoResponse(ConnectionLost):
 
     stage = Stage.REQUEST
 
+    def __init__(self, cause: str, error: BaseException | None = None) -> None:
+        """``error`` is pip's own exception."""
+        super().__init__(cause)
+        self.error = error
+
 
 class ServerBusy(ConnectionLost):
     """The server asked us to try again later."""
@@ -79,6 +88,10 @@ class ServerBusy(ConnectionLost):
         self.retry_after_s = retry_after_s
 
 
+class NotTheFile(ConnectionLost):
+    """A body ended as it should, but it was not the file: a page, or a different file."""
+
+
 class PipError(ResumeError):
     """An error of pip or of the server, which must reach the user exactly as pip raises it.
 
@@ -88,6 +101,15 @@ class PipError(ResumeError):
     def __init__(self, cause: BaseException) -> None:
         super().__init__(str(cause))
         self.cause = cause
+
+
+class NoSpace(PipError):
+    """pip's temporary directory is full. ``directory`` names it, ``needed`` is the length of the file in bytes."""
+
+    def __init__(self, cause: OSError, directory: Path, needed: int) -> None:
+        super().__init__(cause)
+        self.directory = directory
+        self.needed = needed
 
 
 class StoreUnusable(ResumeError):

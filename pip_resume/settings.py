@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 SWITCH = "PIP_RESUME"
 KEEP_DAYS = "PIP_RESUME_KEEP_DAYS"
 MAX_SIZE = "PIP_RESUME_MAX_SIZE"
-OUR_NAMES = (SWITCH, KEEP_DAYS, MAX_SIZE)
+PATIENCE = "PIP_RESUME_PATIENCE"
+OUR_NAMES = (SWITCH, KEEP_DAYS, MAX_SIZE, PATIENCE)
 
 # pip 25.1 and newer read this variable as their option --resume-retries, so it cannot be one of ours.
 PIPS_OWN_NAME = "PIP_RESUME_RETRIES"
@@ -26,6 +27,7 @@ PIPS_OWN_NAME = "PIP_RESUME_RETRIES"
 DEFAULT_KEEP_DAYS = 14.0
 # Bytes. The largest wheels of public indexes, with CUDA libraries, have 2 to 3 GB: a few of them fit.
 DEFAULT_MAX_SIZE = 10 * 1024**3
+DEFAULT_PATIENCE_S = 300.0
 
 # The largest file offset, a signed 64-bit off_t.
 _LARGEST_SIZE = 2**63 - 1
@@ -36,6 +38,8 @@ _AMOUNT = r"(?P<whole>[0-9]{1,19})(?:\.(?P<fraction>[0-9]{1,9}))?"
 _DAYS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _SIZE = re.compile(rf"{_AMOUNT}[ \t]*(?:(?P<prefix>[KMGT])(?P<binary>I?))?B?", re.IGNORECASE | re.ASCII)
 _DURATION = re.compile(r"(?P<amount>[0-9]{1,9}(?:\.[0-9]{1,9})?)[ \t]*(?P<unit>[WDHMS])", re.IGNORECASE | re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+_RETRIES = re.compile(r"[0-9]{1,9}")
 _UNIT_S = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
@@ -45,12 +49,16 @@ class Settings(NamedTuple):
     ``keep_days``: partials that have not grown for more than this many days are removed; 0 removes every partial that
     no pip is using.
     ``max_size``: the most bytes that all partials together may have; 0 likewise.
+    ``patience_s``: seconds without a new byte after which a download is given up; None if it was not set.
+    ``retries``: PIP_RESUME_RETRIES, for pips that do not read it themselves; None if it was not set.
     ``complaints``: one sentence for each variable with an invalid value; its default is used instead.
     """
 
     keep_days: float = DEFAULT_KEEP_DAYS
     max_size: int = DEFAULT_MAX_SIZE
     complaints: tuple[str, ...] = ()
+    patience_s: float | None = None
+    retries: int | None = None
 
 
 def parse_settings(environ: Mapping[str, str]) -> Settings:
@@ -74,7 +82,15 @@ def parse_settings(environ: Mapping[str, str]) -> Settings:
             f"{MAX_SIZE} is {_quote(environ[MAX_SIZE])}, which is not a size such as 500M, 1.5GiB or 20 GB; "
             f"using the default, {DEFAULT_MAX_SIZE // 1024**3}GiB."
         )
-    return Settings(keep_days, max_size, tuple(complaints))
+    patience_s = _parse_patience_s(environ.get(PATIENCE, ""))
+    if environ.get(PATIENCE) and patience_s is None:
+        complaints.append(
+            f"{PATIENCE} is {_quote(environ[PATIENCE])}, which is not a duration such as 90s, 5m or 2h; "
+            f"using the default, {DEFAULT_PATIENCE_S / 60:g}m."
+        )
+    retries_text = environ.get(PIPS_OWN_NAME, "").strip()
+    retries = int(retries_text) if _RETRIES.fullmatch(retries_text) else None
+    return Settings(keep_days, max_size, tuple(complaints), patience_s, retries)
 
 
 def unknown_names(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -102,6 +118,11 @@ def parse_duration(text: str) -> float | None:
     """Return a duration in seconds, from ``2w``, ``3d``, ``12h``, ``90m`` or ``45s``; None for any other text."""
     match = _DURATION.fullmatch(text.strip())
     return None if match is None else float(match["amount"]) * _UNIT_S[match["unit"].lower()]
+
+
+def _parse_patience_s(text: str) -> float | None:
+    """Read a duration in seconds; a number without a unit is seconds, as pip's --timeout is. None for anything else."""
+    return float(text.strip()) if _SECONDS.fullmatch(text.strip()) else parse_duration(text)
 
 
 def _parse_days(text: str) -> float | None:

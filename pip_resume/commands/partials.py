@@ -14,7 +14,6 @@ from pip_resume.commands import pip_command
 from pip_resume.commands.formatting import align, counted, format_age, format_size
 from pip_resume.errors import CommandError, StoreUnusable
 from pip_resume.storage import housekeeping
-from pip_resume.storage.part_file import is_locked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +92,7 @@ def rehearse(cache_directory: Path | None, names: Sequence[str], older_than_s: f
     result = Purge()
     for entry in _matching(_cache(cache_directory), names, older_than_s):
         try:
-            (result.held if is_locked(entry.path) else result.removed).append(entry)
+            (result.held if housekeeping.is_in_use(entry) else result.removed).append(entry)
         except (OSError, StoreUnusable) as error:
             result.refused.append((entry, getattr(error, "strerror", None) or str(error)))
     return result

@@ -1,50 +1,93 @@
-"""The attempts of one download: the retry budget, the waits, and the history for the final message."""
+"""The attempts of one download: what is left of its limits, the waits, and the history for the final message."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from pip_resume.errors import ConnectionLost, FailedAttempt, GaveUp, Report, ServerBusy
-from pip_resume.protocol.retry import MAX_RETRY_AFTER_S, Budget
+from pip_resume.protocol.retry import Budget, Limits, Options, limits
 
 if TYPE_CHECKING:
-    from pip_resume.engine.clock import Clock
+    from pip_resume.engine.clock import Clock, Stopwatch
     from pip_resume.engine.interfaces import Display
     from pip_resume.protocol.messages import Held
 
+_STEP_S = 1.0
+"""How often the user sees how long a wait still takes."""
+_MOST_FRESH_STARTS = 3
+"""How often the count of new bytes may begin at 0 again. So files that never end cannot keep a download going."""
+
 
 class Attempts:
-    """The attempts of one download."""
+    """The attempts of one download, or of one request."""
 
-    def __init__(self, filename: str, budget: Budget, display: Display, clock: Clock) -> None:
-        self._filename = filename
-        self._budget = budget
+    def __init__(
+        self, first_limits: Limits, options: Options, display: Display, clock: Clock, watch: Stopwatch
+    ) -> None:
+        """``first_limits`` hold until the host has answered."""
+        self._limits = first_limits
+        self._options = options
+        self._budget = Budget()
         self._display = display
         self._clock = clock
-        self._started_s = clock.elapsed_s()
+        self._watch = watch
         self._highest = 0
+        self._compared = 0
+        self._fresh_starts = 0
+        self._byte_s = self._progress_s = watch.elapsed_s
         self._failed: list[FailedAttempt] = []
+        self.has_response = False
+        """Whether the host has answered."""
+
+    def host_answered(self) -> None:
+        """Take note that the host has answered."""
+        if not self.has_response:
+            self.has_response = True
+            self._limits = limits(self._options)
 
     def begin_at(self, offset: int) -> None:
-        """Count only bytes beyond this offset as progress."""
-        self._highest = offset
+        """Count only bytes beyond this offset as new."""
+        if offset >= self._highest or self._fresh_starts < _MOST_FRESH_STARTS:
+            self._fresh_starts += offset < self._highest
+            self._highest = offset
 
-    def wait_after(self, lost: ConnectionLost, held: Held, *, is_stored: bool) -> None:
+    def bytes_arrived(self) -> None:
+        """Take note that a byte has arrived just now."""
+        self._byte_s = self._watch.elapsed_s
+
+    def bytes_compared(self, number: int) -> None:
+        """Take note that so many bytes of an earlier run were found equal for the first time. They count as new."""
+        self._compared += number
+
+    def wait_after(self, lost: ConnectionLost, held: Held) -> None:
         """Record a failed attempt and wait until the next one is due. Raises GaveUp if there is none."""
         new_bytes = max(held.offset - self._highest, 0)
-        after_s = self._clock.elapsed_s() - self._started_s
-        failure = FailedAttempt(str(lost), held.offset, new_bytes, after_s, lost.stage)
-        self._failed.append(failure)
         self._highest += new_bytes
-        self._budget = self._budget.after(new_bytes)
+        failure = FailedAttempt(str(lost), held.offset, new_bytes, self._watch.lap(0.0), lost.stage)
+        self._failed.append(failure)
+        self._budget = self._budget.after(new_bytes + self._compared)
+        self._compared = 0
+        if self._budget.barren == 0:
+            self._progress_s = self._byte_s
+        idle_s = self._watch.elapsed_s - self._progress_s
         asked_s = (lost.retry_after_s if isinstance(lost, ServerBusy) else None) or 0.0
-        if self._budget.is_spent or asked_s > MAX_RETRY_AFTER_S:
-            raise GaveUp(self._report(held, asked_s if asked_s > MAX_RETRY_AFTER_S else None, is_stored=is_stored))
-        delay_s = max(self._budget.delay_s(self._clock.chance()), asked_s)
-        self._display.connection_lost(failure, held.checkpoint.complete_length, self._budget, delay_s)
-        self._clock.sleep_s(delay_s)
+        is_asked_too_long = asked_s > self._options.longest_retry_after_s
+        if is_asked_too_long or self._budget.is_spent(self._limits, idle_s):
+            raise GaveUp(self._report(held, asked_s if is_asked_too_long else None))
+        asked_s = min(asked_s, self._options.retry_after_cap_s)
+        delay_s = max(self._budget.delay_s(self._limits, idle_s, self._clock.chance()), asked_s)
+        self._display.attempt_failed(failure, held.checkpoint.complete_length, self._budget, self._limits, delay_s)
+        self._wait(delay_s, idle_s)
 
-    def _report(self, held: Held, retry_after_s: float | None, *, is_stored: bool) -> Report:
-        name = held.checkpoint.filename or self._filename
-        complete_length = held.checkpoint.complete_length
-        return Report(name, held.offset, complete_length, is_stored, tuple(self._failed), retry_after_s)
+    def _wait(self, delay_s: float, idle_s: float) -> None:
+        left_s = delay_s
+        while left_s > 0:
+            self._display.waiting(left_s, idle_s + delay_s - left_s)
+            step_s = min(left_s, _STEP_S)
+            self._clock.sleep_s(step_s)
+            self._watch.lap(step_s)
+            left_s -= step_s
+
+    def _report(self, held: Held, retry_after_s: float | None) -> Report:
+        known = held.checkpoint
+        return Report(known.filename, held.offset, known.complete_length, tuple(self._failed), retry_after_s)

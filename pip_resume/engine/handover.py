@@ -1,4 +1,4 @@
-"""The end of a download: the complete file goes to pip, then into pip's cache, and then the partial is removed."""
+"""The end of a download: the complete file goes to pip and into pip's cache, or stays in the store."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.engine.local_copy import DISK_FULL
-from pip_resume.errors import PipError
+from pip_resume.errors import NoSpace
+from pip_resume.storage.stored_partial import StoredPartial
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +38,9 @@ class Handover:
 
     def hand_over(self, response: Response | None) -> Finished:
         """Give pip the verified file. ``response`` is the last one of this run, None if no request was needed."""
-        partial = self._copy.partial
+        resumed_at = self._copy.origin.resumed_at
+        self._copy.settle()
+        partial = self._copy.current
         finished = self._name(response)
         try:
             partial.place(finished.path)
@@ -45,34 +48,46 @@ class Handover:
             if error.errno not in DISK_FULL:
                 raise
             # pip would fail in the same way there. The next run needs no request.
-            raise PipError(error) from error
+            raise NoSpace(error, self._location, partial.offset) from error
         try:
-            self._store_and_report(finished, response)
+            self._store(finished, response)
         except BaseException:
             # By now the file may have a hard link in pip's cache: nobody may write to it under this name.
             with contextlib.suppress(OSError):
                 finished.path.unlink()
             raise
-        return finished
-
-    def _store_and_report(self, finished: Finished, response: Response | None) -> None:
-        partial, resumed_at = self._copy.partial, self._copy.origin.resumed_at
-        if response is None or not response.head.from_cache:
-            self._transport.store_in_cache(partial, finished.path, response)
-        partial.discard()
-        self._copy.discard_abandoned()
         if resumed_at:
             self._display.resumed(resumed_at, partial.offset)
+        return finished
+
+    def _store(self, finished: Finished, response: Response | None) -> None:
+        """Leave the file where the next run finds it: in pip's cache, else in the store."""
+        partial = self._copy.current
+        is_from_cache = response is not None and response.head.from_cache
+        is_cached = is_from_cache or self._transport.store_in_cache(partial, finished.path, response)
+        digest = self._artifact.digest
+        if not is_cached and digest is not None and isinstance(partial, StoredPartial) and partial.is_stored:
+            partial.store_complete()
+        else:
+            partial.discard()
+        self._copy.discard_abandoned()
 
     def hand_over_unverified(self, response: Response | None) -> Finished:
-        """Give pip a file that failed our check, so that pip judges it; its cache does not get it."""
+        """Give pip a file that failed our check, so that pip judges it; its cache does not get it.
+
+        What was held before it stays, since it may be right.
+        """
         finished = self._name(response)
-        self._copy.partial.place_unverified(finished.path)
+        self._copy.current.place_unverified(finished.path)
+        if self._copy.has_beside:
+            self._copy.drop_beside()
+        else:
+            self._copy.drop()
         return finished
 
     def _name(self, response: Response | None) -> Finished:
         """Name the file as the first response for its bytes named it."""
-        checkpoint = self._copy.partial.checkpoint
+        checkpoint = self._copy.current.checkpoint
         name, content_type = checkpoint.filename, checkpoint.content_type
         if response is not None:
             name = name or self._transport.filename(response)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pip_resume.errors import FailedAttempt
     from pip_resume.protocol.endings import Ending
     from pip_resume.protocol.messages import Held, Request, ResponseHead
-    from pip_resume.protocol.retry import Budget
+    from pip_resume.protocol.retry import Budget, Limits, Reached
     from pip_resume.protocol.verdicts import Verdict
     from pip_resume.storage.partial import Partial
 
@@ -24,11 +24,18 @@ class Response(Protocol):
     def head(self) -> ResponseHead:
         """Status and fields."""
 
-    def read(self, size: int) -> bytes:
-        """Read up to ``size`` bytes of the body, without decoding them; empty at the end of the body.
+    @property
+    def timeout_s(self) -> float:
+        """The longest time that ``read`` waits for a byte."""
 
-        Raises ConnectionLost for every other way in which it ends.
+    def read(self, size: int) -> bytes:
+        """Return what has arrived, up to ``size`` bytes, undecoded. Wait for the first byte; empty at the end.
+
+        Raises ConnectionLost if the body ends in any other way.
         """
+
+    def has_more(self, wait_s: float) -> bool:
+        """Whether ``read`` would return at once, after waiting for up to ``wait_s`` seconds. Raises nothing."""
 
     def close(self) -> None:
         """Close the connection, unless the body was read to its end. Raises nothing."""
@@ -40,8 +47,16 @@ class Transport(Protocol):
     Every request goes to the link's own URL, so that a redirect to a signed URL is made anew.
     """
 
+    @property
+    def timeout_s(self) -> float:
+        """The longest time that one request waits for its response."""
+
+    @property
+    def reached(self) -> Reached:
+        """Which hosts have answered in this run of pip."""
+
     def first(self) -> Response:
-        """Send a plain GET as pip itself would, with pip's cache and pip's retries. Raises PipError."""
+        """Send a plain GET as pip itself would, with pip's cache and pip's retries. Raises NoResponse or PipError."""
 
     def get(self, fields: Mapping[str, str]) -> Response:
         """Send one GET with these additional fields, past pip's cache and without its retries.
@@ -64,10 +79,11 @@ class Transport(Protocol):
     def filename(self, response: Response) -> str:
         """Return the name that pip would give the file: one path component. Raises PipError if pip would refuse it."""
 
-    def store_in_cache(self, partial: Partial, body: Path, response: Response | None) -> None:
+    def store_in_cache(self, partial: Partial, body: Path, response: Response | None) -> bool:
         """Give a complete, verified file to pip's HTTP cache, as if it had come in one response. Raises nothing.
 
-        ``body`` has the bytes. ``response`` is the last one of this run, None if no request was needed.
+        ``body`` has the bytes. ``response`` is the last one of this run, None if no request was needed. Return whether
+        pip's cache has the file now: its rules may forbid that.
         """
 
 
@@ -82,22 +98,31 @@ class Display(Protocol):
     ) -> AbstractContextManager[Iterator[bytes]]:
         """Pass the blocks on, with pip's progress bar from first_pos on where pip would show one.
 
-        The bar ends with the context, before any other line is written.
+        The bar ends with the context, before any other line is written. Raises PipError if stdout cannot be written.
         """
 
-    def connection_lost(
-        self, failure: FailedAttempt, complete_length: int | None, budget: Budget, delay_s: float
+    def attempt_failed(
+        self, failure: FailedAttempt, complete_length: int | None, budget: Budget, limits: Limits, delay_s: float
     ) -> None:
-        """An attempt failed; the next one follows after ``delay_s`` seconds."""
+        """An attempt failed; the next one follows after ``delay_s`` seconds, until ``limits`` are spent."""
+
+    def waiting(self, left_s: float, idle_s: float) -> None:
+        """A wait goes on for ``left_s`` seconds, and no new byte has arrived for ``idle_s``. Called each second."""
 
     def starting_over(self, reason: str) -> None:
-        """Bytes that are held, or a response, cannot be used."""
+        """Bytes that are held are not used."""
+
+    def asking_plainly(self, reason: str) -> None:
+        """A response cannot be used, so the complete file is requested; what is held stays."""
 
     def waiting_for_other(self, offset: int, complete_length: int | None) -> None:
         """Another pip downloads the same artifact and has ``offset`` bytes of it."""
 
     def interrupted(self, offset: int, complete_length: int | None) -> None:
         """The download is interrupted; the next run finds ``offset`` bytes."""
+
+    def no_space(self, directory: Path, needed: int) -> None:
+        """A directory has too little free space for a file of ``needed`` bytes."""
 
     def resumed(self, saved: int, complete_length: int) -> None:
         """The download is complete, and ``saved`` bytes of it did not have to be downloaded again."""

@@ -1,8 +1,7 @@
-"""Reads the body of one response, block by block, up to its end and not below a minimum speed."""
+"""Reads the body of one response in blocks, up to its end, and watches its speed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pip_resume.errors import ConnectionLost
@@ -10,78 +9,116 @@ from pip_resume.errors import ConnectionLost
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pip_resume.engine.clock import Clock
+    from pip_resume.engine.clock import Stopwatch
     from pip_resume.engine.interfaces import Response
     from pip_resume.protocol.verdicts import Verdict
 
-MIN_BLOCK_BYTES = 4 * 1024
-"""The size of a block on a slow connection: one page of memory, well below a second even at 8 KiB/s."""
-MAX_BLOCK_BYTES = 64 * 1024
-"""The largest block: what a kill costs at most. Four TLS records, so that few calls are needed."""
+BLOCK_BYTES = 256 * 1024
+"""The largest block: what a kill costs at most, and the size of pip's own blocks since 24.2."""
+BLOCK_S = 0.1
+"""How long bytes that have arrived may wait for more of them before they are a block."""
 MIN_BYTES_PER_S = 1024
 """The minimum speed. librepo gives up below 1000 B/s over 30 s (``librepo/downloader.c``)."""
 SPEED_WINDOW_S = 30.0
-"""The time over which the speed is measured: twice pip's own ``--timeout``."""
-_SLOW_BLOCK_S = 1.0
-"""A block that takes longer makes the next one smaller: bytes are on disk within seconds."""
+"""The time over which a speed is measured: twice pip's own ``--timeout``."""
+SLOW_SHARE = 4
+"""A connection is slow if this run has had one that was this many times faster."""
+_MEASURED_S = 0.5
+"""A shorter measurement says little about a connection."""
 
 
-def blocks(response: Response, verdict: Verdict, clock: Clock, window_s: float) -> Iterator[bytes]:
-    """Yield the bytes of the body that ``verdict`` lets us use.
+class Speeds:
+    """The fastest connection that this run of pip has had, in bytes per second; 0 if none was measured."""
 
-    Raises ConnectionLost if the body ends too early, or falls below the minimum speed over ``window_s`` seconds.
-    """
-    pace = Pace(clock.elapsed_s(), window_s)
-    rest = None if verdict.end is None else verdict.end - verdict.first_pos
-    while rest is None or rest > 0:
-        block = response.read(pace.block_bytes)
-        if not block:
+    def __init__(self) -> None:
+        self.fastest = 0.0
+
+    def note(self, size: int, seconds: float) -> None:
+        """Take a measurement of ``size`` bytes into account."""
+        if seconds >= _MEASURED_S:
+            self.fastest = max(self.fastest, size / seconds)
+
+    def expect_less(self) -> None:
+        """Forget most of it, after a connection that was too slow: after three of them the network is slow now."""
+        self.fastest /= SLOW_SHARE**2
+
+
+class SpeedWatch:
+    """The speed of one connection, over one window after the other."""
+
+    def __init__(self, speeds: Speeds, watch: Stopwatch, *, can_resume: bool) -> None:
+        """``can_resume`` tells whether a new connection could continue; if not, this one is kept however slow it is."""
+        self._speeds = speeds
+        self._watch = watch
+        self._can_resume = can_resume
+        self._window_s = watch.elapsed_s
+        self._bytes = 0
+
+    def add(self, size: int) -> None:
+        """Count bytes that have arrived. Raises ConnectionLost at the end of a window that was too slow.
+
+        Too slow is below MIN_BYTES_PER_S, if this run has had a connection that was much faster. A new one may be
+        faster, too, and costs nothing, since the bytes are kept.
+        """
+        self._bytes += size
+        window_s = self._watch.elapsed_s - self._window_s
+        if window_s < SPEED_WINDOW_S:
             return
-        if rest is not None:
-            # A chunked body may be longer than its Content-Range says. Nobody requested what is beyond it.
-            block = block[:rest]
-            rest -= len(block)
-        yield block
-        if rest == 0:
-            return
-        if not pace.after_block(len(block), clock.elapsed_s()):
+        speed = self._bytes / window_s
+        self._window_s, self._bytes = self._watch.elapsed_s, 0
+        self._speeds.note(int(speed * window_s), window_s)
+        if self._can_resume and speed < min(MIN_BYTES_PER_S, self._speeds.fastest / SLOW_SHARE):
+            self._speeds.expect_less()
             raise ConnectionLost("slower than 1 KiB/s")
 
+    def close(self) -> None:
+        """Take the last window, which was not a full one, into account."""
+        self._speeds.note(self._bytes, self._watch.elapsed_s - self._window_s)
 
-@dataclass
-class Pace:
-    """How fast the blocks of one response arrive.
 
-    It is measured between blocks, so blocks are small while the connection is slow.
+def blocks(response: Response, verdict: Verdict, watch: Stopwatch, speed: SpeedWatch) -> Iterator[bytes]:
+    """Yield the bytes of the body that ``verdict`` lets us use.
+
+    What arrives is collected up to BLOCK_BYTES or for BLOCK_S, whichever comes first. Raises ConnectionLost if the body
+    ends too early or is too slow, after all bytes that have arrived.
     """
+    rest = None if verdict.end is None else verdict.end - verdict.first_pos
+    while rest is None or rest > 0:
+        block, lost = _block(response, rest, watch)
+        if block:
+            if rest is not None:
+                rest -= len(block)
+            yield block
+            speed.add(len(block))
+        if lost is not None:
+            raise lost
+        if not block:
+            break
+    speed.close()
 
-    window_start_s: float
-    """Time on a clock that never goes back."""
-    window_s: float = SPEED_WINDOW_S
-    """Infinite if the connection is to be kept however slow it is."""
-    block_start_s: float = 0.0
-    window_bytes: int = 0
-    block_bytes: int = MIN_BLOCK_BYTES
-    """How many bytes to read next."""
 
-    def __post_init__(self) -> None:
-        self.block_start_s = self.window_start_s
-
-    def after_block(self, size: int, now_s: float) -> bool:
-        """Tell whether the connection is worth keeping, after a block of ``size`` bytes has arrived at ``now_s``.
-
-        False if fewer than MIN_BYTES_PER_S arrived over the last full window. A new connection may be faster, and
-        costs nothing, since the bytes are kept.
-        """
-        self.window_bytes += size
-        is_quick = now_s - self.block_start_s < _SLOW_BLOCK_S
-        self.block_start_s = now_s
-        self.block_bytes = (
-            min(self.block_bytes * 4, MAX_BLOCK_BYTES) if is_quick else max(self.block_bytes // 2, MIN_BLOCK_BYTES)
-        )
-        window_s = now_s - self.window_start_s
-        if window_s < self.window_s:
-            return True
-        is_fast_enough = self.window_bytes >= MIN_BYTES_PER_S * window_s
-        self.window_start_s, self.window_bytes = now_s, 0
-        return is_fast_enough
+def _block(response: Response, rest: int | None, watch: Stopwatch) -> tuple[bytes, ConnectionLost | None]:
+    """Return the next block, empty at the end of the body, and what ended the connection, if it has ended."""
+    pieces: list[bytes] = []
+    size = 0
+    limit = BLOCK_BYTES if rest is None else min(BLOCK_BYTES, rest)
+    deadline_s = 0.0
+    while size < limit:
+        if pieces:
+            left_s = deadline_s - watch.lap(BLOCK_S)
+            if left_s <= 0 or not response.has_more(left_s):
+                break
+        try:
+            piece = response.read(limit - size)
+        except ConnectionLost as lost:
+            return b"".join(pieces), lost
+        finally:
+            watch.lap(response.timeout_s)
+        if not piece:
+            break
+        if not pieces:
+            deadline_s = watch.elapsed_s + BLOCK_S
+        # A chunked body may be longer than its Content-Range says. Nobody requested what is beyond it.
+        pieces.append(piece[: limit - size])
+        size += len(pieces[-1])
+    return b"".join(pieces), None

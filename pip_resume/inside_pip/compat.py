@@ -6,6 +6,7 @@ One function for each difference. Each looks for the feature, never for a versio
 from __future__ import annotations
 
 import logging
+import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +21,7 @@ from pip._vendor.cachecontrol import cache as cachecontrol_cache
 
 from pip_resume.errors import UnsupportedPip
 from pip_resume.inside_pip.run import RUN
-from pip_resume.protocol.retry import DEFAULT_RETRIES
+from pip_resume.protocol import retry
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -136,15 +137,15 @@ def _starting_at(first_pos: int, render: Blocks) -> Blocks:
     return with_offset
 
 
-def retries(downloader: Any) -> int:
-    """Return the size of the retry budget: --resume-retries if it differs from this pip's default for it, else 5.
+def resume_retries(downloader: Any) -> int | None:
+    """Return --resume-retries if it was set, on the command line, in the environment or in a configuration file.
 
-    pip has the option since 25.1, where its default was 0; since 25.2 it is 5. A typed value that equals the default
-    cannot be recognized.
+    pip has the option since 25.1, where its default was 0; since 25.2 it is 5. A value of 0 in a configuration file of
+    25.1 cannot be told from its default. None for older pips, and if the option was not set.
     """
-    typed = getattr(downloader, "_resume_retries", None)
-    if not isinstance(typed, int) or typed < 0:
-        return DEFAULT_RETRIES
+    value = getattr(downloader, "_resume_retries", None)
+    if not isinstance(value, int) or value < 0:
+        return None
     try:
         from pip._internal.cli import cmdoptions
 
@@ -152,7 +153,39 @@ def retries(downloader: Any) -> int:
         default = option.resume_retries().default
     except (ImportError, AttributeError, TypeError):
         default = None
-    return typed if typed != default else DEFAULT_RETRIES
+    is_typed = any(argument.startswith("--resume-r") for argument in sys.argv[1:])
+    return value if value != default or is_typed or os.environ.get("PIP_RESUME_RETRIES") else None
+
+
+def has_retries(adapter: Any) -> bool:
+    """Whether an adapter has urllib3's Retry, which can be copied with changes."""
+    return hasattr(getattr(adapter, "max_retries", None), "new")
+
+
+def connect_waits_s(session: PipSession) -> tuple[float, ...]:
+    """Return the wait before each of pip's ``--retries``, as its urllib3 would wait."""
+    adapter: Any = next(iter(session.adapters.values()), None)
+    policy: Any = getattr(adapter, "max_retries", None)
+    number = getattr(policy, "total", 0)
+    if not isinstance(number, int) or number <= 0:
+        return ()
+    factor = getattr(policy, "backoff_factor", 0.25)
+    names = ("backoff_max", "DEFAULT_BACKOFF_MAX", "BACKOFF_MAX")
+    longest_s = next((getattr(policy, name) for name in names if hasattr(policy, name)), 120)
+    return retry.connect_waits_s(number, float(factor), float(longest_s))
+
+
+def retry_after_cap_s(session: PipSession) -> float:
+    """Return the longest time that this pip's urllib3 waits for a Retry-After: 6 hours in 2, without limit in 1.26."""
+    adapter: Any = next(iter(session.adapters.values()), None)
+    longest = getattr(getattr(adapter, "max_retries", None), "retry_after_max", None)
+    return float(longest) if isinstance(longest, (int, float)) else float("inf")
+
+
+def timeout_s(session: PipSession) -> float:
+    """Return pip's ``--timeout``, which holds for each connection and each read; 15 if it is not set."""
+    value = getattr(session, "timeout", None)
+    return float(value) if isinstance(value, (int, float)) and value > 0 else 15.0
 
 
 def connection_diagnostics() -> tuple[type[BaseException], ...]:
@@ -194,7 +227,8 @@ def cache_body_mode(cache: Any) -> int:
     directory = Path(cache.directory)
     mode = RUN.cached_body_modes.get(directory)
     if mode is None:
-        key = "pip-resume:permissions"
+        # A key of its own, since other pips may ask at this moment.
+        key = f"pip-resume:permissions:{os.getpid()}:{os.urandom(8).hex()}"
         cache.set(key, b"")
         mode = stat.S_IMODE(Path(cache._get_cache_path(key)).stat().st_mode)
         cache.delete(key)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 import pip
+from pip._internal.models.link import Link
+from pip._internal.network.session import PipSession
 
 import pip_resume
 from pip_resume import settings
@@ -15,10 +18,12 @@ from pip_resume.artifact import Artifact, choose_digest
 from pip_resume.engine import transfer
 from pip_resume.engine.clock import SystemClock
 from pip_resume.errors import GaveUp, PipError, ResumeError
-from pip_resume.inside_pip import compat, display, http_cache
+from pip_resume.inside_pip import compat, http_cache, patient_session, required_hashes
+from pip_resume.inside_pip.display import PipDisplay
+from pip_resume.inside_pip.final_error import final_error
+from pip_resume.inside_pip.options import options_of
 from pip_resume.inside_pip.run import RUN
 from pip_resume.inside_pip.transport import PipTransport
-from pip_resume.protocol.retry import Budget
 from pip_resume.storage.housekeeping import prune_opportunistically
 from pip_resume.storage.store import Store, current_boot_id
 
@@ -26,11 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import ModuleType
 
-    from pip._internal.models.link import Link
-    from pip._internal.network.session import PipSession
-
-
 _ORIGINAL = "_pip_resume_original"
+_PREPARE = "pip._internal.operations.prepare"
 
 
 def apply(download_module: ModuleType) -> None:
@@ -44,6 +46,12 @@ def apply(download_module: ModuleType) -> None:
     batch = compat.batch_downloader(download_module)
     if batch is not None:
         _replace(batch, functools.partial(_BatchStep, download_module))
+    required_hashes.apply(sys.modules.get(_PREPARE), _forget)
+    patient_session.apply(
+        PipSession,
+        lambda session: options_of(session, session),
+        lambda url: PipDisplay(download_module, Link(url), "off"),
+    )
 
 
 def is_applied(download_module: ModuleType) -> bool:
@@ -58,6 +66,8 @@ def undo(download_module: ModuleType) -> None:
         original = getattr(vars(owner or object).get("__call__"), _ORIGINAL, None)
         if owner is not None and original is not None:
             owner.__call__ = original
+    required_hashes.undo(sys.modules.get(_PREPARE))
+    patient_session.undo(PipSession)
 
 
 def _replace(owner: Any, make_step: Callable[[Any], Any]) -> None:
@@ -134,22 +144,47 @@ def _is_ours(downloader: Any, link: Any, location: Any) -> bool:  # noqa: ARG001
 
 def _download(module: ModuleType, downloader: Any, link: Link, location: str) -> tuple[str, str]:
     session: PipSession = downloader._session
-    shown = display.PipDisplay(module, link, downloader._progress_bar)
-    artifact = Artifact(link.url_without_fragment, link.filename, choose_digest(compat.link_hashes(link)))
+    display = PipDisplay(module, link, downloader._progress_bar)
+    artifact = _artifact(link)
     transport = PipTransport(module, session, link, artifact)
-    budget = Budget(compat.retries(downloader))
-    store, clock = _store(session), SystemClock()
+    options = options_of(downloader, session)
+    store = _store(session)
     try:
         if store is not None:
-            _keep_house(module, store.directory, clock)
-        finished = transfer.download(artifact, Path(location), transport, store, shown, budget, clock)
+            _prune_at_end(module, store, artifact)
+        finished = transfer.download(
+            artifact, Path(location), transport, store, display, options, SystemClock(), RUN.speeds
+        )
     except PipError as error:
         raise _ForPip(error.cause) from error
     except GaveUp as error:
-        raise _ForPip(display.final_error(shown, error.report)) from error
+        raise _ForPip(final_error(display.name, error.report)) from error
     except compat.broken_stdout() as error:
         raise _ForPip(error) from error  # stdout is closed: not our error; pip handles it.
+    finally:
+        if store is not None:
+            store.close()
     return str(finished.path), finished.content_type
+
+
+def _artifact(link: Link) -> Artifact:
+    digest = choose_digest(compat.link_hashes(link), required_hashes.current())
+    return Artifact(link.url_without_fragment, link.filename, digest)
+
+
+def _forget(downloader: Any, link: Link) -> None:
+    """Remove what we have stored of a file whose hash pip found to be wrong. Raises nothing."""
+    try:
+        session: PipSession = downloader._session
+        url = RUN.cached_url(link.url_without_fragment)
+        if url is not None:
+            http_cache.evict(session, url)
+        store = _store(session)
+        if store is not None:
+            store.forget(_artifact(link))
+            store.close()
+    except Exception:
+        pass  # pip is about to report the wrong hash, which is what the user has to know.
 
 
 def _text_of(error: BaseException) -> str:
@@ -159,13 +194,23 @@ def _text_of(error: BaseException) -> str:
     return str(error) if isinstance(error, ResumeError) else "see the log of -vv"
 
 
-def _keep_house(module: ModuleType, directory: Path, clock: SystemClock) -> None:
-    """Prune what is too old or too much, once in a run of pip. Warn about each setting that is not understood."""
-    if RUN.is_first("pruning", str(directory)):
-        wanted = settings.parse_settings(os.environ)
-        for complaint in wanted.complaints:
-            module.logger.warning(complaint)
-        prune_opportunistically(directory, wanted.keep_days, wanted.max_size, clock.now_s())
+def _prune_at_end(module: ModuleType, store: Store, artifact: Artifact) -> None:
+    """Prune what is too old or too much at the end of the run, so that nothing goes that this run still needs.
+
+    Warn at once about each setting that is not understood.
+    """
+    RUN.keys.add(artifact.key)
+    if not RUN.is_first("pruning", str(store.path)):
+        return
+    wanted = settings.parse_settings(os.environ)
+    for complaint in wanted.complaints:
+        module.logger.warning(complaint)
+    RUN.at_end(functools.partial(_prune, store.paths, wanted))
+
+
+def _prune(paths: Iterable[Path], wanted: settings.Settings) -> None:
+    for path in paths:
+        prune_opportunistically(path, wanted.keep_days, wanted.max_size, SystemClock().now_s(), spare=RUN.keys)
 
 
 def _store(session: PipSession) -> Store | None:

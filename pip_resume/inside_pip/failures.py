@@ -30,6 +30,8 @@ _FINAL_ERRORS = (
     requests_exceptions.InvalidSchema,
     requests_exceptions.InvalidHeader,
 )
+# pip's --retries are used up by statuses such as 503: the host answers.
+_STATUS_ERRORS = (requests_exceptions.RetryError, urllib3_exceptions.ResponseError)
 _NETWORK_ERRORS: tuple[type[BaseException], ...] = (
     requests_exceptions.RequestException,
     urllib3_exceptions.HTTPError,
@@ -51,9 +53,23 @@ def is_of_the_network(error: BaseException) -> bool:
     return any(isinstance(cause, _NETWORK_ERRORS) for cause in causes(error))
 
 
+def is_about_a_certificate(error: BaseException) -> bool:
+    """Whether a certificate could not be verified."""
+    return any(_is_certificate_error(cause) for cause in causes(error))
+
+
 def is_final(error: BaseException) -> bool:
     """Whether another attempt cannot help: an unverified certificate, or a URL that cannot be requested."""
-    return any(_is_certificate_error(cause) or isinstance(cause, _FINAL_ERRORS) for cause in causes(error))
+    return is_about_a_certificate(error) or any(isinstance(cause, _FINAL_ERRORS) for cause in causes(error))
+
+
+def is_without_connection(error: BaseException) -> bool:
+    """Whether a request failed because there was no connection, or none that lasted until the response."""
+    return (
+        is_of_the_network(error)
+        and not is_final(error)
+        and not any(isinstance(e, _STATUS_ERRORS) for e in causes(error))
+    )
 
 
 def _is_certificate_error(error: BaseException) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import mmap
 import os
@@ -12,14 +11,13 @@ from urllib.parse import urljoin
 
 from pip._vendor import requests
 from pip._vendor.cachecontrol import cache as cachecontrol_cache
-from pip._vendor.requests.adapters import HTTPAdapter
 from pip._vendor.urllib3 import HTTPResponse
 
 from pip_resume.artifact import url_key
 from pip_resume.inside_pip import compat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from pip._internal.network.session import PipSession
     from pip._vendor.requests.models import PreparedRequest, Response
@@ -44,56 +42,6 @@ def cache_directory(session: PipSession) -> Path | None:
         if isinstance(directory, str) and directory:
             return Path(directory)
     return None
-
-
-@contextlib.contextmanager
-def unbuffered(session: PipSession) -> Iterator[None]:
-    """Keep CacheControl from copying response bodies for its cache. Cached responses, 304s and redirects are unchanged.
-
-    Up to pip 23.2 the copy is in memory, since then in a temporary file. And CacheControl may take a body that is cut
-    for complete.
-    """
-    caching: list[Any] = [adapter for adapter in set(session.adapters.values()) if hasattr(adapter, "controller")]
-    before = [(adapter, vars(adapter).get("build_response")) for adapter in caching]
-    for adapter in caching:
-        adapter.build_response = _without_copy(adapter)
-    try:
-        yield
-    finally:
-        for adapter, build_response in before:
-            if build_response is None:
-                del adapter.build_response
-            else:
-                adapter.build_response = build_response
-
-
-@contextlib.contextmanager
-def unasked(session: PipSession) -> Iterator[None]:
-    """Send requests past the cache: a wrong entry that cannot be removed must not be used again and again."""
-    caching: list[Any] = [adapter for adapter in set(session.adapters.values()) if hasattr(adapter, "controller")]
-    before = [(adapter, adapter.cacheable_methods) for adapter in caching]
-    for adapter in caching:
-        adapter.cacheable_methods = ("none",)  # An empty value would mean the default.
-    try:
-        yield
-    finally:
-        for adapter, methods in before:
-            adapter.cacheable_methods = methods
-
-
-def _without_copy(adapter: Any) -> Callable[..., Response]:
-    build_with_copy = adapter.build_response
-
-    def build_response(request: PreparedRequest, response: Any, *args: Any, **kwargs: Any) -> Response:
-        from_cache = bool(args[0]) if args else kwargs.get("from_cache", False)
-        if from_cache or response.status in (304, *_PERMANENT_REDIRECTS):
-            with_copy: Response = build_with_copy(request, response, *args, **kwargs)
-            return with_copy
-        built: Response = HTTPAdapter.build_response(adapter, request, response)
-        built.from_cache = False  # type: ignore[attr-defined]
-        return built
-
-    return build_response
 
 
 def find_cached(session: PipSession, url: str, fields: Mapping[str, str], *, any_age: bool) -> Response | None:
@@ -212,8 +160,10 @@ def store(
     fields: Mapping[str, str],
     body: Path,
     *deliver: Callable[[Path, int], bool],
-) -> None:
-    """Make an entry for a complete file as if it had come in one response, if the controller's rules allow it.
+) -> bool:
+    """Make an entry for a complete file as if it had come in one response, and return True.
+
+    Return False if the controller's rules forbid that, or the file is too large for this pip.
 
     Each ``deliver(path, mode)`` tries to put the file at ``path`` and tells whether it did; the first that does ends
     the search. The body is stored first, the entry last.
@@ -221,12 +171,12 @@ def store(
     adapter: Any = session.get_adapter(request.url or "")
     controller = getattr(adapter, "controller", None)
     if controller is None:
-        return
+        return False
     cache, length = adapter.cache, body.stat().st_size
     is_separate = compat.has_separate_body(cache)
     if not is_separate and length > MAX_BODY_IN_MEMORY:
         logger.debug("Not caching %s bytes: this pip would hold them in memory", length)
-        return
+        return False
     caught = _CatchingSeparateBody(cache) if is_separate else _Catching(cache)
     rules = type(controller)(cache=caught, cache_etags=controller.cache_etags, serializer=controller.serializer)
     response = HTTPResponse(
@@ -234,22 +184,23 @@ def store(
     )
     rules.cache_response(_as_plain(request), response, _Length(length) if is_separate else body.read_bytes())
     if caught.entry is None:
-        return
+        return False
     if is_separate:
         if cache.get(caught.key) is not None:
             cache.delete(caught.key)  # The old entry must not belong to the new body, not even for a moment.
         _store_body(cache, caught.key, body, deliver)
     cache.set(caught.key, caught.entry)
+    return True
 
 
 def _as_plain(request: PreparedRequest) -> PreparedRequest:
     """Return the request without Range: Vary compares its fields with those of the next install."""
     headers: Any = request.headers
-    if "Range" not in headers:
+    if not {"Range", "Cache-Control"} & set(headers):
         return request
     plain = request.copy()
     headers = plain.headers
-    for name in ("Range", "If-Range"):
+    for name in ("Range", "If-Range", "Cache-Control"):
         headers.pop(name, None)
     return plain
 

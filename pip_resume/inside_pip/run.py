@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import atexit
+import contextlib
+from typing import TYPE_CHECKING, Callable
+
+from pip_resume.engine.reading import Speeds
+from pip_resume.protocol.retry import Reached
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,8 +18,15 @@ class PipRun:
 
     def __init__(self) -> None:
         self._seen: set[tuple[str, str]] = set()
+        self._at_end: list[Callable[[], None]] = []
+        self._hosts: set[str] = set()
+        self._cached_urls: dict[str, str] = {}
+        self.keys: set[str] = set()
+        """The keys of all artifacts that this run has wanted."""
         self.cached_body_modes: dict[Path, int] = {}
         """See compat.cache_body_mode."""
+        self.speeds = Speeds()
+        """The fastest connection so far."""
 
     def is_first(self, kind: str, what: str = "") -> bool:
         """Whether this is the first call with these two texts: for what one run says or does only once."""
@@ -22,6 +34,36 @@ class PipRun:
             return False
         self._seen.add((kind, what))
         return True
+
+    def answered(self, host: str) -> None:
+        """Take note that a host (with its port) has answered."""
+        self._hosts.add(host)
+
+    def reached(self, host: str) -> Reached:
+        """Return which hosts have answered, as seen from a link to ``host``."""
+        if host in self._hosts:
+            return Reached.THIS_HOST
+        return Reached.OTHER_HOST if self._hosts else Reached.NONE
+
+    def cached(self, url: str, final_url: str) -> None:
+        """Take note that we have stored a file in pip's cache, under the URL that gave it after all redirects."""
+        self._cached_urls[url] = final_url
+
+    def cached_url(self, url: str) -> str | None:
+        """Return the URL under which we have stored the file of a link in pip's cache; None if we have not."""
+        return self._cached_urls.get(url)
+
+    def at_end(self, action: Callable[[], None]) -> None:
+        """Call ``action`` at the end of the run."""
+        if not self._at_end:
+            atexit.register(self.end)
+        self._at_end.append(action)
+
+    def end(self) -> None:
+        """Do what was left for the end of the run. Raises nothing."""
+        while self._at_end:
+            with contextlib.suppress(Exception):
+                self._at_end.pop()()
 
     def forget(self) -> None:
         """Forget everything, as a new process would. For programs that run pip several times, such as the tests."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
 
 import pip
 from pip._internal.exceptions import NetworkConnectionError
@@ -12,13 +13,22 @@ from pip._vendor.requests import Request
 import pip_resume
 from pip_resume.artifact import url_key
 from pip_resume.errors import ConnectionLost, NoResponse, PipError, ResumeError
-from pip_resume.inside_pip import http_cache
-from pip_resume.inside_pip.failures import cause_of, is_final, is_of_the_code, is_of_the_network
+from pip_resume.inside_pip import compat, http_cache, own_session
+from pip_resume.inside_pip.body import Body
+from pip_resume.inside_pip.failures import (
+    cause_of,
+    is_about_a_certificate,
+    is_final,
+    is_of_the_code,
+    is_of_the_network,
+    is_without_connection,
+)
 from pip_resume.inside_pip.run import RUN
 from pip_resume.protocol.messages import ResponseHead
+from pip_resume.protocol.retry import Reached
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
     from types import ModuleType
 
@@ -30,33 +40,22 @@ if TYPE_CHECKING:
     from pip_resume.engine.interfaces import Response
     from pip_resume.storage.partial import Partial
 
-_CHUNK_BYTES = 16 * 1024
-"""How much of a chunked body is read at a time: one TLS record."""
-
 
 class PipResponse:
     """One response of pip's session. See interfaces.Response."""
 
-    def __init__(self, response: PipsResponse, head: ResponseHead) -> None:
+    def __init__(self, response: PipsResponse, head: ResponseHead, timeout_s: float) -> None:
         self.response = response
         self.head = head
-        raw: Any = response.raw
-        self._raw = raw
-        self._connection = getattr(raw, "connection", None)
+        self.timeout_s = timeout_s
+        self._body = Body(response.raw)
+        self._connection = getattr(response.raw, "connection", None)
         self._missing = head.content_length or 0
-        self._chunks: Iterator[bytes] | None = None
         self._has_read = False
-        if head.is_chunked and hasattr(raw, "stream"):
-            # urllib3 gives chunk by chunk. http.client would lose what it has read if the last chunk never comes.
-            self._chunks = raw.stream(_CHUNK_BYTES, decode_content=False)
 
     def read(self, size: int) -> bytes:
-        """See interfaces.Response: up to ``size`` bytes. Raises ConnectionLost if the body ends too early."""
         try:
-            if self._chunks is not None:
-                block = next(self._chunks, b"")
-            else:
-                block = bytes(self._raw.read(size, decode_content=False))
+            block = self._body.read(size)
         except Exception as error:
             if not self._has_read and is_of_the_code(error):
                 raise
@@ -66,8 +65,13 @@ class PipResponse:
         self._missing -= len(block)
         return block
 
+    def has_more(self, wait_s: float) -> bool:
+        try:
+            return self._body.has_more(wait_s)
+        except (OSError, ValueError, AttributeError):
+            return False
+
     def close(self) -> None:
-        """Close the connection, unless the body was read to its end."""
         with contextlib.suppress(Exception):
             self.response.close()
         if self._missing > 0 and self._connection is not None:
@@ -85,32 +89,50 @@ class PipTransport:
         self._session = session
         self._link = link
         self._artifact = artifact
+        self._for_first = own_session.for_first_request(session)
+        self._for_later = own_session.for_later_requests(session)
+        self.timeout_s = compat.timeout_s(session)
+
+    @property
+    def reached(self) -> Reached:
+        return RUN.reached(urlsplit(self._artifact.url).netloc.rpartition("@")[2])
 
     def first(self) -> PipResponse:
         try:
-            response = self._send({})
+            return self._answered(self._send(self._for_first, {}))
         except Exception as error:
             if is_of_the_code(error):
                 raise
+            if is_without_connection(error):
+                raise NoResponse(cause_of(error), error) from error
             raise PipError(error) from error
-        return PipResponse(response, head_of(response))
 
     def get(self, fields: Mapping[str, str]) -> PipResponse:
         try:
-            with no_inner_retries(self._session), http_cache.unasked(self._session):
-                response = self._send(fields)
+            response = self._send(self._for_later, fields)
         except Exception as error:
             if is_of_the_code(error):
                 raise
-            if is_final(error) or not is_of_the_network(error):
+            if not self._may_pass(error):
                 raise PipError(error) from error
-            raise NoResponse(cause_of(error)) from error
-        return PipResponse(response, head_of(response))
+            raise NoResponse(cause_of(error), error) from error
+        return self._answered(response)
 
-    def _send(self, fields: Mapping[str, str]) -> PipsResponse:
-        with http_cache.unbuffered(self._session):
-            url = self._link.url_without_fragment
-            return self._session.get(url, headers={**self._module.HEADERS, **fields}, stream=True)
+    def _may_pass(self, error: Exception) -> bool:
+        """Whether a later attempt may succeed. A certificate that was right before may be right again."""
+        if is_about_a_certificate(error):
+            return self.reached is Reached.THIS_HOST
+        return is_of_the_network(error) and not is_final(error)
+
+    def _send(self, session: PipSession, fields: Mapping[str, str]) -> PipsResponse:
+        return session.get(self._artifact.url, headers={**self._module.HEADERS, **fields}, stream=True)
+
+    def _answered(self, response: PipsResponse) -> PipResponse:
+        head = head_of(response)
+        if not head.from_cache:
+            for each in (*response.history, response):
+                RUN.answered(urlsplit(each.url or "").netloc.rpartition("@")[2])
+        return PipResponse(response, head, self.timeout_s)
 
     def reject(self, response: Response) -> NoReturn:
         """Raise PipError with what pip would raise for this status, and log what pip would log."""
@@ -136,7 +158,7 @@ class PipTransport:
         except Exception as error:
             self._pass_over(error)
             return None
-        return None if found is None else PipResponse(found, head_of(found, from_cache=True))
+        return None if found is None else PipResponse(found, head_of(found, from_cache=True), self.timeout_s)
 
     def cached_file(self, response: Response) -> Path | None:
         try:
@@ -151,9 +173,9 @@ class PipTransport:
         except Exception as error:
             self._pass_over(error)
 
-    def store_in_cache(self, partial: Partial, body: Path, response: Response | None) -> None:
+    def store_in_cache(self, partial: Partial, body: Path, response: Response | None) -> bool:
         try:
-            if response is not None and response.head.status in (200, 206):
+            if response is not None and response.head.status < 300:
                 request, fields = _pips(response).request, _pips(response).headers
             elif response is not None and partial.checkpoint.url_key == response.head.url_key:
                 request, fields = _pips(response).request, {}  # A 416 has no fields of the file.
@@ -161,12 +183,16 @@ class PipTransport:
                 plain = Request("GET", self._artifact.url, headers=dict(self._module.HEADERS))
                 request, fields = self._session.prepare_request(plain), {}
             else:
-                return
+                return False
             entry = http_cache.entry_fields(fields, request.url or "", partial.checkpoint, body.stat().st_size)
-            http_cache.store(self._session, request, entry, body, partial.link_to, partial.copy_to)
+            is_stored = http_cache.store(self._session, request, entry, body, partial.link_to, partial.copy_to)
+            if is_stored:
+                RUN.cached(self._artifact.url, request.url or "")
+            return is_stored
         except Exception as error:
             # pip does the same: a file that its cache cannot store is still a file.
             self._pass_over(error)
+            return False
 
     def _pass_over(self, error: Exception) -> None:
         """Continue without pip's cache, as pip itself does. Warn once if the cache is of an unknown kind."""
@@ -192,26 +218,6 @@ def head_of(response: PipsResponse, *, from_cache: bool | None = None) -> Respon
     """Return status and fields of a response, and whether pip's cache gave it (None: as the response says)."""
     fields = {name.lower(): value for name, value in response.headers.items()}
     cached = bool(getattr(response, "from_cache", False)) if from_cache is None else from_cache
-    return ResponseHead(response.status_code or 0, fields, cached, url_key(response.url or ""))
-
-
-@contextlib.contextmanager
-def no_inner_retries(session: PipSession) -> Iterator[None]:
-    """Turn pip's ``--retries`` off inside the context, so that they do not multiply with ours.
-
-    A 503 and its Retry-After reach us as well.
-    """
-    changed: list[tuple[Any, Any]] = []
-    try:
-        adapters: set[Any] = set(session.adapters.values())
-        for adapter in adapters:
-            retries: Any = getattr(adapter, "max_retries", None)
-            if hasattr(retries, "new"):
-                changed.append((adapter, retries))
-                adapter.max_retries = retries.new(
-                    total=0, status_forcelist=(), respect_retry_after_header=False, raise_on_status=False
-                )
-        yield
-    finally:
-        for adapter, retries in changed:
-            adapter.max_retries = retries
+    urls = [each.url or "" for each in (*response.history, response)]
+    is_https = all(url.lower().startswith("https:") for url in urls)
+    return ResponseHead(response.status_code or 0, fields, cached, url_key(urls[-1]), is_https)

@@ -62,6 +62,8 @@ class Checkpoint(NamedTuple):
     """
     synced: int = 0
     """How many bytes from the start are known to be on the medium, and not only in the system's memory."""
+    is_https: bool = True
+    """Whether every URL on the way to the first response was https."""
 
     def field(self, name: str) -> str | None:
         """Return a field of the first response by its lower-case name, or None."""
@@ -123,6 +125,7 @@ def _is_sane(checkpoint: Checkpoint) -> bool:
         and (checkpoint.complete_length is None or _is_length(checkpoint.complete_length))
         and _is_length(checkpoint.synced)
         and _is_inode(checkpoint.inode)
+        and _is_truth(checkpoint.is_https)
         and (checkpoint.fields is None or _are_fields(checkpoint.fields))
     )
 
@@ -138,6 +141,10 @@ def _is_component(name: str) -> bool:
 
 def _is_length(value: Any) -> bool:
     return type(value) is int and 0 <= value < _MAX_LENGTH
+
+
+def _is_truth(value: Any) -> bool:
+    return type(value) is bool
 
 
 def _is_inode(value: Any) -> bool:

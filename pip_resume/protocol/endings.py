@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
-from pip_resume.protocol.retry import PROGRESS_BYTES
+from pip_resume.protocol.retry import QUICK_BYTES
 
 if TYPE_CHECKING:
     from pip_resume.protocol.messages import Held, ResponseHead
@@ -79,11 +79,11 @@ ENDINGS: tuple[Ending, ...] = (
     Ending(
         "one part of several",
         "RFC 9110 section 15.3.7",
-        lambda ended: ended.lacks_rest and ended.gained >= PROGRESS_BYTES,
+        lambda ended: ended.lacks_rest and ended.gained >= QUICK_BYTES,
         Outcome.MORE,
     ),
     Ending(
-        "a part with hardly any byte",
+        "a small part",
         "RFC 9110 section 15.3.7",
         lambda ended: ended.lacks_rest,
         Outcome.LOST,

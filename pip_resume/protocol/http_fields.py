@@ -32,6 +32,13 @@ _CONTENT_RANGE = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 
+# Forms that some servers send instead: no unit, "bytes=" as in Range, or more white space.
+_LOOSE_CONTENT_RANGE = re.compile(
+    rf"(?:bytes[ \t=:]*)?(?P<first>{_NUMBER})[ \t]*-[ \t]*(?P<last>{_NUMBER})[ \t]*/[ \t]*"
+    rf"(?:(?P<complete>{_NUMBER})|\*)",
+    re.IGNORECASE | re.ASCII,
+)
+
 # RFC 9110 section 14.1.1: ranges-specifier = range-unit "=" range-set ; int-range = first-pos "-" [ last-pos ]
 # Only the form that we send: one range without a last-pos.
 _OPEN_RANGE = re.compile(rf"bytes=(?P<first>{_NUMBER})-", re.IGNORECASE | re.ASCII)
@@ -124,6 +131,30 @@ def parse_content_range(text: str | None) -> ContentRange | None:
     return ContentRange(first_pos, last_pos, complete_length)
 
 
+def parse_loose_content_range(text: str | None) -> ContentRange | None:
+    """Read a Content-Range with positions in one of the forms that some servers send instead; None for everything else.
+
+    ``N-M/T``, ``bytes=N-M/T`` and additional white space. Only where a digest decides in the end.
+    """
+    match = _LOOSE_CONTENT_RANGE.fullmatch((text or "").strip(_OWS))
+    if match is None:
+        return None
+    complete_length = match["complete"] or "*"
+    return parse_content_range(f"bytes {match['first']}-{match['last']}/{complete_length}")
+
+
+def parse_empty_content_range(text: str | None) -> int | None:
+    """Read the complete-length N of ``bytes N-(N-1)/N``; None for everything else.
+
+    RFC 9110 section 14.4 calls it invalid. Azurite, the GCS emulator and webfsd send it at the end of a file.
+    """
+    match = _CONTENT_RANGE.fullmatch((text or "").strip(_OWS))
+    if match is None or match["complete"] is None:
+        return None
+    first_pos, last_pos, complete_length = int(match["first"]), int(match["last"]), int(match["complete"])
+    return complete_length if first_pos == complete_length == last_pos + 1 else None
+
+
 def encode_content_range(content_range: ContentRange) -> str:
     """Format a Content-Range. The inverse of ``parse_content_range``."""
     complete_length = "*" if content_range.complete_length is None else content_range.complete_length
@@ -207,6 +238,14 @@ def strong_validator(etag: str | None, last_modified: str | None, date: str | No
     if last_modified is None or modified_s is None or date_s is None or date_s - modified_s < 1:
         return None
     return last_modified.strip(_OWS)
+
+
+def strong_date(last_modified: str | None, date: str | None) -> str | None:
+    """Return Last-Modified if it is a strong validator: at least one second older than Date (RFC 9110 section 8.8.2.2).
+
+    None otherwise.
+    """
+    return strong_validator(None, last_modified, date)
 
 
 def parse_content_coding(text: str | None) -> str:

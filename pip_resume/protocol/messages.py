@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.protocol.checkpoint import Checkpoint
-from pip_resume.protocol.http_fields import encode_range, parse_content_length, strong_validator
+from pip_resume.protocol.http_fields import encode_range, parse_content_length, strong_date, strong_validator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +29,17 @@ class Held(NamedTuple):
         return strong_validator(field("etag"), field("last-modified"), field("date"))
 
     @property
+    def date(self) -> str | None:
+        """The Last-Modified that is compared beside a weak ETag, or None. A date is never sent where an ETag exists."""
+        field = self.checkpoint.field
+        return strong_date(field("last-modified"), field("date")) if field("etag") is not None else None
+
+    @property
+    def can_continue(self) -> bool:
+        """Whether a ranged request can continue what is held."""
+        return self.digest_known or self.validator is not None or self.date is not None
+
+    @property
     def is_complete(self) -> bool:
         """Whether no byte is missing. False while the complete-length is unknown."""
         return self.offset > 0 and self.offset == self.checkpoint.complete_length
@@ -41,15 +52,25 @@ class Request(NamedTuple):
     """Inclusive. None for a plain GET."""
     if_range: str | None = None
     """The validator for If-Range, or None to send no If-Range."""
+    no_cache: bool = False
+    """Whether caches on the way have to ask the server (RFC 9111 section 5.2.1.4)."""
+
+    @property
+    def is_ranged(self) -> bool:
+        """Whether the request carries Range."""
+        return self.first_pos is not None
 
     @property
     def fields(self) -> dict[str, str]:
         """The fields that this request has beyond those that pip sends."""
+        fields = {"Cache-Control": "no-cache"} if self.no_cache else {}
         if self.first_pos is None:
-            return {}
-        fields = {"Range": encode_range(self.first_pos)}
-        # RFC 9110 section 13.1.5: If-Range is never sent without Range.
-        return {**fields, "If-Range": self.if_range} if self.if_range else fields
+            return fields
+        fields["Range"] = encode_range(self.first_pos)
+        if self.if_range is not None:
+            # RFC 9110 section 13.1.5: If-Range is never sent without Range.
+            fields["If-Range"] = self.if_range
+        return fields
 
 
 class ResponseHead(NamedTuple):
@@ -62,6 +83,8 @@ class ResponseHead(NamedTuple):
     """Whether pip's HTTP cache gave the response, without asking a server."""
     url_key: str = ""
     """artifact.url_key of the URL that gave the response, after all redirects."""
+    is_https: bool = True
+    """Whether every URL on the way to the response, redirects included, was https."""
 
     @property
     def is_chunked(self) -> bool:
@@ -84,4 +107,4 @@ class ResponseHead(NamedTuple):
     @property
     def may_be_cut(self) -> bool:
         """Whether wrong bytes may mean that this body was cut, and not that the file is a different one."""
-        return self.status in (200, 203, 206) and self.is_close_delimited and not self.from_cache
+        return self.status < 400 and self.is_close_delimited and not self.from_cache

@@ -1,61 +1,137 @@
-"""The retry budget of one download, as a value. No I/O: time and chance are arguments."""
+"""How long a download goes on without a new byte, and how long it waits between attempts, as values. No I/O.
+
+Two limits hold together: a download is given up when the attempts *and* the time without a new byte are both spent.
+Time and chance are arguments.
+"""
 
 from __future__ import annotations
 
+import enum
 from typing import NamedTuple
 
 DEFAULT_RETRIES = 5
 """The default of pip's own --resume-retries since 25.2."""
+DEFAULT_PATIENCE_S = 300.0
+"""The default of PIP_RESUME_PATIENCE. BITS of Windows counts the time without progress, too, and not attempts."""
+OTHER_HOST_PATIENCE_S = 60.0
+"""The patience with a host that has not answered in this run, while a different one has: the network works."""
 PROGRESS_BYTES = 4 * 1024
-"""New bytes that refill the budget: the smallest block. A server that sends one byte an attempt does not refill it."""
+"""New bytes that count as progress: one page. A server that sends one byte an attempt makes none."""
+QUICK_BYTES = 64 * 1024
+"""A connection that brought this much is followed by the next without a wait."""
+SHORT_DELAY_S = 1.0
+"""The wait after a connection that brought less. So one file causes at most 30 requests in any 30 s."""
 FIRST_DELAY_S = 0.5
-"""The first wait. It doubles each time, as that of urllib3 does."""
+"""The wait after an attempt that brought nothing, plus SHARE_OF_OUTAGE of the time since the last new byte."""
+SHARE_OF_OUTAGE = 0.1
+"""So the end of an outage is noticed after a tenth of its length."""
 MAX_DELAY_S = 15.0
 """The longest wait of our own: pip's default ``--timeout``."""
-MAX_RETRY_AFTER_S = 60.0
-"""The longest Retry-After (RFC 9110 section 10.2.3) that is waited out. Beyond it the user is told when to return."""
+JITTER = 0.25
+"""Waits are up to this share shorter, so that many clients do not retry at the same moment."""
+
+
+class Reached(enum.Enum):
+    """Which hosts have answered in this run of pip."""
+
+    THIS_HOST = "the host of the link"
+    OTHER_HOST = "a different host only"
+    NONE = "no host at all"
+
+
+class Options(NamedTuple):
+    """What pip's options and our variables say about patience."""
+
+    retries: int = DEFAULT_RETRIES
+    """pip's --resume-retries. 0 gives up at the first lost connection."""
+    patience_s: float = DEFAULT_PATIENCE_S
+    """PIP_RESUME_PATIENCE: seconds since the last new byte. 0 means that the attempts alone count."""
+    connect_waits_s: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 4.0)
+    """pip's own wait before each of its ``--retries``."""
+    longest_retry_after_s: float = float("inf")
+    """A longer Retry-After ends the download: a PIP_RESUME_PATIENCE that was set, else no limit."""
+    retry_after_cap_s: float = float("inf")
+    """No Retry-After is waited for longer than this, as in this pip's urllib3."""
+
+
+class Limits(NamedTuple):
+    """How long a download goes on without a new byte."""
+
+    attempts: int
+    """Number of attempts without a new byte that have to fail."""
+    idle_s: float
+    """Seconds without a new byte that have to pass."""
+    waits_s: tuple[float, ...] | None = None
+    """The wait before each attempt, again and again; None for waits that grow with the outage."""
+
+
+def limits(options: Options) -> Limits:
+    """Return the limits of a download. They are never shorter than those of plain pip with the same options.
+
+    Each of pip's --resume-retries is one request and up to ``--retries`` further ones: as many attempts have to fail.
+    Fewer than pip's default are the user's wish to wait less: then the waits are those of plain pip.
+    """
+    retries, connect_waits_s = options.retries, options.connect_waits_s
+    if retries == 0 or options.patience_s == 0:
+        return Limits(retries, 0.0)
+    attempts = retries * (1 + len(connect_waits_s))
+    if retries < DEFAULT_RETRIES:
+        return Limits(attempts, 0.0, (0.0, *connect_waits_s))
+    return Limits(attempts, max(options.patience_s, retries * sum(connect_waits_s)))
+
+
+def limits_before_response(options: Options, reached: Reached) -> Limits:
+    """Return the limits while the link's host has not answered this download yet.
+
+    A host that has answered in this run is worth the same patience as in the middle of a file. One that has not may not
+    exist: plain pip gives up after its ``--retries``, and so do we, unless another host shows that the network works.
+    """
+    if reached is Reached.THIS_HOST:
+        return limits(options)
+    retries = len(options.connect_waits_s)
+    if reached is Reached.OTHER_HOST and options.retries and options.patience_s:
+        return Limits(retries, min(OTHER_HOST_PATIENCE_S, options.patience_s))
+    return Limits(retries, 0.0, options.connect_waits_s or (0.0,))
 
 
 class Budget(NamedTuple):
-    """How many attempts without new bytes are still allowed for one artifact."""
+    """What one download has used up of its limits."""
 
-    retries: int = DEFAULT_RETRIES
-    """Further attempts after one that failed. 0 gives up at the first lost connection."""
     failed: int = 0
     """Attempts since the last progress, including the one that made it."""
     barren: int = 0
     """Attempts in a row that brought nothing new."""
     gained: int = 0
-    """New bytes since the last refill, in attempts too small to count as progress."""
+    """New bytes since the last progress, in attempts too small to count as progress."""
+    last_gain: int = 0
+    """New bytes in the last attempt."""
 
     def after(self, new_bytes: int) -> Budget:
-        """Return the budget after a failed attempt that brought ``new_bytes`` beyond the highest offset before it."""
-        gained = self.gained + max(new_bytes, 0)
+        """Return the budget after a failed attempt that brought ``new_bytes``."""
+        new_bytes = max(new_bytes, 0)
+        gained = self.gained + new_bytes
         if gained >= PROGRESS_BYTES:
-            return self._replace(failed=1, barren=0, gained=0)
-        return self._replace(failed=self.failed + 1, barren=self.barren + 1, gained=gained)
+            return Budget(failed=1, last_gain=new_bytes)
+        return Budget(self.failed + 1, self.barren + 1, gained, new_bytes)
 
-    @property
-    def is_spent(self) -> bool:
-        """Whether no further attempt is allowed."""
-        return self.failed > self.retries
+    def is_spent(self, limits: Limits, idle_s: float) -> bool:
+        """Whether no further attempt is allowed, ``idle_s`` seconds after the last progress."""
+        return self.failed > limits.attempts and idle_s >= limits.idle_s
 
-    @property
-    def next_attempt(self) -> int:
-        """The number of the next attempt, counted from the last progress. The first is 1."""
-        return self.failed + 1
-
-    @property
-    def attempts(self) -> int:
-        """The number of the last attempt that is allowed."""
-        return self.retries + 1
-
-    def delay_s(self, chance: float) -> float:
-        """Return the seconds before the next attempt: none after progress, else doubling up to MAX_DELAY_S.
-
-        ``chance`` in [0, 1) is a jitter of 25 % both ways, so that many clients do not retry at the same moment.
-        """
-        if self.barren == 0:
+    def delay_s(self, limits: Limits, idle_s: float, chance: float) -> float:
+        """Return the seconds before the next attempt. ``chance`` in [0, 1) shortens it."""
+        if self.last_gain >= QUICK_BYTES:
             return 0.0
-        base = FIRST_DELAY_S * 2.0 ** min(self.barren - 1, 10)
-        return min(base * (0.75 + chance / 2), MAX_DELAY_S)
+        if self.barren == 0:
+            return SHORT_DELAY_S
+        if limits.waits_s is not None:
+            return limits.waits_s[(self.failed - 1) % len(limits.waits_s)]
+        return min(FIRST_DELAY_S + SHARE_OF_OUTAGE * idle_s, MAX_DELAY_S) * (1 - JITTER * chance)
+
+
+def connect_waits_s(retries: int, factor: float, longest_s: float) -> tuple[float, ...]:
+    """Return the waits of urllib3's Retry before each of ``retries`` further connections (``get_backoff_time``).
+
+    The first one follows at once, the others after ``factor`` seconds times 2, 4, 8 and so on, up to ``longest_s``.
+    """
+    return tuple(0.0 if n <= 1 else min(factor * 2.0 ** min(n - 1, 60), longest_s) for n in range(1, retries + 1))

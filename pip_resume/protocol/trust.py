@@ -1,46 +1,113 @@
-"""What this run still believes of the server, as a value: how often it was wrong, whether to send Range. No I/O."""
+"""What this run still believes of the server, as a value, and what follows for the next request. No I/O.
+
+Some gateways refuse every request that carries Range, with a status, a reset, silence, or a page. A request that fails
+once says nothing: the network may be down for a moment. So the next request is planned in this order:
+
+RANGE   --second barren one in a row-->  PROBE   a plain request: does the host answer at all?
+PROBE   --answered-->                    RETRY   its body is not read; Range once more, the network may be back
+PROBE   --not answered-->                RANGE   it says nothing about Range
+RETRY   --barren-->                      PLAIN   the host answers, but not to Range: read a plain response
+PLAIN   --connection lost-->             RANGE   unless this run has asked plainly MOST_REFUSALS times
+any     --response not usable-->         PLAIN   once; what the plain request answers counts
+"""
 
 from __future__ import annotations
 
+import enum
 from typing import NamedTuple
 
 MOST_WRONG = 2
 """After this many wrong files pip gets the last one and judges it. A second download rules out an accident."""
 MOST_REFUSALS = 2
-"""After this many unusable responses to Range this run sends no more of them.
+"""After this many refusals of Range this run sends no more of them.
 
 One may come from a single proxy of several. Two make it likely that every further one is wasted.
 """
+MOST_BARREN = 2
+"""After this many ranged requests in a row that came to nothing, a plain one shows whether the host answers."""
+
+
+class Asking(enum.Enum):
+    """What the next request is."""
+
+    RANGE = "request the missing bytes"
+    PROBE = "a plain request whose response is closed after its head"
+    RETRY = "request the missing bytes once more"
+    PLAIN = "a plain request whose body is used"
 
 
 class Trust(NamedTuple):
     """What this run still believes of the server."""
 
     wrong: int = 0
-    """Number of wrong files, and of parts whose bytes did not fit."""
+    """Number of wrong files."""
     refusals: int = 0
-    """Number of responses that could not be used at all."""
-    ranges: bool = True
-    """Whether the next request may carry Range."""
+    """How often Range was given up for one plain request."""
+    barren: int = 0
+    """Ranged requests in a row that brought nothing."""
+    asking: Asking = Asking.RANGE
+    forgave_date: bool = False
+    """Whether this run started over because of a different Last-Modified with an equal ETag. It does so once."""
+    is_container_checked: bool = False
+    """Whether this run started over because a joined file was damaged. It does so once."""
 
-    def after_refusal(self) -> Trust:
-        """After a response that could not be used. If even the request was plain, that counts as a wrong file."""
-        return Trust(self.wrong + (not self.ranges), self.refusals + 1, ranges=False)
+    @property
+    def allows_range(self) -> bool:
+        """Whether the next request may carry Range."""
+        return self.asking in (Asking.RANGE, Asking.RETRY)
 
-    def after_wrong(self) -> Trust:
-        """After wrong bytes."""
-        return self._replace(wrong=self.wrong + 1)
-
-    def after_restart(self) -> Trust:
-        """After all bytes held were dropped: a server that was wrong too often gets a plain request."""
-        return self._replace(ranges=False) if self.is_spent else self
-
-    def after_loss(self) -> Trust:
-        """After a lost connection: try Range again, since without it every further loss starts at 0."""
-        is_settled = self.is_spent or self.refusals >= MOST_REFUSALS
-        return self if is_settled else self._replace(ranges=True)
+    @property
+    def is_probing(self) -> bool:
+        """Whether the next response is closed after its head."""
+        return self.asking is Asking.PROBE
 
     @property
     def is_spent(self) -> bool:
         """Whether pip judges the next wrong file."""
         return self.wrong >= MOST_WRONG
+
+    @property
+    def doubts_caches(self) -> bool:
+        """Whether requests carry ``Cache-Control: no-cache``: a cache on the way may have the wrong file."""
+        return self.wrong > 0
+
+    def after_refusal(self) -> Trust:
+        """After a response that could not be used. If the request was plain, that counts as a wrong file."""
+        wrong = self.wrong + (not self.allows_range)
+        return self._replace(wrong=wrong, refusals=self.refusals + 1, asking=Asking.PLAIN, barren=0)
+
+    def after_wrong(self) -> Trust:
+        """After a complete file whose digest, or whose container, is wrong."""
+        wrong = self.wrong + 1
+        return self._replace(wrong=wrong, asking=Asking.PLAIN if wrong >= MOST_WRONG else self.asking)
+
+    def after_barren_range(self) -> Trust:
+        """After a ranged request that brought nothing: no response, a status that says "later", no body, or a page."""
+        if self.asking is Asking.RETRY:
+            return self._replace(refusals=self.refusals + 1, asking=Asking.PLAIN, barren=0)
+        barren = self.barren + 1
+        return self._replace(barren=barren, asking=Asking.PROBE if barren >= MOST_BARREN else self.asking)
+
+    def after_probe(self) -> Trust:
+        """After a response to the plain request that shows whether the host answers."""
+        return self._replace(asking=Asking.RETRY)
+
+    def after_no_response(self, *, is_ranged: bool) -> Trust:
+        """After a request without a usable response. A plain one says nothing about Range."""
+        if is_ranged:
+            return self.after_barren_range()
+        return self._replace(asking=Asking.RANGE) if self.is_probing else self
+
+    def after_lost_body(self, *, is_ranged: bool, has_brought: bool) -> Trust:
+        """After a body that ended early, or that was not the file; ``has_brought`` tells whether any byte was of use.
+
+        After a plain one try Range again, since without it every further loss starts at 0.
+        """
+        if is_ranged:
+            return self._replace(barren=0, asking=Asking.RANGE) if has_brought else self.after_barren_range()
+        is_settled = self.is_spent or self.refusals >= MOST_REFUSALS
+        return self if is_settled else self._replace(asking=Asking.RANGE)
+
+
+FULL = Trust()
+"""What a run believes at its start."""

@@ -1,4 +1,4 @@
-"""What to request, and what a response means for the bytes held: one table, first match first. No I/O.
+"""What a response means for the bytes held: one table, first match first. No I/O.
 
 Two rules. Every decision about a response is a row of VERDICTS. And no row says APPEND unless the body starts within
 the bytes held (RFC 9110 section 15.3.7.3: parts can be combined only if they meet).
@@ -14,42 +14,21 @@ from pip_resume.protocol.http_fields import (
     is_multipart_byteranges,
     parse_content_coding,
     parse_content_range,
-    parse_http_date,
-    parse_retry_after,
-    strong_validator,
+    parse_empty_content_range,
+    parse_loose_content_range,
 )
-from pip_resume.protocol.messages import Held, Request, ResponseHead
+from pip_resume.protocol.statuses import ABOUT_THE_USER, NOT_IMPLEMENTED, WAIT_STATUSES
+from pip_resume.protocol.trust import FULL, Trust
 
 if TYPE_CHECKING:
-    from pip_resume.artifact import Artifact
-
-OVERLAP_BYTES = 64 * 1024
-"""Requested again in the first request of a later run, and compared.
-
-A changed file is noticed before the rest of it is downloaded. wget2 issue 389: a proxy put 64 KiB of junk at the seam.
-"""
-STORED_FROM_BYTES = 1024 * 1024
-"""Bodies up to this length are not stored for the next run: a second's download, for which a hundred small wheels must
-not pay with files of their own."""
-WAIT_STATUSES = {
-    408: "RFC 9110 section 15.5.9: the client may repeat the request",
-    429: "RFC 6585 section 4: too many requests",
-    500: "pip retries it (pip._internal.network.session, status_forcelist)",
-    502: "RFC 9110 section 15.6.3: the gateway got an invalid response; pip up to 24.0 retries it",
-    503: "RFC 9110 section 15.6.4: temporarily overloaded; pip retries it",
-    504: "RFC 9110 section 15.6.5: the gateway got no response in time",
-    520: "Cloudflare: the origin sent an unknown error; pip retries it",
-    527: "Cloudflare: the connection to the origin failed (Railgun); pip retries it",
-}
-"""The statuses that ask us to try again later, with the source of each."""
+    from pip_resume.protocol.messages import Held, Request, ResponseHead
 
 
 class Action(enum.Enum):
     """What to do with a response."""
 
     APPEND = "the body continues, or repeats, what is held"
-    REPLACE = "the body takes the place of what is held"
-    RESTART = "the body is not used; request again without Range"
+    ASK_PLAINLY = "the body is not used; send a plain request, once"
     VERIFY = "nothing is missing; the digest decides"
     WAIT = "request again later"
     FAIL = "pip reports it"
@@ -64,7 +43,7 @@ class Verdict(NamedTuple):
     section: str = ""
     """The RFC and its section that the row is based on."""
     reason: str = ""
-    """For people, after "Starting over: ". Empty if there is nothing to explain."""
+    """For people. Empty if there is nothing to explain."""
     first_pos: int = 0
     """Where the body starts. Inclusive. At most the offset."""
     end: int | None = None
@@ -79,21 +58,34 @@ class Case(NamedTuple):
     request: Request
     head: ResponseHead
     held: Held
+    trust: Trust
 
     @property
     def is_ranged(self) -> bool:
-        return self.request.first_pos is not None
+        return self.request.is_ranged
+
+    @property
+    def is_part(self) -> bool:
+        return self.head.status == 206
+
+    @property
+    def is_complete_file(self) -> bool:
+        """Whether pip takes the body for the file: any status below 400, but not the answer to a range."""
+        return self.head.status < 400 and not self.is_part
 
     @property
     def content_range(self) -> ContentRange | None:
-        """Only one with positions; ``bytes */N`` belongs to 416."""
-        parsed = parse_content_range(self.head.fields.get("content-range"))
+        """Only one with positions; ``bytes */N`` belongs to 416. With a hash also in forms that some servers use."""
+        text = self.head.fields.get("content-range")
+        parsed = parse_content_range(text)
+        if parsed is None and self.held.digest_known:
+            parsed = parse_loose_content_range(text)
         return parsed if parsed is not None and parsed.first_pos is not None else None
 
     @property
     def sent_length(self) -> int | None:
         """The complete-length in Content-Range."""
-        parsed = parse_content_range(self.head.fields.get("content-range"))
+        parsed = self.content_range or parse_content_range(self.head.fields.get("content-range"))
         return None if parsed is None else parsed.complete_length
 
     @property
@@ -112,22 +104,29 @@ class Case(NamedTuple):
     @property
     def has_different_coding(self) -> bool:
         ours = parse_content_coding(self.held.checkpoint.field("content-encoding"))
-        return parse_content_coding(self.head.fields.get("content-encoding")) != ours
+        return self.held.offset > 0 and parse_content_coding(self.head.fields.get("content-encoding")) != ours
+
+    def differs_in(self, name: str) -> bool:
+        """Whether both responses have this field, with different values."""
+        ours, theirs = self.held.checkpoint.field(name), self.head.fields.get(name)
+        return ours is not None and theirs is not None and theirs != ours
 
     @property
-    def has_different_validator(self) -> bool:
-        """Whether a field that can be compared differs. An absent one says nothing (RFC 9110 section 15.3.7)."""
-        # Equal ETags settle it. The date is compared only if the response has no ETag.
-        name = "etag" if "etag" in self.head.fields else "last-modified"
-        theirs = self.head.fields.get(name)
-        return theirs is not None and theirs != self.held.checkpoint.field(name)
+    def has_different_etag(self) -> bool:
+        """Whether the ETags differ. An ETag that the first response did not have is one that differs."""
+        theirs = self.head.fields.get("etag")
+        return theirs is not None and theirs != self.held.checkpoint.field("etag")
 
     @property
-    def is_same_representation(self) -> bool:
-        """Whether a 200 certainly carries the file that we hold the start of."""
-        fields = self.head.fields
-        theirs = strong_validator(fields.get("etag"), fields.get("last-modified"), fields.get("date"))
-        return theirs is not None and theirs == self.held.validator
+    def lacks_validator(self) -> bool:
+        """Whether the validator that the first response had is missing.
+
+        RFC 9110 section 15.3.7 allows a 206 to leave out the date, but not the ETag. If the date stands in for the
+        ETag, because that is weak, it has to be there, too.
+        """
+        is_without_etag = self.held.checkpoint.field("etag") is not None and "etag" not in self.head.fields
+        is_date_needed = self.request.if_range is None and self.held.date is not None
+        return is_without_etag or (is_date_needed and "last-modified" not in self.head.fields)
 
 
 class Row(NamedTuple):
@@ -141,13 +140,9 @@ class Row(NamedTuple):
     reason: str = ""
 
 
-def _is_part(case: Case) -> bool:
-    return case.head.status == 206
-
-
-def _is_complete_file(case: Case) -> bool:
-    # 203 is a 200 that a proxy has changed. pip accepts it, and the digest decides.
-    return case.head.status in (200, 203)
+def _is_busy(case: Case) -> bool:
+    # urllib3 obeys Retry-After on 413, 429 and 503 (Retry.RETRY_AFTER_STATUS_CODES).
+    return case.head.status in WAIT_STATUSES or (case.head.status == 413 and "retry-after" in case.head.fields)
 
 
 def _is_416_at_the_end(case: Case) -> bool:
@@ -157,142 +152,148 @@ def _is_416_at_the_end(case: Case) -> bool:
     return case.is_ranged and case.head.status == 416 and lengths == {case.held.offset} and agrees
 
 
+def _is_empty_part_at_the_end(case: Case) -> bool:
+    return case.is_part and parse_empty_content_range(case.head.fields.get("content-range")) == case.held.offset > 0
+
+
+def _is_no_response_to_a_range(case: Case) -> bool:
+    status = case.head.status
+    is_error = 400 <= status < 500 and status not in ABOUT_THE_USER
+    return case.is_ranged and (
+        (status not in (200, 203, 206) and status < 400) or is_error or status in NOT_IMPLEMENTED
+    )
+
+
+def _is_sent_over_http(case: Case) -> bool:
+    return case.is_part and not case.held.digest_known and case.held.checkpoint.is_https and not case.head.is_https
+
+
 VERDICTS: tuple[Row, ...] = (
-    Row("busy", "RFC 9110 section 15.6.4", lambda case: case.head.status in WAIT_STATUSES, Action.WAIT),
+    Row("busy", "RFC 9110 section 15.6.4", _is_busy, Action.WAIT),
     Row("416 at the complete-length", "RFC 9110 section 15.5.17", _is_416_at_the_end, Action.VERIFY),
+    Row(
+        "206 without a byte at the complete-length",
+        "RFC 9110 section 15.5.17",
+        _is_empty_part_at_the_end,
+        Action.VERIFY,
+    ),
     Row(
         "416 elsewhere",
         "RFC 9110 section 15.5.17",
         lambda case: case.is_ranged and case.head.status == 416,
-        Action.RESTART,
+        Action.ASK_PLAINLY,
         "the server rejected the requested range (416)",
+    ),
+    Row(
+        "no response to a range",
+        "RFC 9110 section 14.2",
+        _is_no_response_to_a_range,
+        Action.ASK_PLAINLY,
+        "the server refuses requests for a range",
     ),
     Row(
         "206 multipart",
         "RFC 9110 section 15.3.7.2",
-        lambda case: _is_part(case) and is_multipart_byteranges(case.head.fields.get("content-type")),
-        Action.RESTART,
+        lambda case: case.is_part and is_multipart_byteranges(case.head.fields.get("content-type")),
+        Action.ASK_PLAINLY,
         "the server answered with several parts",
     ),
     Row(
         "206 without a valid Content-Range",
         "RFC 9110 section 14.4",
-        lambda case: _is_part(case) and case.content_range is None,
-        Action.RESTART,
+        lambda case: case.is_part and case.content_range is None,
+        Action.ASK_PLAINLY,
         "the server did not say which part it sent",
     ),
     Row(
         "206 that starts too late",
         "RFC 9110 section 14.4",
-        lambda case: _is_part(case) and case.starts_late,
-        Action.RESTART,
+        lambda case: case.is_part and case.starts_late,
+        Action.ASK_PLAINLY,
         "the server sent a different range from the one requested",
     ),
     Row(
         "206 with a different complete-length",
         "RFC 9110 section 15.3.7.3",
-        lambda case: _is_part(case) and case.has_different_length,
-        Action.RESTART,
+        lambda case: case.is_part and case.has_different_length,
+        Action.ASK_PLAINLY,
         "the file on the server now has a different length",
     ),
     Row(
         "206 with a different content coding",
         "RFC 9110 section 8.4",
-        lambda case: _is_part(case) and case.is_ranged and case.has_different_coding,
-        Action.RESTART,
+        lambda case: case.is_part and case.is_ranged and case.has_different_coding,
+        Action.ASK_PLAINLY,
         "the server now sends a different Content-Encoding",
     ),
     Row(
         "206, and the digest decides",
         "RFC 9110 section 15.3.7.3",
-        lambda case: _is_part(case) and case.held.digest_known,
+        lambda case: case.is_part and case.held.digest_known,
         Action.APPEND,
     ),
     Row(
-        "206 with a different validator",
+        "206 over http",
+        "RFC 9110 section 17.1",
+        _is_sent_over_http,
+        Action.ASK_PLAINLY,
+        "the server now redirects to http",
+    ),
+    Row(
+        "206 with a different ETag",
         "RFC 9110 section 15.3.7.3",
-        lambda case: _is_part(case) and case.held.offset > 0 and case.has_different_validator,
-        Action.RESTART,
+        lambda case: case.is_part and case.held.offset > 0 and case.has_different_etag,
+        Action.ASK_PLAINLY,
         "the file on the server has changed",
     ),
-    Row("206 of the same representation", "RFC 9110 section 15.3.7.3", _is_part, Action.APPEND),
+    Row(
+        "206 without the validator",
+        "RFC 9110 section 15.3.7",
+        lambda case: case.is_part and case.held.offset > 0 and case.lacks_validator,
+        Action.ASK_PLAINLY,
+        "nothing proves that the file on the server is still the same",
+    ),
+    Row(
+        "206 with a different date",
+        "RFC 9110 section 15.3.7.3",
+        lambda case: case.is_part and case.differs_in("last-modified") and not case.trust.forgave_date,
+        Action.ASK_PLAINLY,
+        "the file on the server has a different date",
+    ),
+    Row("206 of the same representation", "RFC 9110 section 15.3.7.3", lambda case: case.is_part, Action.APPEND),
     Row(
         "200 with a part of the body",
         "RFC 9110 section 14.4",
-        lambda case: _is_complete_file(case) and case.content_range is not None and case.content_range.first_pos != 0,
-        Action.RESTART,
+        lambda case: case.is_complete_file and case.content_range is not None and case.content_range.first_pos != 0,
+        Action.ASK_PLAINLY,
         "the server answered 200 but sent only part of the file",
     ),
     Row(
-        "200 of a file that may have changed",
-        "RFC 9110 section 13.1.5",
-        lambda case: (
-            _is_complete_file(case)
-            and case.held.offset > 0
-            and not case.held.digest_known
-            and not case.is_same_representation
-        ),
-        Action.REPLACE,
-        "nothing proves that the file on the server is still the same",
+        "200 with a different content coding",
+        "RFC 9110 section 8.4",
+        lambda case: case.is_complete_file and case.is_ranged and case.has_different_coding,
+        Action.ASK_PLAINLY,
+        "the server now sends a different Content-Encoding",
     ),
-    Row("200", "RFC 9110 section 14.2", _is_complete_file, Action.APPEND),
+    Row("200", "RFC 9110 section 14.2", lambda case: case.is_complete_file, Action.APPEND),
     Row("anything else", "RFC 9110 section 15", lambda _case: True, Action.FAIL),
 )
+DATE_DIFFERS = "206 with a different date"
+"""The row that applies once per file and run: mirrors may differ in their dates."""
 
 
-def plan_request(held: Held) -> Request:
-    """Return what to request next: the rest of what is held, if that is safe; else the complete file.
-
-    With a hash it is Range alone: If-Range would discard the bytes on a different mirror. Without one it is Range with
-    If-Range and a strong validator (RFC 9110 section 13.1.5), or a plain GET if there is no such validator.
-    """
-    first_pos = held.offset - held.overlap
-    if first_pos <= 0:
-        return Request()
-    if held.digest_known:
-        return Request(first_pos)
-    validator = held.validator
-    return Request() if validator is None else Request(first_pos, validator)
-
-
-def judge(request: Request, head: ResponseHead, held: Held) -> Verdict:
+def judge(request: Request, head: ResponseHead, held: Held, trust: Trust = FULL) -> Verdict:
     """Tell what a response means: the first row of VERDICTS that applies."""
-    case = Case(request, head, held)
+    case = Case(request, head, held, trust)
     row = next(row for row in VERDICTS if row.applies(case))
-    extent = _extent(case) if row.action in _WITH_BODY else (0, None, case.sent_length)
+    extent = _extent(case) if row.action is Action.APPEND else (0, None, case.sent_length)
     return Verdict(row.action, row.name, row.section, row.reason, *extent)
-
-
-_WITH_BODY = (Action.APPEND, Action.REPLACE)
 
 
 def _extent(case: Case) -> tuple[int, int | None, int | None]:
     """Return first_pos, end (exclusive) and complete_length of a body that is used."""
     part = case.content_range
-    if _is_part(case) and part is not None and part.first_pos is not None and part.last_pos is not None:
+    if case.is_part and part is not None and part.first_pos is not None and part.last_pos is not None:
         return part.first_pos, part.last_pos + 1, part.complete_length
     length = case.head.content_length
     return 0, length, length
-
-
-def retry_after_s(head: ResponseHead, now_s: float) -> float | None:
-    """Return the seconds that the server asks us to wait, or None.
-
-    ``now_s`` (seconds since the epoch) is used if the response has no Date.
-    """
-    date_s = parse_http_date(head.fields.get("date"))
-    return parse_retry_after(head.fields.get("retry-after"), now_s if date_s is None else date_s)
-
-
-def is_storable(head: ResponseHead, artifact: Artifact) -> bool:
-    """Whether a body may be stored for the next run, and is worth it.
-
-    Either a hash must prove it, or a strong validator over https.
-    """
-    if head.content_length is not None and head.content_length <= STORED_FROM_BYTES:
-        return False
-    if artifact.digest is not None:
-        return True
-    fields = head.fields
-    validator = strong_validator(fields.get("etag"), fields.get("last-modified"), fields.get("date"))
-    return artifact.is_https and validator is not None

@@ -39,7 +39,7 @@ class RunningDigest:
 
     def matches(self) -> bool:
         """Whether the bytes hashed so far match the link's hash."""
-        return self._hash.hexdigest() == self._digest.hexdigest
+        return self._digest.matches(self._hash.hexdigest())
 
 
 def _new_hash(name: str) -> hashlib._Hash:

@@ -1,37 +1,43 @@
-"""What lies in the store's directory, and what of it can be removed: by age, by size, or because it cannot be used."""
+"""What lies in the store's directories, and what of it can be removed: by age, by size, or because it is unusable."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
+import re
 import stat
 import tempfile
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.checkpoint import FORMAT, parse_checkpoint, record_format
-from pip_resume.storage.part_file import is_locked, open_plain
-from pip_resume.storage.store import DIRECTORY, read_record, remove_unclaimed
-from pip_resume.storage.stored_partial import record_path
+from pip_resume.storage.directory import Directory
+from pip_resume.storage.part_file import is_locked
+from pip_resume.storage.store import DIRECTORY, HTTP_CACHES, read_record, remove_unclaimed
+from pip_resume.storage.stored_partial import PART, RECORD, record_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-HTTP_CACHES = ("http", "http-v2")
-"""Below pip's cache directory: the first is used up to pip 23.2, the second since 23.3."""
 DAY_S = 86400.0
 LEFTOVER_S = 3600.0
 """A file that waits to be renamed for this long was left by a killed process: a rename follows within a second."""
 _MARKER = "pruned"
 """A file whose age is the time since the last opportunistic pruning."""
-_TEMPORARY = (".tmp", ".new", ".link")
+_STEM = r"[0-9a-f]{64}(?:-u[0-9]+)?"
+_PART_NAME = re.compile(rf"{_STEM}\.part")
+_RECORD_NAME = re.compile(rf"{_STEM}\.json")
+_TEMPORARY_NAME = re.compile(rf"{_STEM}\.[0-9]+-[0-9]+-[0-9a-f]{{8}}\.(?:tmp|new|link)")
+"""Only names that match one of these are ever removed: a directory of ours may be exchanged for somebody else's."""
 
 
 class Entry(NamedTuple):
     """One partial on disk."""
 
-    path: Path
+    directory: Path
+    name: str
     size: int
     """Number of bytes stored."""
     modified_s: float
@@ -47,9 +53,19 @@ class Entry(NamedTuple):
     """Whether its record can be read. Without one the bytes are never used."""
 
     @property
+    def path(self) -> Path:
+        """The path of the part file."""
+        return self.directory / self.name
+
+    @property
     def key(self) -> str:
-        """The artifact's key, which is its name on disk."""
-        return self.path.stem
+        """The artifact's key."""
+        return self.name[:64]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it is a finished file that pip's own cache did not store."""
+        return self.size > 0 and self.size == self.complete_length
 
 
 def directories(cache_directory: Path) -> list[Path]:
@@ -68,30 +84,35 @@ def _is_directory(path: Path) -> bool:
         return False
 
 
-def entries(directory: Path) -> list[Entry]:
+def entries(path: Path) -> list[Entry]:
     """Return all partials of a store's directory, oldest first; none if it is absent or a symlink.
 
     Raises OSError if it cannot be read.
     """
-    # A symlink may lead to a directory of other files whose names end with .part.
-    if not _is_directory(directory):
+    try:
+        with Directory.opened(path) as directory:
+            return _entries(directory)
+    except (FileNotFoundError, NotADirectoryError, StoreUnusable):
         return []
-    names = sorted(name for name in os.listdir(directory) if name.endswith(".part"))
-    found = (_entry(directory / name) for name in names)
+
+
+def _entries(directory: Directory) -> list[Entry]:
+    found = (_entry(directory, name) for name in directory.names() if _PART_NAME.fullmatch(name))
     return sorted((entry for entry in found if entry is not None), key=lambda entry: entry.modified_s)
 
 
-def _entry(path: Path) -> Entry | None:
+def _entry(directory: Directory, name: str) -> Entry | None:
     try:
-        status = os.lstat(path)
+        status = directory.status_of(name)
     except OSError:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    record = read_record(record_path(path))
+    record = read_record(directory, record_name(name))
     checkpoint = parse_checkpoint(record)
     return Entry(
-        path,
+        directory.path,
+        name,
         status.st_size,
         status.st_mtime,
         checkpoint.filename if checkpoint else "",
@@ -102,9 +123,16 @@ def _entry(path: Path) -> Entry | None:
     )
 
 
+def is_in_use(entry: Entry) -> bool:
+    """Whether a pip is downloading it. Raises OSError or StoreUnusable if that cannot be found out."""
+    with Directory.opened(entry.directory) as directory:
+        return is_locked(directory, entry.name)
+
+
 def remove(entry: Entry) -> bool:
     """Remove a partial and its record; return False if a pip holds it. Raises OSError if the system forbids it."""
-    return remove_unclaimed(entry.path)
+    with Directory.opened(entry.directory) as directory:
+        return remove_unclaimed(directory, entry.name)
 
 
 def try_writing(directory: Path) -> None:
@@ -120,82 +148,101 @@ def try_writing(directory: Path) -> None:
         pass
 
 
-def prune(directory: Path, keep_days: float, max_size: int, now_s: float) -> int:
+def prune(path: Path, keep_days: float, max_size: int, now_s: float, *, spare: Iterable[str] = ()) -> int:
     """Remove what is too old or too much, oldest first, and what killed processes have left. Skip what is locked.
 
-    Returns the number of bytes removed. Raises nothing: what cannot be removed stays.
+    ``spare`` has the keys of artifacts that are about to be downloaded. Returns the number of bytes removed. Raises
+    nothing: what cannot be removed stays.
     """
     removed = 0
-    with contextlib.suppress(OSError):
-        present = [entry for entry in entries(directory) if not entry.is_newer]
+    with contextlib.suppress(OSError, StoreUnusable), Directory.opened(path) as directory:
+        present = [entry for entry in _entries(directory) if not entry.is_newer]
         excess = sum(entry.size for entry in present) - max_size
-        for entry in present:
-            is_old = now_s - entry.modified_s > keep_days * DAY_S
+        # A clock that is earlier than the newest file is wrong, so no age is known.
+        is_clock_right = all(entry.modified_s <= now_s + DAY_S for entry in present)
+        for entry in sorted(present, key=lambda entry: (not entry.is_complete, entry.modified_s)):
+            age_s = now_s - entry.modified_s if is_clock_right else 0.0
             # A part file that another pip is just making has no record yet.
-            is_unusable = not entry.is_usable and now_s - entry.modified_s > LEFTOVER_S
-            if is_old or is_unusable or excess > 0:
+            is_useless = age_s > keep_days * DAY_S or (not entry.is_usable and age_s > LEFTOVER_S)
+            if (is_useless or excess > 0) and entry.key not in spare:
                 with contextlib.suppress(OSError):
-                    if remove(entry):
+                    if remove_unclaimed(directory, entry.name):
                         removed += entry.size
                         excess -= entry.size
-        remove_leftovers(directory, now_s)
+        if is_clock_right:
+            _remove_leftovers(directory, now_s)
     return removed
 
 
-def make_room(directory: Path, has_room: Callable[[], bool]) -> None:
-    """Remove partials, oldest first, until there is room. Skip what is locked. Raises nothing."""
+def make_room(paths: Iterable[Path], needed: float, *, spare: str) -> None:
+    """Remove other partials until ``needed`` bytes are removed: complete ones first, then the oldest.
+
+    Remove none if all together are not enough, and never one of the artifact with the key ``spare``. Skip what is
+    locked. Raises nothing.
+    """
     with contextlib.suppress(OSError):
-        for entry in entries(directory):
-            if has_room():
+        found = [entry for path in paths for entry in entries(path) if not entry.is_newer and entry.key != spare]
+        if sum(entry.size for entry in found) < needed:
+            return
+        for entry in sorted(found, key=lambda entry: (not entry.is_complete, entry.modified_s)):
+            if needed <= 0:
                 return
-            if not entry.is_newer:
-                with contextlib.suppress(OSError):
-                    remove(entry)
+            with contextlib.suppress(OSError, StoreUnusable):
+                if remove(entry):
+                    needed -= entry.size
 
 
-def remove_leftovers(directory: Path, now_s: float) -> None:
+def remove_leftovers(path: Path, now_s: float) -> None:
     """Remove temporary files, and records without a part file, of processes that were killed long ago.
 
     Raises OSError if the directory cannot be read.
     """
-    names = os.listdir(directory) if _is_directory(directory) else []
-    for path in (directory / name for name in names):
-        if not path.name.endswith(_TEMPORARY) and not _is_record_alone(path):
+    with contextlib.suppress(FileNotFoundError, StoreUnusable), Directory.opened(path) as directory:
+        _remove_leftovers(directory, now_s)
+
+
+def _remove_leftovers(directory: Directory, now_s: float) -> None:
+    for name in directory.names():
+        if not _TEMPORARY_NAME.fullmatch(name) and not _is_record_alone(directory, name):
             continue
         with contextlib.suppress(OSError, StoreUnusable):
-            status = os.lstat(path)
-            if now_s - status.st_mtime > LEFTOVER_S and stat.S_ISREG(status.st_mode) and not is_locked(path):
-                os.unlink(path)
+            status = directory.status_of(name)
+            is_old = now_s - status.st_mtime > LEFTOVER_S
+            if is_old and stat.S_ISREG(status.st_mode) and not is_locked(directory, name):
+                directory.remove(name)
 
 
-def _is_record_alone(path: Path) -> bool:
+def _is_record_alone(directory: Directory, name: str) -> bool:
     """Whether this is a record without a part file. A newer pip-resume may have its bytes elsewhere."""
     return (
-        path.suffix == ".json"
-        and not os.path.lexists(path.with_suffix(".part"))
-        and (record_format(read_record(path)) or 0) <= FORMAT
+        _RECORD_NAME.fullmatch(name) is not None
+        and not directory.has(name[: -len(RECORD)] + PART)
+        and (record_format(read_record(directory, name)) or 0) <= FORMAT
     )
 
 
-def prune_opportunistically(directory: Path, keep_days: float, max_size: int, now_s: float) -> None:
-    """Prune at most once a day, and only if there is something to prune. Raises nothing."""
-    marker = directory / _MARKER
-    with contextlib.suppress(OSError):
-        if not _is_directory(directory) or not any(name != _MARKER for name in os.listdir(directory)):
+def prune_opportunistically(
+    path: Path, keep_days: float, max_size: int, now_s: float, *, spare: Iterable[str] = ()
+) -> None:
+    """Prune at most once a day, and only if there is something to prune. Raises nothing. ``spare`` as for ``prune``."""
+    with contextlib.suppress(OSError, StoreUnusable), Directory.opened(path) as directory:
+        if not any(name != _MARKER for name in directory.names()):
             return
         with contextlib.suppress(FileNotFoundError):
-            if 0 <= now_s - os.lstat(marker).st_mtime < DAY_S:
+            if 0 <= now_s - directory.status_of(_MARKER).st_mtime < DAY_S:
                 return
-        prune(directory, keep_days, max_size, now_s)
+        prune(path, keep_days, max_size, now_s, spare=spare)
         # What is left needs pruning again some day. An empty directory stays empty.
-        if any(name != _MARKER for name in os.listdir(directory)):
-            _touch(marker, now_s)
+        if any(name != _MARKER for name in directory.names()):
+            _touch(directory, now_s)
         else:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(marker)
+                directory.remove(_MARKER)
 
 
-def _touch(path: Path, now_s: float) -> None:
-    with contextlib.suppress(StoreUnusable):
-        os.close(open_plain(path, os.O_WRONLY | os.O_CREAT))
-        os.utime(path, (now_s, now_s))
+def _touch(directory: Directory, now_s: float) -> None:
+    descriptor = directory.open_file(_MARKER, os.O_WRONLY | os.O_CREAT)
+    try:
+        os.utime(descriptor if os.utime in os.supports_fd else directory.path / _MARKER, (now_s, now_s))
+    finally:
+        os.close(descriptor)

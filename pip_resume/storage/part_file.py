@@ -7,9 +7,8 @@ import errno
 import os
 import stat
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from pip_resume.errors import StoreUnusable
 from pip_resume.storage.digest import RunningDigest
 from pip_resume.storage.file_lock import try_lock
 
@@ -17,33 +16,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pip_resume.artifact import Digest
+    from pip_resume.storage.directory import Directory
 
 COPY_BYTES = 1024 * 1024
 """How much is copied at a time where the kernel cannot copy: large enough that the number of calls does not matter."""
-# O_NOFOLLOW refuses a symlink under our name, O_NONBLOCK keeps a FIFO there from blocking us, O_BINARY is for Windows.
-SAFE_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-# What open(2) reports for a directory, a symlink or a socket. We put none of these under our names.
-_NOT_PLAIN = (errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.EMLINK)
+OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _FICLONE = 0x40049409  # ioctl of Linux that shares the blocks of a file (btrfs, xfs, overlay on them).
 
 
-def open_plain(path: Path, flags: int, mode: int = 0o600) -> int:
-    """Open a plain file and return its descriptor. Raises OSError, or StoreUnusable if it is something else."""
-    try:
-        descriptor = os.open(path, flags | SAFE_FLAGS, mode)
-    except OSError as error:
-        if error.errno in _NOT_PLAIN:
-            raise StoreUnusable(f"{path} is not a plain file") from error
-        raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise StoreUnusable(f"{path} is not a plain file")
-    return descriptor
+def is_own(status: os.stat_result) -> bool:
+    """Whether a file belongs to this user. Always true where files have no such owner (Windows)."""
+    return not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
 
 
-def is_locked(path: Path) -> bool:
+def is_private(status: os.stat_result) -> bool:
+    """Whether a file belongs to this user and nobody else may write to it."""
+    return is_own(status) and not status.st_mode & OTHERS_MAY_WRITE
+
+
+def is_locked(directory: Directory, name: str) -> bool:
     """Whether another open file, of this process or of another, has the lock. Raises OSError or StoreUnusable."""
-    descriptor = open_plain(path, os.O_RDWR)
+    try:
+        # NFS needs write access for an exclusive lock.
+        descriptor = directory.open_file(name, os.O_RDWR)
+    except PermissionError:
+        descriptor = directory.open_file(name, os.O_RDONLY)
     try:
         return not try_lock(descriptor)
     finally:
@@ -53,8 +50,9 @@ def is_locked(path: Path) -> bool:
 class PartFile:
     """An open part file. Errors of the disk pass through as OSError."""
 
-    def __init__(self, path: Path, descriptor: int, digest: Digest | None) -> None:
-        self.path = path
+    def __init__(self, directory: Directory, name: str, descriptor: int, digest: Digest | None) -> None:
+        self.directory = directory
+        self.name = name
         self._descriptor = descriptor
         self.digest = digest
         self._running = RunningDigest(digest) if digest else None
@@ -62,17 +60,27 @@ class PartFile:
         """Number of bytes that are written, from the start. Never more than the file has."""
 
     @classmethod
-    def open_existing(cls, path: Path, digest: Digest | None) -> PartFile:
+    def open_existing(cls, directory: Directory, name: str, digest: Digest | None) -> PartFile:
         """Open what an earlier run has left.
 
         Raises FileNotFoundError if there is nothing, StoreUnusable if it is not a plain file.
         """
-        return cls(path, open_plain(path, os.O_RDWR), digest)
+        return cls(directory, name, directory.open_file(name, os.O_RDWR), digest)
 
     @classmethod
-    def create(cls, path: Path, mode: int, digest: Digest | None) -> PartFile:
+    def open_to_read(cls, directory: Directory, name: str, digest: Digest | None) -> PartFile:
+        """Open what an earlier run, perhaps another user's, has left, only to read it."""
+        return cls(directory, name, directory.open_file(name, os.O_RDONLY), digest)
+
+    @classmethod
+    def create(cls, directory: Directory, name: str, digest: Digest | None, mode: int = 0o600) -> PartFile:
         """Make a new, empty file. The umask reduces ``mode``. Raises FileExistsError if the name is taken."""
-        return cls(path, open_plain(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), digest)
+        return cls(directory, name, directory.open_file(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), digest)
+
+    @property
+    def path(self) -> Path:
+        """The path, for messages and for calls that have no other way."""
+        return self.directory.path / self.name
 
     def lock(self) -> bool:
         """Lock the file until it is closed; return False if another open file has the lock."""
@@ -88,10 +96,10 @@ class PartFile:
         """The permission bits."""
         return stat.S_IMODE(self.status.st_mode)
 
-    def is_at_path(self) -> bool:
-        """Whether the path still leads to this file. ``pip cache purge`` or another pip may have changed that."""
+    def is_at_name(self) -> bool:
+        """Whether the name still leads to this file. ``pip cache purge`` or another pip may have changed that."""
         try:
-            return os.path.samestat(os.lstat(self.path), self.status)
+            return os.path.samestat(self.directory.status_of(self.name), self.status)
         except OSError:
             return False
 
@@ -112,12 +120,19 @@ class PartFile:
         """Read up to ``size`` bytes from ``position`` on; fewer at the end of the file."""
         return _read_at(self._descriptor, size, position)
 
-    def common_length(self, position: int, block: bytes) -> int:
+    def common_length(self, position: int, block: bytes | memoryview) -> int:
         """Return how many bytes at the start of ``block`` equal those held from ``position`` on."""
         held = self.read_at(position, len(block))
         if held == block[: len(held)]:
             return len(held)
         return next(index for index, (ours, theirs) in enumerate(zip(held, block)) if ours != theirs)
+
+    def truncate(self, length: int) -> None:
+        """Cut the file. Only for one that has a single link, since another link may be in pip's cache."""
+        os.ftruncate(self._descriptor, length)
+        self.offset = length
+        if self._running is not None and self.digest is not None and self._running.hashed > length:
+            self._running = RunningDigest(self.digest)
 
     def copy_from(self, other: PartFile, length: int) -> None:
         """Copy the first ``length`` bytes of another part file into this one, which must be empty."""
@@ -140,50 +155,67 @@ class PartFile:
             pass
         return self._running.hashed == self.offset and self._running.matches()
 
-    def sync(self) -> None:
-        """Wait until the bytes are on the medium."""
-        if sys.platform == "darwin":
-            import fcntl
+    def duplicate(self) -> int:
+        """Return a second descriptor of the open file, for a thread that syncs it. The caller closes it."""
+        return os.dup(self._descriptor)
 
-            # fsync leaves them in the drive's own memory there.
-            fcntl.fcntl(self._descriptor, fcntl.F_FULLFSYNC)
-        else:
-            os.fsync(self._descriptor)
+    def rename(self, name: str) -> None:
+        """Give the file a different name in its directory, and replace what has it."""
+        self.directory.rename(self.name, name)
+        self.name = name
 
-    def rename_closed(self, target: Path) -> None:
+    def rename_closed(self, name: str) -> None:
         """Rename the file while it is closed for a moment. For Windows, which does not rename an open file."""
         self.close()
-        os.replace(self.path, target)
-        self.path = target
-        self._descriptor = open_plain(target, os.O_RDWR)
+        self.rename(name)
+        self._descriptor = self.directory.open_file(name, os.O_RDWR)
         self.lock()
 
-    def copy_to(self, destination: Path) -> None:
-        """Copy the bytes to a file in the cheapest way that the system has: shared blocks, in the kernel, or by us."""
-        with open(destination, "wb", buffering=0) as target:
-            _copy(self._descriptor, target.fileno(), self.offset)
+    def copy_to(self, descriptor: int) -> None:
+        """Copy the bytes to an open file in the cheapest way: shared blocks, in the kernel, or by us."""
+        _copy(self._descriptor, descriptor, self.offset)
+
+    def reader(self) -> BinaryIO:
+        """Return the file, opened to be read from its start. The caller closes it."""
+        file = os.fdopen(os.dup(self._descriptor), "rb")
+        file.seek(0)
+        return file
 
     def set_mode(self, mode: int) -> None:
-        """Give the open file these permission bits, whatever its path leads to by now."""
+        """Give the open file these permission bits, whatever its name leads to by now."""
         os.chmod(self._descriptor if os.chmod in os.supports_fd else self.path, mode)
 
+    def link_to(self, target: Path) -> bool:
+        """Make ``target``, a path that does not exist, a hard link of this very file; return False if that fails."""
+        if os.name == "nt":  # Windows cannot rename or remove any link of a file that is open.
+            return False
+        try:
+            self.directory.link_out(self.name, target)
+        except (OSError, NotImplementedError, AttributeError):  # No hard links here, or a different file system.
+            return False
+        if os.path.samestat(os.lstat(target), self.status):
+            return True
+        # Somebody has put a different file under our name.
+        os.unlink(target)
+        return False
+
     def remove(self) -> None:
-        """Remove the path, if it still leads to this file, and then close the file.
+        """Remove the name, if it still leads to this file, and then close the file.
 
         In this order, so that nobody claims it in between. Raises OSError if the system forbids it.
         """
         try:
-            if self.is_at_path():
+            if self.is_at_name():
                 self._unlink()
         finally:
             self.close()
 
     def _unlink(self) -> None:
         try:
-            os.unlink(self.path)
+            self.directory.remove(self.name)
         except PermissionError:
             self.close()  # Windows does not remove an open file.
-            os.unlink(self.path)
+            self.directory.remove(self.name)
 
     def close(self) -> None:
         """Close the file, which ends its lock. A second call does nothing."""
@@ -191,6 +223,17 @@ class PartFile:
             descriptor, self._descriptor = self._descriptor, -1
             with contextlib.suppress(OSError):
                 os.close(descriptor)
+
+
+def sync(descriptor: int) -> None:
+    """Wait until the bytes of an open file are on the medium."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        # fsync leaves them in the drive's own memory there.
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(descriptor)
 
 
 def _copy(source: int, target: int, length: int) -> None:

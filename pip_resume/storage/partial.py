@@ -1,16 +1,17 @@
-"""The bytes of an artifact so far, with what is known of them."""
+"""The bytes of an artifact so far, with what is known of them, for this run only."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import itertools
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pip_resume.protocol.checkpoint import Checkpoint
-from pip_resume.storage.part_file import PartFile
+from pip_resume.storage.container import is_sound
+from pip_resume.storage.directory import Directory
+from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,27 +19,17 @@ if TYPE_CHECKING:
     from pip_resume.artifact import Artifact
 
 _serial = itertools.count()
+_STEM = "pip-resume"
 
 
-def fresh_path(path: Path, ending: str) -> Path:
-    """Return a name beside ``path`` that no other process or thread uses. ``prune`` removes old files by the ending."""
+def fresh_name(stem: str, ending: str) -> str:
+    """Return a name that no other process or thread uses. ``prune`` removes old files by the ending."""
     # The random part is needed: in containers every pip has the same process number, also the one that was killed.
-    return path.with_name(f"{path.stem}.{os.getpid()}-{next(_serial)}-{os.urandom(4).hex()}.{ending}")
-
-
-class Replacement(NamedTuple):
-    """A second file for a body that repeats what is held but differs from it."""
-
-    part: PartFile
-    checkpoint: Checkpoint
+    return f"{stem}.{os.getpid()}-{next(_serial)}-{os.urandom(4).hex()}.{ending}"
 
 
 class Partial:
-    """Bytes that live as long as this run, in pip's temporary directory. Errors of the disk pass through as OSError.
-
-    A body that repeats what is held may turn out to differ from it. What is held then stays until the new bytes, which
-    go into a replacement file, are more: a login page of 5 kB must not cost 688 MB.
-    """
+    """Bytes that live as long as this run, in pip's temporary directory. Errors of the disk pass through as OSError."""
 
     @property
     def is_stored(self) -> bool:
@@ -49,28 +40,42 @@ class Partial:
         self.artifact = artifact
         self.checkpoint = checkpoint
         self._part = part
-        self._replacement: Replacement | None = None
 
     @classmethod
-    def in_directory(cls, directory: Path, artifact: Artifact) -> Partial:
+    def in_directory(cls, path: Path, artifact: Artifact) -> Partial:
         """Make an empty partial in a directory of pip's, with the mode that pip's own ``open`` would give it."""
-        path = fresh_path(directory / "pip-resume", "part")
-        return cls(artifact, PartFile.create(path, 0o666, artifact.digest), Checkpoint())
+        part = PartFile.create(Directory.open(path), fresh_name(_STEM, "part"), artifact.digest, 0o666)
+        return cls(artifact, part, Checkpoint())
 
-    def take_file(self, source: Path) -> None:
-        """Hold the bytes of a file in pip's cache: as a hard link if its mode allows that, else as a copy."""
+    @classmethod
+    def of_cached_file(cls, source: Path, location: Path, artifact: Artifact) -> Partial:
+        """Hold the bytes of a file of pip's cache in pip's temporary directory: as a link if that is safe, else copied.
+
+        It is safe if nobody else may write to the file, or could before: the file and its directory are ours alone.
+        """
+        partial = cls.in_directory(location, artifact)
+        with Directory.opened(source.parent) as directory:
+            cached = PartFile.open_to_read(directory, source.name, artifact.digest)
+            try:
+                partial._take(cached)
+            except BaseException:
+                partial.discard()
+                raise
+            finally:
+                cached.close()
+        return partial
+
+    def _take(self, cached: PartFile) -> None:
         ours = self._part
-        descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        shared = PartFile(source, descriptor, self.artifact.digest)
-        if shared.mode == ours.mode and link_file(source, shared.status, ours.path, beside=ours.path):
-            shared.path = ours.path
-            self._part = shared
-            ours.close()
-            return
-        try:
-            ours.copy_from(shared, shared.offset)
-        finally:
-            shared.close()
+        name = fresh_name(_STEM, "part")
+        is_safe = is_private(cached.status) and is_private(cached.directory.status)
+        if is_safe and cached.mode == ours.mode and cached.link_to(ours.directory.path / name):
+            linked = PartFile.open_to_read(ours.directory, name, self.artifact.digest)
+            self._part = linked
+            # The directory stays open for the new part.
+            ours.remove()
+        else:
+            ours.copy_from(cached, cached.offset)
 
     @property
     def offset(self) -> int:
@@ -86,139 +91,89 @@ class Partial:
         """Remember what is known now. Raises OSError if it cannot be written to disk."""
         self.checkpoint = checkpoint
 
-    def common_length(self, position: int, block: bytes) -> int:
+    def common_length(self, position: int, block: bytes | memoryview) -> int:
         """Return how many bytes at the start of ``block`` equal those held from ``position`` on."""
         return self._part.common_length(position, block)
 
     def append(self, block: bytes | memoryview) -> None:
-        """Add a block at the end: of the replacement if there is one, else of the bytes held."""
-        if self._replacement is None:
-            self._part.append(block)
-            self._part.hash_some()
-            return
-        self._replacement.part.append(block)
-        if self._replacement.part.offset > self._part.offset:
-            self.settle()
-
-    def start_replacement(self, length: int, checkpoint: Checkpoint) -> None:
-        """Continue in a second file that begins with the first ``length`` bytes held; ``checkpoint`` describes it."""
-        self.drop_replacement()
-        part = self._new_part()
-        self._replacement = Replacement(part, checkpoint)
-        part.copy_from(self._part, length)
-
-    def drop_replacement(self) -> None:
-        """Remove the replacement if there is one. What is held stays."""
-        if self._replacement is not None:
-            remove_file(self._replacement.part)
-            self._replacement = None
-
-    def settle(self) -> None:
-        """Let the replacement, if there is one, take the place of what is held."""
-        if self._replacement is not None:
-            replacement, self._replacement = self._replacement, None
-            self._take_over(replacement.part)
-            self.note(replacement.checkpoint)
-
-    def reset(self, checkpoint: Checkpoint) -> None:
-        """Start at 0 in a new file, since another process may still read or write the old one."""
-        self.start_replacement(0, checkpoint)
-        self.settle()
+        """Add a block at the end."""
+        self._part.append(block)
+        self._part.hash_some()
 
     def cut(self, length: int) -> None:
-        """Keep only the first ``length`` bytes, in a new file."""
-        self.start_replacement(length, self.checkpoint._replace(synced=0))
-        self.settle()
+        """Keep only the first ``length`` bytes."""
+        self._part.truncate(length)
 
-    @property
-    def has_replacement(self) -> bool:
-        """Whether new bytes go into a second file beside those held."""
-        return self._replacement is not None
+    def beside(self, length: int, checkpoint: Checkpoint) -> Partial:
+        """Return a second partial of the same kind that starts with the first ``length`` bytes of this one."""
+        part = PartFile.create(self._part.directory, fresh_name(_STEM, "part"), self.artifact.digest, 0o666)
+        return self._started(Partial(self.artifact, part, checkpoint), length)
+
+    def _started(self, other: Partial, length: int) -> Partial:
+        try:
+            other._part.copy_from(self._part, length)
+        except BaseException:
+            other.discard()
+            raise
+        return other
 
     def has_right_digest(self) -> bool:
-        """Whether the bytes (of the replacement, if there is one) match the link's hash. Only if the link has one."""
-        return (self._replacement.part if self._replacement else self._part).has_right_digest()
+        """Whether the bytes match the link's hash. Only if the link has one."""
+        return self._part.has_right_digest()
+
+    def is_sound(self, filename: str) -> bool | None:
+        """Whether the archive is complete and undamaged by its own checksums; None if its format has none."""
+        with self._part.reader() as file:
+            return is_sound(file, filename)
 
     def place(self, destination: Path) -> None:
         """Make the bytes the file at ``destination``, with the mode that pip's own ``open`` would give it."""
-        self.settle()
-        if self._part.is_at_path():
+        if self._part.is_at_name():
             self._part.close()  # Windows does not rename an open file.
-            os.replace(self._part.path, destination)
-            self._part.path = destination
+            self._part.rename(destination.name)
         else:
-            self._part.copy_to(destination)
+            self._copy(destination)
 
     def link_to(self, target: Path, mode: int) -> bool:
-        """Make ``target`` a hard link of the bytes, replacing what is there; False if that is not possible.
+        """Make ``target`` a hard link of the bytes with this mode; return False if that is not possible or not safe.
 
         Only for complete and verified bytes that were placed. From then on the file is shared and never written again.
         """
-        try:
-            status = os.stat(self.path)
-        except OSError:
-            return False
-        return stat.S_IMODE(status.st_mode) == mode and link_file(self.path, status, target, beside=self.path)
+        with contextlib.suppress(OSError):
+            status = self._part.directory.status_of(self._part.name)
+            if stat.S_IMODE(status.st_mode) == mode and not mode & OTHERS_MAY_WRITE:
+                os.link(self._part.path, target)
+                return True
+        return False
 
     def copy_to(self, target: Path, mode: int) -> bool:  # noqa: ARG002
         """See StoredPartial. Not needed here: small bodies are stored through pip's cache API."""
         return False
 
     def place_unverified(self, destination: Path) -> None:
-        """Give pip the bytes that failed our check, so that it judges them itself.
+        """Give pip a copy of bytes that failed our check, so that it judges them itself."""
+        self._copy(destination)
 
-        What is held beside a replacement stays, since it may be right.
-        """
-        (self._replacement.part if self._replacement else self._part).copy_to(destination)
-        if self.has_replacement:
-            self.drop_replacement()
-        else:
-            self.discard()
+    def _copy(self, destination: Path) -> None:
+        # The old file may be a link into pip's cache (two files with one name): it is removed, never opened.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(destination)
+        with open(destination, "xb", buffering=0) as target:
+            self._part.copy_to(target.fileno())
 
     def sync(self) -> None:
         """Make sure, as far as this kind of partial can, that the next run finds the bytes."""
 
     def discard(self) -> None:
-        """Remove the bytes and all that is known of them."""
-        self.drop_replacement()
+        """Remove the bytes and all that is known of them. Raises nothing."""
         remove_file(self._part)
 
     def close(self) -> None:
-        """Close the files without removing what the next run can use. Raises nothing."""
+        """Close the file without removing what the next run can use. Raises nothing."""
         self.discard()
-
-    def _new_part(self) -> PartFile:
-        return PartFile.create(fresh_path(self._part.path, "part"), 0o666, self.artifact.digest)
-
-    def _take_over(self, part: PartFile) -> None:
-        remove_file(self._part)
-        self._part = part
-
-
-def link_file(source: Path, status: os.stat_result, target: Path, *, beside: Path) -> bool:
-    """Make ``target`` a hard link of the file with this status, in one step; False if that is not possible.
-
-    The link is made under a fresh name beside ``beside`` first, so that a kill leaves nothing in pip's cache.
-    """
-    name = fresh_path(beside, "link")
-    if os.name == "nt":  # Windows cannot rename or remove any link of a file that is open.
-        return False
-    try:
-        os.link(source, name)
-        # Nobody can put a different file under this name any more, so now it can be compared.
-        if not os.path.samestat(os.lstat(name), status):
-            raise FileNotFoundError(errno.ENOENT, "replaced by a different file")
-        os.replace(name, target)
-    except (OSError, NotImplementedError, AttributeError):  # No hard links here, or a different file system.
-        return False
-    finally:
-        # rename(2) does nothing at all if both names are links of one file already.
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-    return True
 
 
 def remove_file(part: PartFile) -> None:
-    """Remove a part file from its path, if that still leads to it, and close it. Raises nothing."""
+    """Remove a part file from its name, if that still leads to it, and close it. Raises nothing."""
     with contextlib.suppress(OSError):
         part.remove()

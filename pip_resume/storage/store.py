@@ -8,29 +8,22 @@ import os
 import shutil
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.errors import PartialBusy, StoreUnusable
-from pip_resume.protocol.checkpoint import (
-    FORMAT,
-    MAX_RECORD_BYTES,
-    Checkpoint,
-    parse_checkpoint,
-    record_format,
-)
-from pip_resume.storage.part_file import PartFile, is_locked, open_plain
-from pip_resume.storage.stored_partial import StoredPartial, create_claimed, record_path
+from pip_resume.protocol.checkpoint import FORMAT, MAX_RECORD_BYTES, Checkpoint, parse_checkpoint, record_format
+from pip_resume.storage.adoption import is_sparse, may_be_continued, trusted_length
+from pip_resume.storage.directory import Directory
+from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_locked, is_own
+from pip_resume.storage.stored_partial import PART, StoredPartial, record_name
 
 if TYPE_CHECKING:
     from pip_resume.artifact import Artifact
 
 DIRECTORY = "pip-resume"
 """Inside pip's HTTP cache directory, so that ``pip cache purge`` and ``pip cache info`` include it."""
-UNSYNCED_BYTES = 64 * 1024 * 1024
-"""What a partial loses after a reboot if its record does not say that it was synced.
-
-Linux writes dirty data back after 30 s (``vm.dirty_expire_centisecs``): this covers 2 MiB/s.
-"""
+HTTP_CACHES = ("http", "http-v2")
+"""pip's HTTP cache directories below its cache directory: the first is used up to pip 23.2, the second since 23.3."""
 SPARE_BYTES = 16 * 1024 * 1024
 """Left free on the disk, since pip and its cache write there as well. The wheel of pip itself unpacks to 10 MB."""
 _TRIES = 8
@@ -38,106 +31,182 @@ _TRIES = 8
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
+class Progress(NamedTuple):
+    """How far another pip is with the same artifact."""
+
+    offset: int
+    complete_length: int | None
+
+
+class _Found(NamedTuple):
+    """A file of an earlier run, under one of the names that the artifact can have."""
+
+    directory: Directory
+    name: str
+
+
 class Store:
-    """The partials below one HTTP cache directory of pip."""
+    """The partials below one HTTP cache directory of pip. Holds directories open until it is closed."""
 
     def __init__(self, cache_directory: Path, boot_id: str) -> None:
         """``boot_id`` names the running boot of the system; empty if the system has no such name."""
         self.cache_directory = cache_directory
-        self.directory = cache_directory / DIRECTORY
+        self.path = cache_directory / DIRECTORY
         self._boot_id = boot_id
+        self._opened: dict[Path, Directory] = {}
 
-    def part_path(self, artifact: Artifact) -> Path:
-        """Return the path of the artifact's part file, which need not exist."""
-        return self.directory / f"{artifact.key}.part"
+    def close(self) -> None:
+        """Close the directories."""
+        while self._opened:
+            self._opened.popitem()[1].close()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The stores of this pip and of older or newer ones, this pip's first."""
+        parent, name = self.cache_directory.parent, self.cache_directory.name
+        others = [other for other in HTTP_CACHES if other != name] if name in HTTP_CACHES else []
+        return (self.path, *(parent / other / DIRECTORY for other in others))
 
     def holds(self, artifact: Artifact) -> bool:
         """Whether an earlier run, or another pip at this moment, has stored bytes of this artifact."""
-        return os.path.lexists(self.part_path(artifact))
+        return any(True for _ in self._find(artifact))
 
-    def size_held(self, artifact: Artifact) -> int | None:
-        """Return the number of bytes that are stored by now, by whichever pip; None if the file is gone."""
+    def progress(self, artifact: Artifact) -> Progress | None:
+        """Return how far the pip is that holds the lock of this artifact; None if no pip does."""
+        for found in self._find(artifact):
+            with contextlib.suppress(OSError, StoreUnusable):
+                if is_locked(*found):
+                    checkpoint = parse_checkpoint(read_record(found.directory, record_name(found.name)))
+                    size = found.directory.status_of(found.name).st_size
+                    return Progress(size, None if checkpoint is None else checkpoint.complete_length)
+        return None
+
+    def free_bytes(self) -> float:
+        """Return how many bytes may still be written there; infinite if that cannot be known."""
+        existing = (path for path in (self.path, *self.path.parents) if path.exists())
         try:
-            return os.stat(self.part_path(artifact)).st_size
-        except OSError:
-            return None
-
-    def complete_length(self, artifact: Artifact) -> int | None:
-        """Return the complete-length in the record, by whichever pip; None if there is none."""
-        checkpoint = parse_checkpoint(read_record(record_path(self.part_path(artifact))))
-        return None if checkpoint is None else checkpoint.complete_length
-
-    def is_claimed(self, artifact: Artifact) -> bool:
-        """Whether another pip, or another thread of this one, holds the lock; False if there is no partial."""
-        try:
-            return is_locked(self.part_path(artifact))
-        except (OSError, StoreUnusable):
-            return False
-
-    def has_room(self, length: int) -> bool:
-        """Whether the disk has room for a body of ``length`` bytes."""
-        existing = (path for path in (self.directory, *self.directory.parents) if path.exists())
-        try:
-            return shutil.disk_usage(next(existing)).free >= length + SPARE_BYTES
+            return shutil.disk_usage(next(existing)).free - SPARE_BYTES
         except (OSError, StopIteration):
-            return True  # A write will fail if there is not.
+            return float("inf")  # A write will fail if there is no room.
 
     def claim(self, artifact: Artifact) -> StoredPartial:
         """Lock the partial of an artifact and return it, with as much of an earlier run's bytes as can be used.
 
         Raises PartialBusy while another pip holds it, StoreUnusable or OSError if the directory cannot be used.
         """
-        self._prepare_directory()
-        path = self.part_path(artifact)
+        own = self._make_directory()
         for _ in range(_TRIES):
-            with contextlib.suppress(FileExistsError):
-                part = create_claimed(path, self._mode_for(artifact), artifact)
-                if not part.lock():
-                    part.close()
-                    raise PartialBusy
-                return StoredPartial(artifact, part, Checkpoint(), self._mode_for(artifact), self._boot_id)
-            try:
-                part = PartFile.open_existing(path, artifact.digest)
-            except FileNotFoundError:
-                continue  # The pip that held it has finished in between.
-            if not part.lock():
-                part.close()
-                raise PartialBusy
-            # Between open and lock another pip may have put a new file under the name. Then this one is unused.
-            if part.is_at_path():
-                return self._adopt(artifact, part)
-            part.close()
-        raise StoreUnusable(f"{path} keeps being replaced by another process")
+            for found in self._find(artifact):
+                partial = self._claim_found(found, artifact)
+                if partial is not None:
+                    return partial
+            partial = self._create(own, artifact)
+            if partial is not None:
+                return partial
+        raise StoreUnusable(f"the names for {artifact.filename} in {self.path} are taken by files that cannot be used")
 
     def forget(self, artifact: Artifact) -> None:
         """Remove the partial, unless another pip holds it: the complete file has been obtained another way.
 
         Raises nothing.
         """
-        path = self.part_path(artifact)
-        if (record_format(read_record(record_path(path))) or 0) <= FORMAT:
-            with contextlib.suppress(OSError):
-                remove_unclaimed(path)
+        for found in self._find(artifact):
+            if (record_format(read_record(found.directory, record_name(found.name))) or 0) <= FORMAT:
+                with contextlib.suppress(OSError):
+                    remove_unclaimed(*found)
 
-    def _adopt(self, artifact: Artifact, part: PartFile) -> StoredPartial:
-        """Return a locked file of an earlier run as a partial, with its bytes as far as they can be trusted."""
-        record = read_record(record_path(part.path))
-        if (record_format(record) or 0) > FORMAT:
-            part.close()
-            raise StoreUnusable(f"{part.path.name} was written by a newer pip-resume and is left alone")
-        checkpoint = parse_checkpoint(record)
-        if checkpoint is not None and _is_of_other_user(part.status):
-            # The hash proves another user's bytes, but not the file name and content type in their record.
-            checkpoint = checkpoint._replace(filename="", content_type="")
-        mode = self._mode_for(artifact)
-        partial = StoredPartial(artifact, part, checkpoint or Checkpoint(), mode, self._boot_id)
+    def _find(self, artifact: Artifact) -> list[_Found]:
+        """Return the files that may be the artifact's partial, the most likely first."""
+        found = []
+        for path in self.paths:
+            with contextlib.suppress(OSError, StoreUnusable):
+                directory = self._open(path)
+                names = (_name_of(artifact), _name_of(artifact, is_personal=True))
+                found += [_Found(directory, name) for name in names if directory.has(name)]
+        return found
+
+    def _open(self, path: Path) -> Directory:
+        """Open a store's directory, once. After ``pip cache purge`` there may be a new one under the same path."""
+        directory = self._opened.get(path)
+        if directory is None or not _is_at(directory, path):
+            directory = self._opened[path] = Directory.open(path)
+        return directory
+
+    def _make_directory(self) -> Directory:
+        """Open our directory, and make it if it is missing.
+
+        Only the owner can use it, unless others may write to pip's cache directory: then they may write to ours, too.
+        """
+        os.makedirs(self.cache_directory, exist_ok=True)
         try:
-            length = 0 if checkpoint is None else self._trusted_length(artifact, part, checkpoint)
-            if length == 0:
-                partial.reset(Checkpoint())
-            elif checkpoint and (length < part.offset or _may_be_shared(part, checkpoint) or not _lock_works(part)):
+            os.mkdir(self.path, 0o700)
+        except FileExistsError:
+            return self._open(self.path)
+        directory = self._open(self.path)
+        shared = stat.S_IMODE(os.stat(self.cache_directory).st_mode) & 0o7077
+        if shared & OTHERS_MAY_WRITE and is_own(directory.status) and not directory.names():
+            directory.set_mode(shared | 0o700)
+        return directory
+
+    def _create(self, directory: Directory, artifact: Artifact) -> StoredPartial | None:
+        """Make an empty partial; None if its name has been taken meanwhile. Raises PartialBusy."""
+        for is_personal in (False, True):
+            name = _name_of(artifact, is_personal=is_personal)
+            with contextlib.suppress(FileExistsError):
+                part = PartFile.create(directory, name, artifact.digest)
+                if not part.lock():
+                    part.close()
+                    raise PartialBusy
+                return StoredPartial(artifact, part, Checkpoint(), name, self._boot_id)
+            if self._is_usable(_Found(directory, name), artifact):
+                return None
+        return None
+
+    def _is_usable(self, found: _Found, artifact: Artifact) -> bool:
+        """Whether this user can continue a file, or use its bytes because a hash proves them."""
+        try:
+            status = found.directory.status_of(found.name)
+            if not stat.S_ISREG(status.st_mode):
+                return False
+            os.close(found.directory.open_file(found.name, os.O_RDONLY))
+        except (OSError, StoreUnusable):
+            return False
+        return is_own(status) or artifact.digest is not None
+
+    def _claim_found(self, found: _Found, artifact: Artifact) -> StoredPartial | None:
+        """Lock a file of an earlier run and use it; None if it has vanished or cannot be used. Raises PartialBusy."""
+        if not self._is_usable(found, artifact):
+            return None
+        try:
+            part = _open_part(found, artifact)
+        except (OSError, StoreUnusable):
+            return None  # The pip that held it has finished in between, or another user forbids it.
+        if not part.lock():
+            part.close()
+            raise PartialBusy
+        # Between open and lock another pip may have put a new file under the name. Then this one is unused.
+        if not part.is_at_name():
+            part.close()
+            return None
+        return self._adopt(part, artifact) if is_own(part.status) else self._adopt_copy(part, artifact)
+
+    def _adopt(self, part: PartFile, artifact: Artifact) -> StoredPartial:
+        """Return our own locked file as a partial, with its bytes as far as they can be trusted."""
+        record = read_record(part.directory, record_name(part.name))
+        version = record_format(record) or 0
+        if version > FORMAT:
+            part.close()
+            raise StoreUnusable(f"{part.name} was written by a newer pip-resume and is left alone")
+        checkpoint = parse_checkpoint(record)
+        partial = StoredPartial(artifact, part, checkpoint or Checkpoint(), part.name, self._boot_id)
+        try:
+            length = 0 if checkpoint is None else trusted_length(artifact, part, checkpoint, self._boot_id)
+            if length == 0 or checkpoint is None or not may_be_continued(part, version, checkpoint):
+                fresh = checkpoint if length and checkpoint else Checkpoint()
+                partial.take_over(partial.beside(length, fresh))
+            elif length < part.offset:
                 partial.cut(length)
-            elif checkpoint and checkpoint.boot_id != self._boot_id:
+            elif checkpoint.boot_id != self._boot_id:
                 # What survived a reboot was on the medium. What follows is written in this boot.
                 partial.note(checkpoint._replace(synced=length))
         except BaseException:
@@ -145,86 +214,75 @@ class Store:
             raise
         return partial
 
-    def _trusted_length(self, artifact: Artifact, part: PartFile, checkpoint: Checkpoint) -> int:
-        """Return how many bytes from the start can be used. If the digest is known, it decides in the end anyway."""
-        status, offset = part.status, part.offset
-        if checkpoint.complete_length is not None and offset > checkpoint.complete_length:
-            return 0
-        rebooted = bool(checkpoint.boot_id and self._boot_id and checkpoint.boot_id != self._boot_id)
-        if artifact.digest is None:
-            is_unsure = rebooted or not checkpoint.boot_id or not self._boot_id
-            # Over http the same URL may have bytes that a weak hash once proved.
-            is_known = artifact.is_https and not _is_of_other_user(status) and checkpoint.inode == status.st_ino
-            return offset if is_known and (checkpoint.synced >= offset or not is_unsure) else 0
-        if rebooted and offset != checkpoint.complete_length:
-            return max(min(checkpoint.synced, offset), offset - UNSYNCED_BYTES)
-        return offset
-
-    def _mode_for(self, artifact: Artifact) -> int:
-        """Return 0600, or the read and write bits that a shared cache directory grants, as pip does since 25.0.
-
-        If there is no hash, only the owner may write the file.
-        """
-        granted = stat.S_IMODE(os.stat(self.directory).st_mode)
-        return (granted & 0o666) | 0o600 if granted & 0o022 and artifact.digest is not None else 0o600
-
-    def _prepare_directory(self) -> None:
-        """Make our directory, unless its name is taken. Its permissions follow the rule of ``_mode_for``."""
-        with contextlib.suppress(FileExistsError):
-            os.makedirs(self.cache_directory, exist_ok=True)
-            shared = stat.S_IMODE(os.stat(self.cache_directory).st_mode) & 0o7077
-            os.mkdir(self.directory, 0o700)
-            if shared & 0o022:
-                os.chmod(self.directory, shared | 0o700)
-        status = os.lstat(self.directory)
-        if not stat.S_ISDIR(status.st_mode):
-            raise StoreUnusable(f"{self.directory} is not a directory")
+    def _adopt_copy(self, part: PartFile, artifact: Artifact) -> StoredPartial | None:
+        """Return a copy of another user's bytes, which the hash will prove; None if the copy cannot be made."""
+        try:
+            checkpoint = parse_checkpoint(read_record(part.directory, record_name(part.name)))
+            length = 0 if checkpoint is None else trusted_length(artifact, part, checkpoint, self._boot_id)
+            if checkpoint is None or is_sparse(part):
+                length = 0
+            name = _name_of(artifact, is_personal=True)
+            own = PartFile.create(self._make_directory(), name, artifact.digest)
+            own.lock()
+            # The hash proves another user's bytes, but not the file name and content type in their record.
+            known = Checkpoint() if not length or checkpoint is None else checkpoint
+            partial = StoredPartial(artifact, own, known._replace(filename="", content_type=""), name, self._boot_id)
+            try:
+                own.copy_from(part, length)
+                partial.note(partial.checkpoint._replace(synced=0))
+            except BaseException:
+                partial.discard()
+                raise
+            return partial
+        except FileExistsError:
+            return None
+        finally:
+            part.close()
 
 
-def _is_of_other_user(status: os.stat_result) -> bool:
-    return hasattr(os, "geteuid") and status.st_uid != os.geteuid()
+def _name_of(artifact: Artifact, *, is_personal: bool = False) -> str:
+    """Return the name of an artifact's part file; the personal one is for a user who cannot use the first."""
+    user = f"-u{os.geteuid()}" if is_personal and hasattr(os, "geteuid") else ""
+    return f"{artifact.key}{user}{PART}"
 
 
-def _may_be_shared(part: PartFile, checkpoint: Checkpoint) -> bool:
-    """Whether another user may write to this file, or read what we write: it has another owner, or several links.
-
-    A complete file is not written any more, so it may have several links, for example one in pip's cache.
-    """
-    status = part.status
-    return _is_of_other_user(status) or (status.st_nlink > 1 and part.offset != checkpoint.complete_length)
-
-
-def _lock_works(part: PartFile) -> bool:
-    """Whether a second open file does not get the lock that we have. If it does, another pip may be writing here."""
+def _open_part(found: _Found, artifact: Artifact) -> PartFile:
     try:
-        return is_locked(part.path)
-    except (OSError, StoreUnusable):
+        return PartFile.open_existing(*found, artifact.digest)
+    except PermissionError:
+        return PartFile.open_to_read(*found, artifact.digest)
+
+
+def _is_at(directory: Directory, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.lstat(path), directory.status)
+    except OSError:
         return False
 
 
-def remove_unclaimed(path: Path) -> bool:
+def remove_unclaimed(directory: Directory, name: str) -> bool:
     """Remove a part file and its record; return False if a pip holds it. Raises OSError if the system forbids it."""
     try:
-        part = PartFile.open_existing(path, None)
+        part = PartFile.open_existing(directory, name, None)
     except FileNotFoundError:
         return True
     except StoreUnusable:
         return False
     try:
-        if not part.lock() or not part.is_at_path():
+        if not part.lock() or not part.is_at_name():
             return False
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(record_path(path))
+            directory.remove(record_name(name))
         part.remove()
     finally:
         part.close()
     return True
 
 
-def read_record(path: Path) -> bytes:
+def read_record(directory: Directory, name: str) -> bytes:
     """Return a record's bytes, at most one more than a record may have; empty if there is none that can be read."""
     try:
-        with open(open_plain(path, os.O_RDONLY), "rb") as file:
+        with open(directory.open_file(name, os.O_RDONLY), "rb") as file:
             return file.read(MAX_RECORD_BYTES + 1)
     except (OSError, StoreUnusable):
         return b""

@@ -5,70 +5,141 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import threading
 from typing import TYPE_CHECKING
 
 from pip_resume.protocol.checkpoint import encode_checkpoint
-from pip_resume.storage.part_file import PartFile
-from pip_resume.storage.partial import Partial, fresh_path, link_file, remove_file
+from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, sync
+from pip_resume.storage.partial import Partial, fresh_name, remove_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pip_resume.artifact import Artifact
     from pip_resume.protocol.checkpoint import Checkpoint
+    from pip_resume.storage.directory import Directory
+
+PART, RECORD = ".part", ".json"
+"""The endings of the two files of one partial."""
 
 
 class StoredPartial(Partial):
     """Bytes in the store's directory, which the next run finds. This process holds their lock."""
 
+    def __init__(self, artifact: Artifact, part: PartFile, checkpoint: Checkpoint, name: str, boot_id: str) -> None:
+        """``name`` is that of the part file that the next run looks for; ``part`` may have a different one.
+
+        ``boot_id`` names the running boot of the system; empty if the system has no such name.
+        """
+        super().__init__(artifact, part, checkpoint)
+        self._name = name
+        self._boot_id = boot_id
+        self._guard = threading.Lock()
+        """Held while the record is written, which a thread may do as well."""
+        self._syncing: threading.Thread | None = None
+        self._generation = 0
+        """Counts how often bytes were taken away: what was synced before says nothing about those that follow."""
+
     @property
     def is_stored(self) -> bool:
         """Whether the next run finds the bytes. False if they were purged while we go on writing."""
-        return self._is_ours()
-
-    def __init__(self, artifact: Artifact, part: PartFile, checkpoint: Checkpoint, mode: int, boot_id: str) -> None:
-        super().__init__(artifact, part, checkpoint)
-        self._name = part.path
-        self._mode = mode
-        self._boot_id = boot_id
+        return self._part.name == self._name and self._part.is_at_name()
 
     def note(self, checkpoint: Checkpoint) -> None:
         """Write the record beside the bytes, in one step, unless the name leads to a different file by now."""
+        with self._guard:
+            self._note(checkpoint)
+
+    def _note(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint._replace(boot_id=self._boot_id, inode=self._part.status.st_ino)
-        if self._is_ours():
-            write_atomically(record_path(self.path), encode_checkpoint(self.checkpoint), self._mode)
+        if self.is_stored:
+            write_atomically(self._part.directory, record_name(self._name), encode_checkpoint(self.checkpoint))
 
     def append(self, block: bytes | memoryview) -> None:
-        """See Partial.append. Where locks do not work another pip may write to the same file; then use a new one."""
-        if not self.has_replacement and self._part.status.st_size != self.offset:
-            self.cut(self.offset)
+        """See Partial.append. Where locks do not work another pip may write to the same file.
+
+        With a hash it writes the same bytes. Without one continue in a new file.
+        """
+        if self.artifact.digest is None and self._part.status.st_size != self.offset:
+            self.take_over(self.beside(self.offset, self.checkpoint))
         super().append(block)
 
+    def cut(self, length: int) -> None:
+        """Keep only the first ``length`` bytes: in place if the file has a single link, else in a new file."""
+        if self._part.status.st_nlink == 1:
+            self._generation += 1
+            self._part.truncate(length)
+        else:
+            self.take_over(self.beside(length, self.checkpoint))
+        self.note(self.checkpoint._replace(synced=min(self.checkpoint.synced, length)))
+
+    def beside(self, length: int, checkpoint: Checkpoint) -> StoredPartial:
+        """Return a second partial that starts with the first ``length`` bytes of this one, under a name of its own."""
+        stem = self._name[: -len(PART)]
+        part = PartFile.create(self._part.directory, fresh_name(stem, "new"), self.artifact.digest)
+        part.lock()
+        other = StoredPartial(self.artifact, part, checkpoint, self._name, self._boot_id)
+        self._started(other, length)
+        return other
+
+    def take_over(self, other: StoredPartial) -> None:
+        """Continue with the file of ``other``, made by ``beside``, under the name of this one."""
+        with self._guard:
+            self._generation += 1
+            old, self._part = self._part, other._part
+            self.checkpoint = other.checkpoint._replace(synced=0)
+            if not (old.name == self._name and old.is_at_name()):
+                # The name leads to a different file by now. Ours goes on under a name that only this process knows.
+                remove_file(old)
+                return
+            # The old record goes first: after a kill in between, no record is beside a file that it does not describe.
+            with contextlib.suppress(FileNotFoundError):
+                old.directory.remove(record_name(self._name))
+            try:
+                # The old file is still open, and so locked: nobody claims it in between.
+                self._part.rename(self._name)
+            except PermissionError:  # Windows neither renames nor replaces an open file.
+                old.close()
+                self._part.rename_closed(self._name)
+            finally:
+                old.close()
+            self._note(self.checkpoint)
+
     def place(self, destination: Path) -> None:
-        """Link the bytes to ``destination`` if possible, since pip only reads there; else copy them."""
-        self.settle()
-        with open(destination, "wb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        """Link the bytes to ``destination`` if that is safe, since pip only reads there; else copy them."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(destination)
+        with open(destination, "xb", buffering=0) as target:
+            mode = stat.S_IMODE(os.fstat(target.fileno()).st_mode)
         if not self.link_to(destination, mode):
-            self._part.copy_to(destination)
+            self._copy(destination)
 
     def link_to(self, target: Path, mode: int) -> bool:
+        """Make ``target`` a hard link of the bytes. Only if nobody else could ever write to them, or can with ``mode``.
+
+        Read permissions are added in place.
+        """
+        if mode & OTHERS_MAY_WRITE or not self._part.is_at_name():
+            return False
         status = self._part.status
-        if not self._part.is_at_path() or (status.st_nlink > 1 and stat.S_IMODE(status.st_mode) != mode):
+        if status.st_nlink > 1 and stat.S_IMODE(status.st_mode) != mode:
             return False
-        try:
+        with contextlib.suppress(OSError):
             self._part.set_mode(mode)
-        except OSError:
-            return False
-        return link_file(self.path, self._part.status, target, beside=self.path)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(target)
+            return self._part.link_to(target)
+        return False
 
     def copy_to(self, target: Path, mode: int) -> bool:
         """Make a copy of the bytes the file at ``target``; return False if that is not possible."""
+        directory = self._part.directory
         try:
-            copy = create_claimed(fresh_path(self._name, "new"), mode, self.artifact)
+            copy = PartFile.create(directory, fresh_name(self._name[: -len(PART)], "new"), None)
             try:
                 copy.copy_from(self._part, self.offset)
-                os.replace(copy.path, target)
+                copy.set_mode(mode)
+                directory.move_out(copy.name, target)
             finally:
                 remove_file(copy)
         except OSError:
@@ -77,96 +148,67 @@ class StoredPartial(Partial):
 
     def sync(self) -> None:
         """Sync the bytes and record that, so that they survive a power cut as well."""
-        self.drop_replacement()
-        self._part.sync()
-        self.note(self.checkpoint._replace(synced=self.offset))
-
-    def move_to(self, directory: Path) -> Partial:
-        """Return a copy of the bytes in a different directory, for this run only. For a disk that is full."""
-        self.drop_replacement()
-        moved = Partial.in_directory(directory, self.artifact)
-        moved.checkpoint = self.checkpoint
+        with self._guard:
+            generation, offset, descriptor = self._generation, self.offset, self._part.duplicate()
         try:
-            moved._part.copy_from(self._part, self.offset)
-        except OSError:
-            moved.discard()
-            raise
-        return moved
+            sync(descriptor)
+        finally:
+            os.close(descriptor)
+        with self._guard:
+            if generation == self._generation:
+                self._note(self.checkpoint._replace(synced=offset))
+
+    def sync_in_background(self) -> None:
+        """Do the same in a thread, so that no new byte waits for the disk. One thread at a time; raises nothing."""
+        if self._syncing is None or not self._syncing.is_alive():
+            self._syncing = threading.Thread(target=self._sync_or_pass, daemon=True)
+            self._syncing.start()
+
+    def _sync_or_pass(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self.sync()
+
+    def copy_into(self, path: Path) -> Partial:
+        """Return a copy of the bytes in a different directory, for this run only. For a disk that is full."""
+        copied = Partial.in_directory(path, self.artifact)
+        copied.checkpoint = self.checkpoint
+        self._started(copied, self.offset)
+        return copied
+
+    def store_complete(self) -> None:
+        """Leave a complete, verified file for the next run, which needs no request then."""
+        self.note(self.checkpoint._replace(complete_length=self.offset))
 
     def discard(self) -> None:
-        """Remove bytes and record, unless the name leads to a different file by now."""
-        self.drop_replacement()
-        if self._is_ours():
-            with contextlib.suppress(OSError):
-                os.unlink(record_path(self.path))
-        remove_file(self._part)
+        """Remove bytes and record, unless the name leads to a different file by now. Raises nothing."""
+        with self._guard:
+            if self.is_stored:
+                with contextlib.suppress(OSError):
+                    self._part.directory.remove(record_name(self._name))
+            remove_file(self._part)
 
     def close(self) -> None:
         """Release the lock. The bytes stay for the next run, unless there are none or the name leads elsewhere."""
-        if self.offset == 0 or self.path != self._name:
+        if self.offset == 0 or self._part.name != self._name:
             self.discard()
-        self.drop_replacement()
-        self._part.close()
-
-    def _is_ours(self) -> bool:
-        """Whether the next run would find this file under the artifact's name."""
-        return self.path == self._name and self._part.is_at_path()
-
-    def _new_part(self) -> PartFile:
-        part = create_claimed(fresh_path(self._name, "new"), self._mode, self.artifact)
-        part.lock()
-        return part
-
-    def _take_over(self, part: PartFile) -> None:
-        old, self._part = self._part, part
-        if not (old.path == self._name and old.is_at_path()):
-            # The name leads to a different file by now. Ours goes on under a name that only this process knows.
-            remove_file(old)
-            return
-        try:
-            # The old file is still open, and so locked: nobody claims it in between.
-            os.replace(part.path, self._name)
-            part.path = self._name
-        except PermissionError:  # Windows neither renames nor replaces an open file.
-            old.close()
-            part.rename_closed(self._name)
-        finally:
-            old.close()
+        with self._guard:
+            self._part.close()
 
 
-def record_path(part_path: Path) -> Path:
-    """Return the path of the record that belongs to a part file."""
-    return part_path.with_suffix(".json")
+def record_name(part_name: str) -> str:
+    """Return the name of the record that belongs to a part file."""
+    return part_name[: -len(PART)] + RECORD
 
 
-def create_claimed(path: Path, mode: int, artifact: Artifact) -> PartFile:
-    """Make a new part file with exactly this mode. The umask must not reduce what a shared cache directory grants."""
-    part = PartFile.create(path, mode, artifact.digest)
-    try:
-        _grant(part, mode)
-    except OSError:
-        remove_file(part)
-        raise
-    return part
-
-
-def _grant(part: PartFile, mode: int) -> None:
-    if part.mode != mode:
-        # A file system without permissions has its own mode for every file.
-        with contextlib.suppress(PermissionError, NotImplementedError):
-            part.set_mode(mode)
-
-
-def write_atomically(path: Path, content: bytes, mode: int) -> None:
+def write_atomically(directory: Directory, name: str, content: bytes) -> None:
     """Put ``content`` in place of a file in one step: a reader sees the old content or the new, never a mixture."""
-    part = PartFile.create(fresh_path(path, "tmp"), mode, None)
+    part = PartFile.create(directory, fresh_name(name.rpartition(".")[0], "tmp"), None)
     try:
-        _grant(part, mode)
         part.append(content)
         part.close()
-        os.replace(part.path, path)
+        part.rename(name)
     except OSError:
         part.close()
         with contextlib.suppress(OSError):
-            os.unlink(part.path)
+            directory.remove(part.name)
         raise

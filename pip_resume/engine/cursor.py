@@ -1,0 +1,88 @@
+"""Where the next block of one body goes: what is held of it is compared, the rest is appended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pip_resume.errors import WrongBytes
+
+if TYPE_CHECKING:
+    from pip_resume.engine.local_copy import LocalCopy
+    from pip_resume.protocol.checkpoint import Checkpoint
+
+
+class Cursor:
+    """The position in one body."""
+
+    def __init__(self, copy: LocalCopy, first_pos: int, offered: Checkpoint) -> None:
+        """The body starts at ``first_pos`` (inclusive); ``offered`` is what its response says of the file."""
+        self._copy = copy
+        self._offered = offered
+        self.first_pos = first_pos
+        self.position = first_pos
+        """Where the next block starts. Inclusive."""
+        self.gained = 0
+        """Number of bytes that this body has added to those held."""
+        self.compared = 0
+        """Number of an earlier run's bytes that this run has compared for the first time, and that are equal."""
+
+    def write(self, block: bytes) -> None:
+        """Put the next block of the body where it belongs. Raises WrongBytes if it differs from what is held."""
+        try:
+            self._put(block)
+        except OSError as error:
+            self._copy.leave_store(error)
+            self._put(block)
+        self.position += len(block)
+
+    def _put(self, block: bytes) -> None:
+        copy = self._copy
+        known = max(0, min(copy.current.offset - self.position, len(block)))
+        if known:
+            known = self._compare(block[:known])
+        if self.position + known >= copy.current.offset:
+            # The overlap has arrived and is equal. From here on the bytes are this run's own.
+            copy.origin = copy.origin._replace(overlap=0, is_compared=True)
+        if known < len(block):
+            self._append(memoryview(block)[known:])
+
+    def _append(self, block: memoryview) -> None:
+        copy = self._copy
+        is_first = self.first_pos == 0 and self.gained == 0 and not copy.has_beside
+        if is_first and copy.current.offset > 0 and not copy.has_digest:
+            # All that was held is equal to this response's body, so the file is this response's.
+            copy.origin = type(copy.origin)()
+            copy.current.note(self._offered)
+        before = copy.current.offset
+        try:
+            copy.current.append(block)
+        finally:
+            self.gained += copy.current.offset - before
+        if copy.is_overtaken:
+            copy.settle()
+        copy.sync_if_due()
+
+    def _compare(self, block: bytes) -> int:
+        """Return how many bytes at the start of the block are equal to those held. Raises WrongBytes."""
+        copy = self._copy
+        equal = copy.current.common_length(self.position, block)
+        if self.first_pos > 0:
+            self.compared += min(equal, copy.origin.overlap)
+            # With a hash, bytes that were equal once need not come again in this run.
+            copy.origin = copy.origin._replace(overlap=max(copy.origin.overlap - equal, 0))
+        if equal < len(block):
+            self._differs(self.position + equal)
+        return equal
+
+    def _differs(self, position: int) -> None:
+        """Handle a body that differs from what is held at ``position``.
+
+        A complete one goes on beside it. With a hash, a part that began equal shows that the end of what is held is
+        damaged. Raises WrongBytes for any other part.
+        """
+        if self.first_pos == 0:
+            self._copy.start_beside(position, self._offered)
+        elif self._copy.has_digest and position > self.first_pos:
+            self._copy.current.cut(position)
+        else:
+            raise WrongBytes("the bytes stored are not those on the server")

@@ -1,0 +1,56 @@
+"""What one download works with, and what it has learned so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from pip_resume.protocol.trust import FULL, Trust
+
+if TYPE_CHECKING:
+    from pip_resume.artifact import Artifact
+    from pip_resume.engine.attempts import Attempts
+    from pip_resume.engine.clock import Clock, Stopwatch
+    from pip_resume.engine.handover import Handover
+    from pip_resume.engine.interfaces import Display, Response, Transport
+    from pip_resume.engine.local_copy import LocalCopy
+    from pip_resume.engine.reading import Speeds
+    from pip_resume.protocol.messages import Request, ResponseHead
+    from pip_resume.protocol.verdicts import Verdict
+
+
+@dataclass
+class State:
+    """The parts of one download, made once for it."""
+
+    artifact: Artifact
+    transport: Transport
+    copy: LocalCopy
+    handover: Handover
+    display: Display
+    attempts: Attempts
+    clock: Clock
+    watch: Stopwatch
+    speeds: Speeds
+    trust: Trust = FULL
+    """What this run still believes of the server."""
+    is_announced: bool = False
+    """Whether pip's line for this download has been written."""
+
+
+class Exchange(NamedTuple):
+    """A request, its response, and what the response means."""
+
+    request: Request
+    response: Response
+    verdict: Verdict
+
+    @property
+    def head(self) -> ResponseHead:
+        """The head of the response."""
+        return self.response.head
+
+    @property
+    def ignored_range(self) -> bool:
+        """Whether the server was asked for a part and sent the file from the start."""
+        return self.request.is_ranged and self.verdict.first_pos == 0

@@ -1,0 +1,103 @@
+"""What follows when a body has ended: more has to be requested, or the file is handed over, or it is wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pip_resume.errors import ConnectionLost, NotTheFile
+from pip_resume.protocol.checkpoint import with_length
+from pip_resume.protocol.endings import Ended, Outcome, conclude
+
+if TYPE_CHECKING:
+    from pip_resume.engine.handover import Finished
+    from pip_resume.engine.state import Exchange, State
+
+
+def after_body(state: State, exchange: Exchange, position: int, gained: int) -> Finished | None:
+    """Do what the end of a body at ``position`` (exclusive) means, after it added ``gained`` bytes to those held.
+
+    Return None if more has to be requested. Raises ConnectionLost if the body ended too early.
+    """
+    copy = state.copy
+    ended = Ended(exchange.head, exchange.verdict, position, copy.held, gained)
+    ending = conclude(ended)
+    state.display.concluded(ending, ended.held)
+    if ending.outcome is Outcome.LOST:
+        raise ConnectionLost(ending.reason)
+    if ending.outcome is Outcome.MORE:
+        state.trust = state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=True)
+        return None
+    if ending.outcome is Outcome.WRONG:
+        return wrong_file(state, exchange)
+    if ended.length is not None and ended.held.offset > ended.length and not copy.has_beside:
+        # Too many bytes are held, or the server sent too few: the digest decides which of the two is right.
+        copy.start_beside(ended.length, with_length(ended.held.checkpoint, ended.length))
+    if ending.outcome is Outcome.CHECK_OR_LOST and not copy.has_right_digest():
+        raise ConnectionLost(ending.reason)
+    return check(state, exchange)
+
+
+def check(state: State, exchange: Exchange | None) -> Finished | None:
+    """Hand over a file that lacks nothing, unless something shows that it is wrong; None to go on after a wrong one.
+
+    ``exchange`` is None if no request was needed.
+    """
+    is_right = state.copy.has_right_digest() if state.copy.has_digest else _is_plausible(state, exchange)
+    if is_right:
+        return state.handover.hand_over(None if exchange is None else exchange.response)
+    return wrong_file(state, exchange)
+
+
+def _is_plausible(state: State, exchange: Exchange | None) -> bool:
+    """Whether a file without a hash may be handed over.
+
+    One that was joined of several responses, or that takes the place of a different one, must not be damaged.
+    """
+    copy = state.copy
+    is_joined = copy.origin.resumed_at > 0 or copy.has_beside or not copy.origin.is_this_run
+    is_cached = exchange is not None and exchange.head.from_cache
+    return is_cached or not is_joined or state.trust.is_container_checked or copy.is_sound() is not False
+
+
+def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
+    """Start over after a complete file that is wrong, once. pip judges the next one.
+
+    Raises NotTheFile if the server sent it instead of a range: a plain request may still get the right one.
+    """
+    copy, response = state.copy, None if exchange is None else exchange.response
+    if response is not None and response.head.from_cache:
+        # No server has sent this file, and the cache is not asked again.
+        state.transport.evict(response)
+        state.display.starting_over("pip's cache has a wrong copy")
+        copy.drop()
+        state.is_announced = False
+        return None
+    if copy.has_beside and exchange is not None and exchange.ignored_range:
+        copy.drop_beside()
+        raise NotTheFile("the server sent a different file instead of a range")
+    state.trust = state.trust.after_wrong()
+    if not copy.has_digest and not copy.has_beside:
+        state.trust = state.trust._replace(is_container_checked=True)
+    if state.trust.is_spent and (copy.origin.is_this_run or copy.has_beside):
+        return state.handover.hand_over_unverified(response)
+    if copy.has_beside:
+        state.display.asking_plainly("the server sent a wrong file")
+        copy.drop_beside()
+    else:
+        _start_over(state)
+    return None
+
+
+def _start_over(state: State) -> None:
+    """Discard what is held and start at 0."""
+    reason = "its hash does not match the one given by the index" if state.copy.has_digest else "the archive is damaged"
+    state.display.starting_over(reason)
+    state.copy.reset()
+    state.attempts.begin_at(0)
+
+
+def is_complete_after_all(state: State) -> bool:
+    """Whether the file is complete although its body has ended early: a Content-Length may be too large."""
+    if state.copy.has_digest:
+        return state.copy.has_right_digest()
+    return not state.copy.has_beside and state.copy.is_sound() is True

@@ -1,0 +1,66 @@
+"""How much of an earlier run's file can be used, and whether it can be continued in place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pip_resume.errors import StoreUnusable
+from pip_resume.storage.part_file import is_locked, is_private
+
+if TYPE_CHECKING:
+    from pip_resume.artifact import Artifact
+    from pip_resume.protocol.checkpoint import Checkpoint
+    from pip_resume.storage.part_file import PartFile
+
+_BLOCK_BYTES = 512
+"""The unit of st_blocks (POSIX)."""
+_FIRST_PRIVATE_FORMAT = 2
+"""Since this format part files are made with mode 0600, wherever they are."""
+
+
+def trusted_length(artifact: Artifact, part: PartFile, checkpoint: Checkpoint, boot_id: str) -> int:
+    """Return how many bytes from the start can be used. If the digest is known, it decides in the end anyway.
+
+    ``boot_id`` names the running boot of the system; empty if the system has no such name.
+    """
+    offset = part.offset
+    if checkpoint.complete_length is not None and offset > checkpoint.complete_length:
+        return 0
+    # After a reboot, or on a different machine, only what was synced is certain to be there.
+    synced = min(checkpoint.synced, offset)
+    is_same_boot = bool(boot_id) and checkpoint.boot_id == boot_id
+    if artifact.digest is not None:
+        is_boot_unknown = not checkpoint.boot_id or not boot_id
+        return offset if is_same_boot or is_boot_unknown else synced
+    if not artifact.is_https:
+        # Over http the same URL may have bytes that a weak hash once proved.
+        return 0
+    if is_same_boot:
+        # A record beside a different file says nothing about it. (A copy on a different machine has a different inode.)
+        return offset if checkpoint.inode == part.status.st_ino else 0
+    return synced
+
+
+def may_be_continued(part: PartFile, record_format: int, checkpoint: Checkpoint) -> bool:
+    """Whether nobody else can write to this file, or could before, or reads it through a different link.
+
+    A complete file is not written any more, so it may have several links, for example one in pip's cache.
+    """
+    status = part.status
+    is_shared = status.st_nlink > 1 and part.offset != checkpoint.complete_length
+    was_open = record_format < _FIRST_PRIVATE_FORMAT and not is_private(part.directory.status)
+    return is_private(status) and not is_shared and not was_open and _lock_works(part)
+
+
+def is_sparse(part: PartFile) -> bool:
+    """Whether a file has holes, so that copying it would need more room than its owner has used."""
+    status = part.status
+    return hasattr(status, "st_blocks") and status.st_blocks * _BLOCK_BYTES < status.st_size - 8 * _BLOCK_BYTES
+
+
+def _lock_works(part: PartFile) -> bool:
+    """Whether a second open file does not get the lock that we have. If it does, another pip may be writing here."""
+    try:
+        return is_locked(part.directory, part.name)
+    except (OSError, StoreUnusable):
+        return False

@@ -1,0 +1,131 @@
+"""One open directory: names in it are used through its descriptor, so that nobody can exchange the path meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from pip_resume.errors import StoreUnusable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# O_NOFOLLOW refuses a symlink under our name, O_NONBLOCK keeps a FIFO there from blocking us, O_BINARY is for Windows.
+SAFE_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+# What open(2) reports for a directory, a symlink or a socket. We put none of these under our names.
+_NOT_PLAIN = (errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.EMLINK)
+_USES_DESCRIPTORS = {os.open, os.stat, os.unlink, os.rename, os.link} <= os.supports_dir_fd and (
+    os.listdir in os.supports_fd
+)
+"""True on POSIX. Windows has no such calls; there a directory that is in use cannot be renamed."""
+
+
+class Directory:
+    """An open directory. Errors of the system pass through as OSError."""
+
+    def __init__(self, path: Path, descriptor: int | None = None) -> None:
+        """``descriptor`` is None where the system has none for directories: then every call uses the path."""
+        self.path = path
+        """For messages, and for calls that have no other way."""
+        self._descriptor = descriptor
+
+    @classmethod
+    def open(cls, path: Path) -> Directory:
+        """Open an existing directory. Raises FileNotFoundError, OSError, or StoreUnusable if it is something else."""
+        if not _USES_DESCRIPTORS:
+            if not stat.S_ISDIR(os.lstat(path).st_mode):
+                raise StoreUnusable(f"{path} is not a directory")
+            return cls(path)
+        try:
+            return cls(path, os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
+        except OSError as error:
+            if error.errno in (errno.ENOTDIR, errno.ELOOP, errno.EMLINK):
+                raise StoreUnusable(f"{path} is not a directory") from error
+            raise
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls, path: Path) -> Iterator[Directory]:
+        """Open a directory as ``open`` does, and close it at the end of the context."""
+        directory = cls.open(path)
+        try:
+            yield directory
+        finally:
+            directory.close()
+
+    def close(self) -> None:
+        """Close the directory. A second call does nothing."""
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+    @property
+    def status(self) -> os.stat_result:
+        """The result of fstat."""
+        return os.stat(self.path if self._descriptor is None else self._descriptor)
+
+    def set_mode(self, mode: int) -> None:
+        """Give the directory these permission bits."""
+        os.chmod(self.path if self._descriptor is None else self._descriptor, mode)
+
+    def open_file(self, name: str, flags: int, mode: int = 0o600) -> int:
+        """Open a plain file and return its descriptor. Raises OSError, or StoreUnusable if it is something else."""
+        try:
+            descriptor = os.open(self._place(name), flags | SAFE_FLAGS, mode, dir_fd=self._descriptor)
+        except OSError as error:
+            if error.errno in _NOT_PLAIN:
+                raise StoreUnusable(f"{self.path / name} is not a plain file") from error
+            raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise StoreUnusable(f"{self.path / name} is not a plain file")
+        return descriptor
+
+    def status_of(self, name: str) -> os.stat_result:
+        """Return the status of a name, without following a symlink."""
+        return os.stat(self._place(name), dir_fd=self._descriptor, follow_symlinks=False)
+
+    def has(self, name: str) -> bool:
+        """Whether something has this name."""
+        try:
+            self.status_of(name)
+        except OSError:
+            return False
+        return True
+
+    def names(self) -> list[str]:
+        """Return all names, sorted."""
+        return sorted(os.listdir(self.path if self._descriptor is None else self._descriptor))
+
+    def remove(self, name: str) -> None:
+        """Remove a name."""
+        os.unlink(self._place(name), dir_fd=self._descriptor)
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a file a different name in this directory, and replace what has it."""
+        if self._descriptor is None:
+            os.replace(self.path / old, self.path / new)
+        else:
+            os.rename(old, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+
+    def move_out(self, name: str, target: Path) -> None:
+        """Rename a file to a path elsewhere on the same file system, and replace what is there."""
+        if self._descriptor is None:
+            os.replace(self.path / name, target)
+        else:
+            os.rename(name, target, src_dir_fd=self._descriptor)
+
+    def link_out(self, name: str, target: Path) -> None:
+        """Make a path elsewhere on the same file system a hard link of a file. Raises FileExistsError if it exists."""
+        if self._descriptor is None:
+            os.link(self.path / name, target)
+        else:
+            os.link(name, target, src_dir_fd=self._descriptor, follow_symlinks=False)
+
+    def _place(self, name: str) -> str | Path:
+        return self.path / name if self._descriptor is None else name
