@@ -176,8 +176,12 @@ class TestEntryOfSeveralResponses:
         assert not {"cache-control", "content-type"} & set(entry[1])
         assert machine.cache_entry(http_server.url(PATH)) is None
 
-    @pytest.mark.parametrize("rest", [Framing.LENGTH, Framing.CHUNKED, Framing.UNTIL_CLOSE])
-    @pytest.mark.parametrize("first", [Framing.CHUNKED, Framing.UNTIL_CLOSE])
+    @pytest.mark.parametrize(
+        "rest",
+        [Framing.LENGTH, Framing.CHUNKED, Framing.UNTIL_CLOSE],
+        ids=["then with Content-Length", "then chunked", "then until close"],
+    )
+    @pytest.mark.parametrize("first", [Framing.CHUNKED, Framing.UNTIL_CLOSE], ids=["chunked", "until close"])
     def test_a_resumed_file_without_content_length_is_cached_as_plain_pip_caches_it(
         self, first: Framing, rest: Framing, machine: Machine, plain_machine: Machine, http_server: FaultServer
     ) -> None:
