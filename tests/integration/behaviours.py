@@ -1,4 +1,4 @@
-"""What each behaviour of a server costs, measured: `PYTHONPATH=.:tests python -m integration.behaviours`."""
+"""Measure what each behaviour of a server costs: `PYTHONPATH=.:tests python -m integration.behaviours`."""
 
 from __future__ import annotations
 
@@ -9,64 +9,72 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Union
 
-from integration.machine import FOREIGN, Machine, hashed
-from integration.samples import CONTENT, CUT, FILE, OTHER, PATH, SIZE
-from pip._internal.models.link import Link
+from integration.machine import VARIABLES_OF_REQUESTS, Machine
+from integration.samples import (
+    CONTENT,
+    CUT,
+    FILE,
+    HELD,
+    LOGIN_PAGE,
+    OTHER_CONTENT,
+    PATH,
+    SIZE,
+    UNTIL_CLOSE,
+    WITHOUT_RANGES,
+    cut,
+    link_with_hash,
+    link_without_hash,
+)
 from servers.certificates import Certificates, issue_certificates
 from servers.fault_server import Answer, FaultServer, FileAnswer, Framing, Then
 
 from pip_resume.errors import GaveUp, PipError
 
-Lines = tuple[Union[FileAnswer, Answer], ...]
+Responses = tuple[Union[FileAnswer, Answer], ...]
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """How a server behaves over one run, or over two with a stop in between."""
+    """How a server behaves in one run of pip, or in two runs."""
 
     name: str
-    lines: Lines
-    """Answers in order; the last repeats."""
+    responses: Responses
+    """In order. The last one repeats."""
     most: float
-    """Bytes on the wire, as a multiple of the file's, that it may cost."""
+    """How many bytes of the file the server may send at most, as a multiple of the file's size."""
     outcome: str = "right file"
     runs: int = 1
-    """With two, the first ends at its first break."""
+    """If 2, the first run ends at its first broken connection."""
     has_hash: bool = True
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of it."""
+    """What a behaviour has cost, and how the last run ended."""
 
-    asked: tuple[str | None, ...]
+    requests: int
     sent: int
+    """Bytes of the file, in all responses together."""
     outcome: str
-    reasons: tuple[str, ...]
+    restart_reasons: tuple[str, ...]
 
     @property
     def multiple(self) -> float:
         return self.sent / SIZE
 
 
-PAGE = Answer(200, {"Content-Type": "text/html"}, b"<html>Please log in</html>" * 200)
-WITHOUT_RANGES = replace(FILE, ranges=False)
-UNTIL_CLOSE = replace(FILE, framing=Framing.UNTIL_CLOSE)
 CHUNKED = replace(FILE, framing=Framing.CHUNKED)
-OVERLAP = 1.05
-
-
-def cut(answer: FileAnswer, after: int = CUT.cut_after or 0) -> FileAnswer:
-    return replace(answer, cut_after=after, then=Then.CLOSE)
-
+WEAK_ETAG = replace(FILE, etag='W/"v1"')
+OTHER_FILE = replace(FILE, content=OTHER_CONTENT)
+WITH_OVERLAP = 1.05
 
 BEHAVIOURS = [
-    Behaviour("whole in one go", (FILE,), 1),
+    Behaviour("complete in one response", (FILE,), 1),
     Behaviour("cut, then the rest", (CUT, FILE), 1),
-    Behaviour("reset every 300 kB", (replace(FILE, cut_after=300_000, then=Then.RESET),), 1.25),
-    Behaviour("cut, next run", (CUT, FILE), OVERLAP, runs=2),
+    Behaviour("reset every 300 kB", (cut(FILE, 300_000, Then.RESET),), 1.25),
+    Behaviour("cut, then the rest in the next run", (CUT, FILE), WITH_OVERLAP, runs=2),
     Behaviour("busy with Retry-After, then the rest", (CUT, Answer(503, {"Retry-After": "5"}), FILE), 1),
-    Behaviour("another ETag on the rest", (CUT, replace(FILE, etag='"v2"')), 1),
+    Behaviour("rest with a different ETag", (CUT, replace(FILE, etag='"v2"')), 1),
     Behaviour(
         "rest without complete-length", (CUT, replace(FILE, fields={"Content-Range": "bytes {first}-{last}/*"})), 1
     ),
@@ -74,73 +82,67 @@ BEHAVIOURS = [
     Behaviour("206 without Content-Range", (CUT, replace(FILE, fields={"Content-Range": None}), FILE), 2.05),
     Behaviour("206 that starts too late", (CUT, replace(FILE, shift=1), FILE), 2.05),
     Behaviour("206 multipart", (CUT, replace(FILE, multipart=True), FILE), 2.05),
-    Behaviour("206 with another complete-length", (CUT, FileAnswer(CONTENT + b"more"), FILE), 2.05),
-    Behaviour("206 with another coding", (CUT, replace(FILE, fields={"Content-Encoding": "gzip"}), FILE), 2.05),
-    Behaviour("416 elsewhere", (CUT, Answer(416, {"Content-Range": "bytes */7"}), FILE), 1.85),
-    Behaviour("Range ignored", (cut(WITHOUT_RANGES), WITHOUT_RANGES), 1.85),
+    Behaviour("206 with a different complete-length", (CUT, FileAnswer(CONTENT + b"more"), FILE), 2.05),
     Behaviour(
-        "Range ignored, cut in the middle again", (cut(WITHOUT_RANGES, 300_000), cut(WITHOUT_RANGES), FILE), 1.25
+        "206 with a different content coding", (CUT, replace(FILE, fields={"Content-Encoding": "gzip"}), FILE), 2.05
     ),
-    Behaviour("login page once", (CUT, PAGE, FILE), 1.01),
-    Behaviour("login page for good", (CUT, PAGE), 0.85, "for pip to judge, bytes kept"),
-    Behaviour("404 in the next run", (CUT, Answer(404)), 0.85, "refused, bytes kept", runs=2),
-    Behaviour("chunked, cut, then the rest", (replace(cut(CHUNKED, 4096 * 200)), FILE), 1.01),
+    Behaviour("416 with a different complete-length", (CUT, Answer(416, {"Content-Range": "bytes */7"}), FILE), 1.85),
+    Behaviour("Range ignored", (cut(WITHOUT_RANGES), WITHOUT_RANGES), 1.85),
+    Behaviour("Range ignored, cut twice", (cut(WITHOUT_RANGES, 300_000), cut(WITHOUT_RANGES), FILE), 1.25),
+    Behaviour("login page once", (CUT, LOGIN_PAGE, FILE), 1.01),
+    Behaviour("login page from then on", (CUT, LOGIN_PAGE), 0.85, "wrong file for pip to judge, bytes stored"),
+    Behaviour("404 in the next run", (CUT, Answer(404)), 0.85, "refused, bytes stored", runs=2),
+    Behaviour("chunked, cut, then the rest", (cut(CHUNKED, 4096 * 200), FILE), 1.01),
     Behaviour("until close, cut, then the rest", (cut(UNTIL_CLOSE), FILE), 1.01),
     Behaviour("chunked, complete, no last chunk", (replace(FILE, framing=Framing.UNFINISHED_CHUNKS),), 1),
     Behaviour("wrong bytes in the rest", (CUT, replace(FILE, flips=(SIZE - 1,)), FILE), 2),
-    Behaviour("file replaced, next run", (cut(replace(FILE, content=OTHER)), FILE), 2.05, runs=2),
-    Behaviour("wrong for good", (replace(FILE, content=OTHER),), 2, "for pip to judge"),
-    Behaviour("no hash: strong ETag, next run", (CUT, FILE), OVERLAP, runs=2, has_hash=False),
+    Behaviour("file replaced before the next run", (cut(OTHER_FILE), FILE), 2.05, runs=2),
+    Behaviour("wrong file from then on", (OTHER_FILE,), 2, "wrong file for pip to judge"),
+    Behaviour("no hash: strong ETag, next run", (CUT, FILE), WITH_OVERLAP, runs=2, has_hash=False),
+    Behaviour("no hash: weak ETag", (cut(WEAK_ETAG), WEAK_ETAG), 1.85, has_hash=False),
     Behaviour(
-        "no hash: weak ETag", (cut(replace(FILE, etag='W/"v1"')), replace(FILE, etag='W/"v1"')), 1.85, has_hash=False
+        "no hash: file replaced, new ETag", (cut(replace(OTHER_FILE, etag='"v0"')), FILE), 1.85, runs=2, has_hash=False
     ),
-    Behaviour(
-        "no hash: replaced, new ETag",
-        (cut(replace(FILE, content=OTHER, etag='"v0"')), FILE),
-        1.85,
-        runs=2,
-        has_hash=False,
-    ),
-    Behaviour("no hash: replaced, same ETag", (cut(replace(FILE, content=OTHER)), FILE), 2.05, runs=2, has_hash=False),
+    Behaviour("no hash: file replaced, same ETag", (cut(OTHER_FILE), FILE), 2.05, runs=2, has_hash=False),
 ]
 
 
 def measure(behaviour: Behaviour, certificates: Certificates) -> Measured:
-    """Let a server behave so, over https, towards a machine of its own."""
+    """Download from a server that behaves so, over https, on a new machine."""
     with tempfile.TemporaryDirectory() as directory, FaultServer(certificates.server_context()) as server:
         machine = Machine(Path(directory), certificates.ca_file)
-        server.plays(PATH, *behaviour.lines)
-        link = hashed(server.url(PATH), CONTENT) if behaviour.has_hash else Link(server.url(PATH))
+        server.plays(PATH, *behaviour.responses)
+        link = link_with_hash(server) if behaviour.has_hash else link_without_hash(server)
         for _run in range(behaviour.runs - 1):
-            machine.interrupted(link)
+            machine.download_partly(link)
         reasons: tuple[str, ...] = ()
         try:
-            done = machine.download(link)
+            download = machine.download(link)
         except GaveUp:
             outcome = "given up"
         except PipError:
             outcome = "refused"
         else:
-            outcome, reasons = "right file" if done.content == CONTENT else "for pip to judge", tuple(done.told.reasons)
-        if machine.kept(link):
-            outcome += ", bytes kept"
-        carried = [exchange for exchange in server.requests(PATH) if exchange.carried_file_bytes]
-        return Measured(tuple(server.asked_ranges(PATH)), sum(e.sent for e in carried), outcome, reasons)
+            outcome = "right file" if download.content == CONTENT else "wrong file for pip to judge"
+            reasons = tuple(download.display.restart_reasons)
+        if machine.stored(link):
+            outcome += ", bytes stored"
+        return Measured(len(server.asked_ranges(PATH)), server.sent(PATH), outcome, reasons)
 
 
 def main() -> None:
-    for name in FOREIGN:
+    for name in VARIABLES_OF_REQUESTS:
         os.environ.pop(name, None)
     logging.disable()
-    print(f"A file of {SIZE} bytes. Where a behaviour cuts, it does so at {CUT.cut_after} unless it says otherwise.\n")
-    print("| the server | requests | bytes on the wire / file size | outcome |")
+    print(f"The file has {SIZE} bytes. A response that is cut ends after {HELD} bytes unless the row says otherwise.\n")
+    print("| the server | requests | bytes of the file sent / file size | outcome |")
     print("| --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as directory:
         certificates = issue_certificates(Path(directory))
         for behaviour in BEHAVIOURS:
             measured = measure(behaviour, certificates)
-            said = f" ({'; '.join(measured.reasons)})" if measured.reasons else ""
-            print(f"| {behaviour.name} | {len(measured.asked)} | {measured.multiple:.3f} | {measured.outcome}{said} |")
+            reasons = f" ({'; '.join(measured.restart_reasons)})" if measured.restart_reasons else ""
+            print(f"| {behaviour.name} | {measured.requests} | {measured.multiple:.3f} | {measured.outcome}{reasons} |")
 
 
 if __name__ == "__main__":

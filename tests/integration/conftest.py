@@ -1,34 +1,21 @@
-"""A machine for each test, and the test servers."""
+"""The fixtures of these tests: a machine for each test, and the test servers."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
-from integration.machine import FOREIGN, Machine
+from integration.interrupted_downloads import Downloads
+from integration.machine import DOWNLOAD_MODULE, VARIABLES_OF_REQUESTS, Machine
 from servers.certificates import Certificates
-from servers.fixtures import (
-    certificates,
-    http_range_server,
-    http_server,
-    https_range_server,
-    https_server,
-    nginx_or_skip,
-)
-
-__all__ = [
-    "certificates",
-    "http_range_server",
-    "http_server",
-    "https_range_server",
-    "https_server",
-    "nginx_or_skip",
-]
+from servers.fault_server import FaultServer
+from servers.fixtures import *  # noqa: F403 - pytest finds fixtures by the names in this module.
 
 
 @pytest.fixture(autouse=True)
-def scrubbed_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in FOREIGN:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in VARIABLES_OF_REQUESTS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
 
@@ -36,3 +23,16 @@ def scrubbed_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
 @pytest.fixture
 def machine(tmp_path: Path, certificates: Certificates) -> Machine:
     return Machine(tmp_path, certificates.ca_file)
+
+
+@pytest.fixture
+def downloads(machine: Machine, caplog: pytest.LogCaptureFixture) -> Downloads:
+    caplog.set_level(logging.INFO, DOWNLOAD_MODULE.__name__)
+    return Downloads(machine)
+
+
+@pytest.fixture(params=["http_server", "https_server"])
+def server(request: pytest.FixtureRequest) -> FaultServer:
+    """A test that uses this fixture runs over http and over https."""
+    found: FaultServer = request.getfixturevalue(request.param)
+    return found

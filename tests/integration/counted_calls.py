@@ -1,6 +1,6 @@
-"""Counts the system calls that change or read what is below a directory, so that one of them can be made the last.
+"""Count the system calls that change or read the files below a directory, and kill the process before one of them.
 
-Knows the standard library only: a pip under test loads it too, see `arm_from_environment`.
+Imports only the standard library, because a pip under test loads this module too: see `arm_from_environment`.
 """
 
 from __future__ import annotations
@@ -19,20 +19,25 @@ CHANGING = (
 )
 READING = ("pread",)
 Before = Callable[[str, int], None]
-"""Gets the name of a call that is about to be made and its number, from 1."""
+"""Gets the name of a call that is about to be made, and its number, from 1."""
 
 
 class CountedCalls:
-    """Stand-ins for functions of `os`; those that concern the directory are counted, and announced to `before`."""
+    """Counts calls of functions of `os` that concern a directory, and calls `before` before each of them."""
 
     def __init__(self, directory: str, before: Before, names: tuple[str, ...] = CHANGING) -> None:
         self.made: list[str] = []
         """Names of the calls so far."""
-        self.stand_ins = {name: self._stand_in(name) for name in names if hasattr(os, name)}
+        self._wrappers = {name: self._wrapper(name) for name in names if hasattr(os, name)}
         self._directory = os.path.realpath(directory)
         self._before = before
 
-    def _stand_in(self, name: str) -> Callable[..., Any]:
+    def install(self, set_attribute: Callable[[Any, str, Any], object] = setattr) -> None:
+        """Count from now on. `set_attribute` puts the wrappers into `os`."""
+        for name, wrapper in self._wrappers.items():
+            set_attribute(os, name, wrapper)
+
+    def _wrapper(self, name: str) -> Callable[..., Any]:
         real = getattr(os, name)
 
         @functools.wraps(real)
@@ -60,20 +65,26 @@ class CountedCalls:
         return str(Path(file).absolute()).startswith(self._directory + os.sep)
 
 
-def kill_before(number: int) -> Before:
-    """End this process without any warning before the call of that number, as the kernel does when memory is short."""
+def count_calls(directory: str, kill_before: int | None = None) -> CountedCalls:
+    """Count the calls below a directory from now on.
 
-    def before(_name: str, now: int) -> None:
-        if now == number:
+    Kill this process before the call with the number `kill_before`, without any warning, as the kernel does when
+    memory runs out. None: never.
+    """
+
+    def before(_name: str, number: int) -> None:
+        if number == kill_before:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    return before
+    calls = CountedCalls(directory, before)
+    calls.install()
+    return calls
 
 
 def count_received(into: Path) -> None:
-    """Keep the number of bytes that this process has read from sockets in a file, where it outlives a kill.
+    """Write the number of bytes that this process reads from sockets into a file, which survives a kill.
 
-    What the kernel has received, and nobody has read, a server cannot tell from that.
+    A server cannot know this number: the kernel may have received bytes that the process never read.
     """
     into.write_bytes(bytes(8))
     with into.open("r+b") as file:
@@ -89,19 +100,18 @@ def count_received(into: Path) -> None:
 
 
 def received(into: Path) -> int:
-    """What such a file says; 0 where there is none."""
+    """Return the number in such a file; 0 without a file."""
     return int.from_bytes(into.read_bytes(), "little") if into.exists() else 0
 
 
-@functools.cache  # in a virtual environment Python executes its .pth files twice
+@functools.cache  # In a virtual environment Python executes its .pth files twice.
 def arm_from_environment() -> None:
-    """Count what is received in the file RECEIVED, and be killed before the call with the number KILL_BEFORE.
+    """Start counting as these environment variables say; do nothing without them.
 
-    Of those below the directory KILL_BELOW. Does nothing of that without these variables.
+    RECEIVED: the file for `count_received`. KILL_BEFORE: the number of the call before which this process is killed,
+    out of the calls below the directory KILL_BELOW.
     """
     if "RECEIVED" in os.environ:
         count_received(Path(os.environ["RECEIVED"]))
     if "KILL_BEFORE" in os.environ:
-        calls = CountedCalls(os.environ["KILL_BELOW"], kill_before(int(os.environ["KILL_BEFORE"])))
-        for name, stand_in in calls.stand_ins.items():
-            setattr(os, name, stand_in)
+        count_calls(os.environ["KILL_BELOW"], int(os.environ["KILL_BEFORE"]))

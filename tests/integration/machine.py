@@ -1,226 +1,205 @@
-"""A machine with one pip: its cache directory lives on from run to run, its clock only moves when somebody sleeps."""
+"""A machine with one pip and one cache directory, for runs of the engine in this process over real sockets."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib
-import itertools
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from integration.fakes import FakeClock, RecordingDisplay
 from pip._internal.models.link import Link
 from pip._internal.network.session import PipSession
 from pip._vendor.requests import Request as PipsRequest
 
 from pip_resume.artifact import Artifact, choose_digest
 from pip_resume.engine import transfer
-from pip_resume.errors import FailedAttempt, GaveUp, PipError, Report
+from pip_resume.engine.clock import Clock
+from pip_resume.engine.handover import Finished
+from pip_resume.engine.interfaces import Display, Transport
+from pip_resume.errors import GaveUp, PipError, Report
 from pip_resume.inside_pip import compat
 from pip_resume.inside_pip.transport import PipTransport
 from pip_resume.protocol.checkpoint import Checkpoint, parse_checkpoint
-from pip_resume.protocol.endings import Ending
-from pip_resume.protocol.messages import Held, Request, ResponseHead
 from pip_resume.protocol.retry import Budget
-from pip_resume.protocol.verdicts import OVERLAP_BYTES, Verdict
+from pip_resume.protocol.verdicts import OVERLAP_BYTES
 from pip_resume.storage.store import Store
 
-# In pip 25.1 to 25.3 pip's download module cannot be the first of its circle to be imported.
+# Before the download module: pip 25.1 to 25.3 cannot import that one first, because of a circular import.
 importlib.import_module("pip._internal.operations.prepare")
-MODULE: ModuleType = sys.modules["pip._internal.network.download"]
+DOWNLOAD_MODULE: ModuleType = sys.modules["pip._internal.network.download"]
 BOOT_ID = "the boot of this test"
-# What requests would read from whoever runs the tests.
-FOREIGN = (
+# These variables of the user who runs the tests would change the requests.
+VARIABLES_OF_REQUESTS = (
     *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "NETRC"),
     *(name for scheme in ("http", "https", "all", "no") for name in (f"{scheme}_proxy", f"{scheme}_proxy".upper())),
 )
-START_S = 1_700_000_000.0
-
-
-class FakeClock:
-    """Stands still but for sleeping, which takes no time."""
-
-    def __init__(self) -> None:
-        self.slept_s: list[float] = []
-
-    def now_s(self) -> float:
-        return START_S + sum(self.slept_s)
-
-    def elapsed_s(self) -> float:
-        return sum(self.slept_s)
-
-    def sleep_s(self, delay_s: float) -> None:
-        self.slept_s.append(delay_s)
-
-    def chance(self) -> float:
-        return 0.5
-
-
-# The arguments have the names of host.Display, so that they can be given by name.
-# ruff: noqa: ARG002
-
-
-@dataclass
-class Told:
-    """What the user is told, kept in order."""
-
-    started: list[tuple[bool, int, int | None]] = field(default_factory=list)
-    """Whether from pip's cache; offset; complete-length."""
-    breaks: list[FailedAttempt] = field(default_factory=list)
-    reasons: list[str] = field(default_factory=list)
-    """Why it started over."""
-    saved: list[int] = field(default_factory=list)
-    patience: int | None = None
-    """Bytes of a body after which the user presses Ctrl-C."""
-    kept_offsets: list[int] = field(default_factory=list)
-    unusable: list[Exception] = field(default_factory=list)
-
-    def starting(self, head: ResponseHead | None, offset: int, complete_length: int | None) -> None:
-        self.started.append((head is not None and head.from_cache, offset, complete_length))
-
-    @contextmanager
-    def bar(
-        self, blocks: Iterable[bytes], head: ResponseHead, first_pos: int, complete_length: int | None
-    ) -> Iterator[Iterator[bytes]]:
-        yield self._until_interrupted(blocks)
-
-    def _until_interrupted(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
-        seen = 0
-        for block in blocks:
-            yield block
-            seen += len(block)
-            if self.patience is not None and seen >= self.patience:
-                raise KeyboardInterrupt
-
-    def connection_lost(
-        self, failure: FailedAttempt, complete_length: int | None, budget: Budget, delay_s: float
-    ) -> None:
-        self.breaks.append(failure)
-
-    def starting_over(self, reason: str) -> None:
-        self.reasons.append(reason)
-
-    def waiting_for_other(self, offset: int, complete_length: int | None) -> None:
-        raise AssertionError("there is no other pip in these tests")
-
-    def interrupted(self, offset: int, complete_length: int | None) -> None:
-        self.kept_offsets.append(offset)
-
-    def resumed(self, saved: int, complete_length: int) -> None:
-        self.saved.append(saved)
-
-    def store_unusable(self, error: Exception) -> None:
-        self.unusable.append(error)
-
-    def requested(self, request: Request, held: Held) -> None:
-        pass
-
-    def judged(self, head: ResponseHead, verdict: Verdict) -> None:
-        pass
-
-    def concluded(self, ending: Ending, held: Held) -> None:
-        pass
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run of pip has."""
+    """The result of a run that succeeded."""
 
     path: Path
     content: bytes
     content_type: str
-    told: Told
-    slept_s: float
+    display: RecordingDisplay
+    elapsed_s: float
+    """Duration of the run by its clock."""
+
+
+def run_download(
+    artifact: Artifact,
+    transport: Transport,
+    store: Store,
+    display: Display,
+    clock: Clock,
+    directory: Path,
+    *,
+    retries: int = 5,
+) -> Finished:
+    """Run `transfer.download` with a new temporary directory inside `directory`. Raises what it raises."""
+    location = Path(tempfile.mkdtemp(prefix="run-", dir=directory))
+    finished = transfer.download(artifact, location, transport, store, display, Budget(retries), clock)
+    assert [finished.path] == list(location.iterdir()), "pip's temporary directory has the file and nothing else"
+    return finished
 
 
 class Machine:
-    """Each download is a run of pip of its own, with a new session over the same cache directory."""
+    """Each download is one run of pip: it has a new session, and shares the cache directory with the other runs."""
 
-    def __init__(self, directory: Path, ca_file: Path | None = None) -> None:
-        self.cache_directory = directory / "cache"
+    def __init__(
+        self,
+        directory: Path,
+        ca_file: Path | None = None,
+        *,
+        cache_directory: Path | None = None,
+        caches_http: bool = True,
+    ) -> None:
+        """Make `directory`. The cache is inside it unless `cache_directory` is given.
+
+        `caches_http` is whether pip caches what 127.0.0.1 sends over http.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        self.cache_directory = cache_directory or directory / "cache"
         self.store = Store(self.cache_directory, BOOT_ID)
         self._directory = directory
         self._ca_file = ca_file
-        self._serial = itertools.count()
+        self._trusted_hosts = ["127.0.0.1"] if caches_http else []
 
     def session(self) -> PipSession:
-        """pip's own, with ``--trusted-host 127.0.0.1`` (so that http is cached), ``--retries 0`` and ``--no-input``."""
-        session: Any = PipSession(cache=str(self.cache_directory), trusted_hosts=["127.0.0.1"])
+        """Make a session of pip, as with ``--retries 0 --no-input``, and ``--trusted-host 127.0.0.1`` to cache http."""
+        session: Any = PipSession(cache=str(self.cache_directory), trusted_hosts=self._trusted_hosts)
         session.auth.prompting = False
         if self._ca_file is not None:
             session.verify = str(self._ca_file)
         opened: PipSession = session
         return opened
 
-    def download(
-        self, link: Link, *, retries: int = 5, session: PipSession | None = None, told: Told | None = None
-    ) -> Outcome:
-        """One run. Raises GaveUp and PipError as ``transfer.download`` does."""
-        location = self._directory / f"run-{next(self._serial)}"
-        location.mkdir()
-        told, clock = told or Told(), FakeClock()
+    def run(
+        self,
+        link: Link,
+        display: Display,
+        clock: Clock,
+        *,
+        retries: int = 5,
+        session: PipSession | None = None,
+        store: Store | None = None,
+    ) -> Finished:
+        """Download once, and close the session. Raises what `transfer.download` raises."""
         artifact = artifact_of(link)
         with closing(session or self.session()) as opened:
-            transport = PipTransport(MODULE, opened, link, artifact)
-            finished = transfer.download(artifact, location, transport, self.store, told, Budget(retries), clock)
-        assert [finished.path] == list(location.iterdir()), "nothing of ours is left in pip's temporary directory"
-        content = finished.path.read_bytes()
-        return Outcome(finished.path, content, finished.content_type, told, sum(clock.slept_s))
+            transport = PipTransport(DOWNLOAD_MODULE, opened, link, artifact)
+            return run_download(
+                artifact, transport, store or self.store, display, clock, self._directory, retries=retries
+            )
 
-    def interrupted(self, link: Link) -> Report:
-        """One run that has no patience, and so ends at the first break like one that is stopped."""
-        return self.given_up(link, retries=0)
+    def download(
+        self,
+        link: Link,
+        *,
+        retries: int = 5,
+        session: PipSession | None = None,
+        display: RecordingDisplay | None = None,
+        clock: Clock | None = None,
+        store: Store | None = None,
+    ) -> Outcome:
+        """Download once, with a display that records and a fake clock. Raises what `transfer.download` raises."""
+        display, clock = display or RecordingDisplay(), clock or FakeClock()
+        started_s = clock.elapsed_s()
+        finished = self.run(link, display, clock, retries=retries, session=session, store=store)
+        elapsed_s = clock.elapsed_s() - started_s
+        return Outcome(finished.path, finished.path.read_bytes(), finished.content_type, display, elapsed_s)
 
-    def stopped(self, link: Link, *, after: int) -> int:
-        """One run that is stopped with Ctrl-C after about so many bytes; the offset then."""
-        told = Told(patience=after)
+    def download_partly(self, link: Link) -> Report:
+        """Download once without retries: the run ends at the first broken connection."""
+        return self.give_up(link, retries=0)
+
+    def interrupt(self, link: Link, *, after: int) -> int:
+        """Download once and press Ctrl-C after `after` bytes, or up to a block later; return the offset then."""
+        display = RecordingDisplay(interrupt_after=after)
         with pytest.raises(KeyboardInterrupt):
-            self.download(link, told=told)
-        (offset,) = told.kept_offsets
+            self.download(link, display=display)
+        (offset,) = display.interrupted_offsets
         assert after <= offset < after + OVERLAP_BYTES
         return offset
 
-    def given_up(self, link: Link, *, retries: int) -> Report:
-        """One run whose patience is not enough."""
+    def give_up(self, link: Link, *, retries: int) -> Report:
+        """Download once, with so few retries that the run gives up."""
         with pytest.raises(GaveUp) as given_up:
             self.download(link, retries=retries)
         report: Report = given_up.value.report
         return report
 
-    def refused(self, link: Link) -> str:
-        """One run that the server refuses: what pip says."""
-        with pytest.raises(PipError) as refusal:
+    def refusal(self, link: Link) -> str:
+        """Download once from a server that refuses; return pip's error message."""
+        with pytest.raises(PipError) as error:
             self.download(link)
-        return str(refusal.value.cause)
+        return str(error.value.cause)
 
-    def part(self, link: Link) -> Path:
-        """Where the bytes of an artifact are kept, if they are."""
+    def part_path(self, link: Link) -> Path:
+        """Return the path of the bytes that the store has, or would have, of an artifact."""
         return self.store.part_path(artifact_of(link))
 
-    def kept(self, link: Link) -> bytes | None:
-        """What is kept for the next run, None if nothing."""
-        path = self.part(link)
+    def record_path(self, link: Link) -> Path:
+        """Return the path of the record beside these bytes."""
+        return self.part_path(link).with_suffix(".json")
+
+    def stored(self, link: Link) -> bytes | None:
+        """Return the bytes that the next run finds; None without a partial."""
+        path = self.part_path(link)
         return path.read_bytes() if path.exists() else None
 
     def checkpoint(self, link: Link) -> Checkpoint:
-        """The record beside the bytes kept."""
-        found = parse_checkpoint(self.part(link).with_suffix(".json").read_bytes())
+        """Return the record beside the stored bytes."""
+        found = parse_checkpoint(self.record_path(link).read_bytes())
         assert found is not None
         return found
 
-    def left_in_store(self) -> list[str]:
-        """All the files below our directory."""
+    def files_in_store(self) -> list[str]:
+        """Return the names of all files in the store."""
         return sorted(path.name for path in self.store.directory.glob("*"))
 
-    def entry(self, url: str) -> tuple[bytes, Mapping[str, str]] | None:
-        """Body and fields of what pip's cache has for a URL, fresh or not, read with pip's own code; None: nothing."""
+    def files_in_cache(self) -> dict[Path, bytes]:
+        """Return all files below the cache directory, the store included, and their content. There is at least one."""
+        found = {path: path.read_bytes() for path in self.cache_directory.rglob("*") if path.is_file()}
+        assert found
+        return found
+
+    def cache_entry(self, url: str) -> tuple[bytes, Mapping[str, str]] | None:
+        """Return body and fields of the entry that pip's cache has for a URL, fresh or not; None without an entry.
+
+        The names of the fields are in lower case. The entry is read with pip's own code.
+        """
         with closing(self.session()) as session:
-            request = session.prepare_request(PipsRequest("GET", url, headers=MODULE.HEADERS))
+            request = session.prepare_request(PipsRequest("GET", url, headers=DOWNLOAD_MODULE.HEADERS))
             controller: Any = getattr(session.get_adapter(url), "controller", None)
             found = None if controller is None else controller._load_from_cache(request)
             if found is None:
@@ -228,18 +207,25 @@ class Machine:
             with closing(found):
                 return found.read(decode_content=False), {k.lower(): v for k, v in found.headers.items()}
 
-    def fetch_with_plain_pip(self, url: str) -> bytes:
-        """One download through pip's session alone, which fills pip's cache in its own way."""
-        with closing(self.session()) as session, closing(session.get(url, headers=MODULE.HEADERS, stream=True)) as got:
-            got.raise_for_status()
-            return b"".join(iter(lambda: got.raw.read(65536, decode_content=False), b""))
+    def cached_body(self, url: str) -> bytes | None:
+        """Return the body of the entry that pip's cache has for a URL; None without an entry."""
+        entry = self.cache_entry(url)
+        return None if entry is None else entry[0]
+
+    def download_with_plain_pip(self, url: str) -> bytes:
+        """Download through pip's session alone, without this package. pip's cache stores the file in its own way."""
+        with closing(self.session()) as session:
+            response = session.get(url, headers=DOWNLOAD_MODULE.HEADERS, stream=True)
+            with closing(response):
+                response.raise_for_status()
+                return b"".join(iter(lambda: response.raw.read(65536, decode_content=False), b""))
 
 
 def artifact_of(link: Link) -> Artifact:
-    """As the download step makes it of a link."""
+    """Make the artifact of a link, as the download step does."""
     return Artifact(link.url_without_fragment, link.filename, choose_digest(compat.link_hashes(link)))
 
 
-def hashed(url: str, content: bytes, *, name: str = "sha256") -> Link:
-    """A link with the hash of this content in its fragment."""
+def hashed_link(url: str, content: bytes, *, name: str = "sha256") -> Link:
+    """Make a link with the hash of `content` in its fragment."""
     return Link(f"{url}#{name}={hashlib.new(name, content).hexdigest()}")

@@ -1,16 +1,64 @@
-"""The file of these tests, larger than what is not worth keeping, and the ways in which a server hands it out."""
+"""The file that most of these tests download, and the responses of a server that has it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 
-from servers.fault_server import FileAnswer, Then
+from integration.machine import Machine, hashed_link
+from pip._internal.models.link import Link
+from servers.fault_server import Answer, FaultServer, FileAnswer, Framing, Then
 from servers.index_pages import IMMUTABLE, noise
+
+from pip_resume.protocol.verdicts import OVERLAP_BYTES
 
 PATH = "/files/sample-1.0-py3-none-any.whl"
 SIZE = 1_500_000
+"""In bytes. A file of up to STORED_FROM_BYTES would not be stored."""
 HELD = 1_200_000
+"""How many bytes of the file CUT sends, which are held, and stored, afterwards."""
+REST_RANGE = f"bytes={HELD}-"
+"""The Range field of the next request in the same run."""
+NEXT_RUN_RANGE = f"bytes={HELD - OVERLAP_BYTES}-"
+"""The Range field of the first request of the next run."""
 CONTENT = noise(SIZE, seed=1)
-OTHER = noise(SIZE, seed=2)
+OTHER_CONTENT = noise(SIZE, seed=2)
 FILE = FileAnswer(CONTENT, etag='"v1"', fields={"Cache-Control": IMMUTABLE})
-CUT = replace(FILE, cut_after=HELD, then=Then.CLOSE)
+WITHOUT_RANGES = replace(FILE, ranges=False)
+UNTIL_CLOSE = replace(FILE, framing=Framing.UNTIL_CLOSE)
+LOGIN_PAGE = Answer(200, {"Content-Type": "text/html"}, b"<html>Please log in</html>" * 200)
+
+
+def cut(response: FileAnswer, after: int = HELD, then: Then = Then.CLOSE) -> FileAnswer:
+    """Return the same response, of which `after` bytes are sent."""
+    return replace(response, cut_after=after, then=then)
+
+
+CUT = cut(FILE)
+
+
+class Server(Protocol):
+    """Any of the test servers."""
+
+    def url(self, path: str) -> str: ...
+
+
+def link_with_hash(server: Server, *, name: str = "sha256") -> Link:
+    """Return the link to the file on this server, with a hash in its fragment."""
+    return hashed_link(server.url(PATH), CONTENT, name=name)
+
+
+def link_without_hash(server: Server) -> Link:
+    """Return the link to the file on this server."""
+    return Link(server.url(PATH))
+
+
+def link_with_partial(machine: Machine, server: FaultServer, *then: Answer | FileAnswer, has_hash: bool = True) -> Link:
+    """Let one run store the first HELD bytes of the file; return the link.
+
+    `then` is what the server sends afterwards; without it the server goes on to cut the file.
+    """
+    link = link_with_hash(server) if has_hash else link_without_hash(server)
+    server.plays(PATH, CUT, *then)
+    machine.download_partly(link)
+    return link

@@ -1,4 +1,4 @@
-"""The table of what each behaviour of a server costs, held to its word."""
+"""What each behaviour of a server costs at most."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from servers.certificates import Certificates
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda behaviour: behaviour.name)
-def test_a_behaviour_costs_no_more_than_it_must(behaviour: Behaviour, certificates: Certificates) -> None:
+def test_a_behaviour_costs_at_most_the_bytes_in_its_row(behaviour: Behaviour, certificates: Certificates) -> None:
     measured = measure(behaviour, certificates)
 
     assert measured.outcome == behaviour.outcome

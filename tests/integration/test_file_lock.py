@@ -1,4 +1,4 @@
-"""A lock of this operating system, on real files."""
+"""The lock of a file, with the real operating system."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
-from integration.processes import Running
+from integration.processes import ChildProcess
 
 from pip_resume.storage.file_lock import try_lock
 
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[tuple[int, int]]:
-    """The same file, opened twice."""
+    """Open the same file twice; yield both descriptors."""
     path = tmp_path / "file"
     descriptors = (os.open(path, os.O_RDWR | os.O_CREAT), os.open(path, os.O_RDWR))
     yield descriptors
@@ -24,13 +24,13 @@ def opened(tmp_path: Path) -> Iterator[tuple[int, int]]:
         os.close(descriptor)
 
 
-def test_one_of_two_has_it_also_within_one_process(opened: tuple[int, int]) -> None:
+def test_only_one_of_two_open_files_gets_the_lock_even_within_one_process(opened: tuple[int, int]) -> None:
     first, second = opened
 
     assert (try_lock(first), try_lock(second), try_lock(first)) == (True, False, True)
 
 
-def test_it_ends_when_the_file_is_closed(tmp_path: Path) -> None:
+def test_the_lock_ends_when_the_file_is_closed(tmp_path: Path) -> None:
     path = tmp_path / "file"
     first = os.open(path, os.O_RDWR | os.O_CREAT)
     second = os.open(path, os.O_RDWR)
@@ -42,15 +42,15 @@ def test_it_ends_when_the_file_is_closed(tmp_path: Path) -> None:
     os.close(second)
 
 
-def lock_and_wait(path: Path, answer: Connection) -> None:
-    """In a process of its own: answer whether the lock was had, and keep it until somebody kills us."""
-    answer.send(try_lock(os.open(path, os.O_RDWR)))
+def lock_and_wait(path: Path, sender: Connection) -> None:
+    """Lock a file in this child process, send whether that succeeded, and hold the lock until the process is killed."""
+    sender.send(try_lock(os.open(path, os.O_RDWR)))
     threading.Event().wait(60)
 
 
-def test_it_ends_with_its_process(opened: tuple[int, int], tmp_path: Path) -> None:
-    holder = Running(tmp_path / "file", lock_and_wait)
-    assert holder.first_answer()
+def test_the_lock_ends_with_its_process(opened: tuple[int, int], tmp_path: Path) -> None:
+    holder = ChildProcess(tmp_path / "file", lock_and_wait)
+    assert holder.early_result()
     assert not try_lock(opened[0])
 
     holder.kill()

@@ -1,18 +1,18 @@
-"""How long and how much is kept, as a run of pip is told by its environment."""
+"""The limits of age and size that the environment of a run of pip can set."""
 
 from __future__ import annotations
 
-import itertools
+import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from integration.machine import MODULE, Machine, hashed
-from integration.old_partials import leave
-from integration.samples import CONTENT, FILE, PATH
+from integration.machine import DOWNLOAD_MODULE, Machine
+from integration.old_partials import leave_partial
+from integration.samples import FILE, PATH, link_with_hash
 from servers.fault_server import FaultServer
 
 from pip_resume import settings
@@ -20,93 +20,81 @@ from pip_resume.inside_pip import download_step
 from pip_resume.inside_pip.run import RUN
 from pip_resume.storage.housekeeping import DAY_S
 
-serial = itertools.count()
+Download = Callable[[str, str], list[str]]
 
 
-class TestSettings:
-    """As a run of pip has them, through the step that replaces pip's."""
+@pytest.fixture
+def partials(machine: Machine) -> tuple[Path, Path]:
+    """Store a partial of 3 days ago and one of now."""
+    old, new = leave_partial(machine.store), leave_partial(machine.store)
+    now_s = time.time()
+    os.utime(old, (now_s - 3 * DAY_S, now_s - 3 * DAY_S))
+    os.utime(new, (now_s, now_s))
+    return old, new
 
-    @pytest.fixture
-    def complaints(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-        heard: list[str] = []
-        monkeypatch.setattr(MODULE.logger, "warning", lambda text, *args: heard.append(text % args if args else text))
-        RUN.forget()
-        for name in settings.OUR_NAMES:
-            monkeypatch.delenv(name, raising=False)
-        download_step.apply(MODULE)
-        yield heard
-        download_step.undo(MODULE)
 
-    def install_something(self, machine: Machine, server: FaultServer, tmp_path: Path) -> None:
-        server.plays(PATH, FILE)
-        location = tmp_path / f"location-{next(serial)}"
-        location.mkdir()
-        with closing(machine.session()) as session:
-            downloader = MODULE.Downloader(session, "off")
-            downloader(hashed(server.url(PATH), CONTENT), str(location))
+@pytest.fixture
+def download(
+    machine: Machine,
+    http_server: FaultServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> Iterator[Download]:
+    """Call it with a setting: two files are downloaded in one run of pip, which prunes. It returns the warnings."""
+    RUN.forget()
+    for name in settings.OUR_NAMES:
+        monkeypatch.delenv(name, raising=False)
+    http_server.plays(PATH, FILE)
 
-    def leave_partials(self, machine: Machine) -> tuple[Path, Path]:
-        """One of 3 days ago, one of now."""
-        old, new = leave(machine.store), leave(machine.store)
-        now_s = time.time()
-        os.utime(old, (now_s - 3 * DAY_S, now_s - 3 * DAY_S))
-        os.utime(new, (now_s, now_s))
-        return old, new
-
-    @pytest.mark.parametrize(
-        ("name", "value", "is_old_kept", "is_new_kept"),
-        [
-            (settings.KEEP_DAYS, "", True, True),
-            (settings.KEEP_DAYS, "2", False, True),
-            (settings.KEEP_DAYS, "3.5", True, True),
-            (settings.KEEP_DAYS, "0", False, False),
-            (settings.MAX_SIZE, "1.5 MiB", False, True),
-            (settings.MAX_SIZE, "2MiB", True, True),
-            (settings.MAX_SIZE, "2MB", False, True),
-            (settings.MAX_SIZE, "0", False, False),
-        ],
-    )
-    def test_both_limits_can_be_set(
-        self,
-        name: str,
-        value: str,
-        is_old_kept: bool,
-        is_new_kept: bool,
-        machine: Machine,
-        http_server: FaultServer,
-        tmp_path: Path,
-        complaints: list[str],
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        old, new = self.leave_partials(machine)
+    def download_twice(name: str, value: str) -> list[str]:
         monkeypatch.setenv(name, value)
+        for location in (tmp_path / "first", tmp_path / "second"):
+            location.mkdir()
+            with closing(machine.session()) as session:
+                DOWNLOAD_MODULE.Downloader(session, "off")(link_with_hash(http_server), str(location))
+        return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
-        self.install_something(machine, http_server, tmp_path)
+    download_step.apply(DOWNLOAD_MODULE)
+    yield download_twice
+    download_step.undo(DOWNLOAD_MODULE)
 
-        assert (old.exists(), new.exists()) == (is_old_kept, is_new_kept)
-        assert complaints == []
 
-    @pytest.mark.parametrize(
-        ("name", "value"),
-        [(settings.KEEP_DAYS, "two weeks"), (settings.KEEP_DAYS, "-1"), (settings.MAX_SIZE, "10 potatoes")],
-    )
-    def test_nonsense_costs_one_warning_and_the_default_holds(
-        self,
-        name: str,
-        value: str,
-        machine: Machine,
-        http_server: FaultServer,
-        tmp_path: Path,
-        complaints: list[str],
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        old, new = self.leave_partials(machine)
-        monkeypatch.setenv(name, value)
+@pytest.mark.parametrize(
+    ("name", "value", "is_old_left", "is_new_left"),
+    [
+        (settings.KEEP_DAYS, "", True, True),
+        (settings.KEEP_DAYS, "2", False, True),
+        (settings.KEEP_DAYS, "3.5", True, True),
+        (settings.KEEP_DAYS, "0", False, False),
+        (settings.MAX_SIZE, "1.5 MiB", False, True),
+        (settings.MAX_SIZE, "2MiB", True, True),
+        (settings.MAX_SIZE, "2MB", False, True),
+        (settings.MAX_SIZE, "0", False, False),
+    ],
+)
+def test_a_setting_limits_the_age_or_the_size(
+    name: str, value: str, is_old_left: bool, is_new_left: bool, partials: tuple[Path, Path], download: Download
+) -> None:
+    old, new = partials
 
-        self.install_something(machine, http_server, tmp_path)
-        self.install_something(machine, http_server, tmp_path)
+    warnings = download(name, value)
 
-        assert (old.exists(), new.exists()) == (True, True)
-        assert len(complaints) == 1
-        assert name in complaints[0]
-        assert value in complaints[0]
+    assert (old.exists(), new.exists()) == (is_old_left, is_new_left)
+    assert warnings == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(settings.KEEP_DAYS, "two weeks"), (settings.KEEP_DAYS, "-1"), (settings.MAX_SIZE, "10 potatoes")],
+)
+def test_an_invalid_value_costs_one_warning_and_the_default_applies(
+    name: str, value: str, partials: tuple[Path, Path], download: Download
+) -> None:
+    old, new = partials
+
+    (warning,) = download(name, value)
+
+    assert (old.exists(), new.exists()) == (True, True)
+    assert name in warning
+    assert value in warning

@@ -1,13 +1,12 @@
-"""The same against the real nginx, which has its own mind about Range, If-Range and gzip."""
+"""Downloads from the real nginx, which handles Range, If-Range and gzip in its own way."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
-from integration.machine import Machine, hashed
-from integration.samples import CONTENT, HELD, OTHER, PATH, SIZE
+from integration.machine import Machine, hashed_link
+from integration.samples import CONTENT, HELD, OTHER_CONTENT, PATH, SIZE, link_with_hash, link_without_hash
 from pip._internal.models.link import Link
 from servers.certificates import Certificates
 from servers.fixtures import StartNginx
@@ -16,12 +15,12 @@ from servers.nginx import Nginx, Served
 from pip_resume.protocol.verdicts import OVERLAP_BYTES
 
 LONG_AGO_S = 1_578_045_600.0
-LOGGED_S = 10.0
+LOG_TIMEOUT_S = 10.0
 
 
 def served(nginx: Nginx, count: int) -> list[Served]:
-    """The requests of the file, once so many of them are over: nginx logs them after the client has gone."""
-    deadline_s = time.monotonic() + LOGGED_S
+    """Wait until `count` requests of the file are logged, and return them: nginx logs a request after its end."""
+    deadline_s = time.monotonic() + LOG_TIMEOUT_S
     while len(nginx.served(PATH)) < count and time.monotonic() < deadline_s:
         time.sleep(0.01)
     found = nginx.served(PATH)
@@ -29,75 +28,83 @@ def served(nginx: Nginx, count: int) -> list[Served]:
     return found
 
 
-def later(offset: int) -> str:
+def next_run_range(offset: int) -> str:
+    """Return the Range field of the next run, after a run that has stored `offset` bytes."""
     return f"bytes={offset - OVERLAP_BYTES}-"
+
+
+def cacheable_link(nginx: Nginx) -> Link:
+    """Return a link with a hash, to a host whose responses over http pip caches."""
+    return hashed_link(nginx.url(PATH).replace("localhost", "127.0.0.1"), CONTENT)
 
 
 @pytest.mark.parametrize(
     "directives",
     [
-        pytest.param("", id="as it comes"),
+        pytest.param("", id="default"),
         pytest.param("etag off;", id="etag off"),
         pytest.param("gzip on; gzip_types *; gzip_min_length 1; gzip_proxied any;", id="gzip on"),
         pytest.param("limit_rate 2m;", id="limit_rate"),
         pytest.param("max_ranges 1;", id="max_ranges 1"),
     ],
 )
-@pytest.mark.parametrize("has_hash", [True, False], ids=["with a hash", "without"])
-def test_the_next_run_continues(
+@pytest.mark.parametrize("has_hash", [True, False], ids=["with a hash", "without a hash"])
+def test_the_next_run_requests_the_overlap_and_the_rest(
     directives: str, has_hash: bool, machine: Machine, nginx_or_skip: StartNginx, certificates: Certificates
 ) -> None:
     nginx = nginx_or_skip(directives, certificates)
     nginx.write(PATH, CONTENT, LONG_AGO_S)
-    link = hashed(nginx.url(PATH), CONTENT) if has_hash else Link(nginx.url(PATH))
-    offset = machine.stopped(link, after=HELD)
+    link = link_with_hash(nginx) if has_hash else link_without_hash(nginx)
+    offset = machine.interrupt(link, after=HELD)
 
     outcome = machine.download(link)
 
     assert outcome.content == CONTENT
     rest = served(nginx, 2)[1]
-    assert (rest.status, rest.range, rest.body_sent) == (206, later(offset), SIZE - offset + OVERLAP_BYTES)
+    assert (rest.status, rest.range, rest.body_sent) == (206, next_run_range(offset), SIZE - offset + OVERLAP_BYTES)
     assert (rest.if_range is None) == has_hash
-    assert machine.left_in_store() == []
-    assert machine.fetch_with_plain_pip(nginx.url(PATH)) == CONTENT
+    assert machine.files_in_store() == []
+    assert machine.download_with_plain_pip(nginx.url(PATH)) == CONTENT
 
 
-def test_ranges_that_are_forbidden_cost_nothing_that_is_held(machine: Machine, nginx_or_skip: StartNginx) -> None:
+def test_without_ranges_the_next_run_downloads_the_file_again(machine: Machine, nginx_or_skip: StartNginx) -> None:
     nginx = nginx_or_skip("max_ranges 0;")
     nginx.write(PATH, CONTENT, LONG_AGO_S)
-    link = hashed(nginx.url(PATH).replace("localhost", "127.0.0.1"), CONTENT)
-    offset = machine.stopped(link, after=HELD)
+    link = cacheable_link(nginx)
+    offset = machine.interrupt(link, after=HELD)
 
     outcome = machine.download(link)
 
     assert outcome.content == CONTENT
     rest = served(nginx, 2)[1]
-    assert (rest.status, rest.range, rest.body_sent) == (200, later(offset), SIZE)
+    assert (rest.status, rest.range, rest.body_sent) == (200, next_run_range(offset), SIZE)
 
 
-def test_another_tag_between_two_runs_is_for_the_digest_to_judge(machine: Machine, nginx_or_skip: StartNginx) -> None:
+def test_with_a_hash_the_next_run_continues_although_the_etag_is_different(
+    machine: Machine, nginx_or_skip: StartNginx
+) -> None:
     nginx = nginx_or_skip()
     nginx.write(PATH, CONTENT, LONG_AGO_S)
-    link = hashed(nginx.url(PATH), CONTENT)
-    offset = machine.stopped(link, after=HELD)
+    link = link_with_hash(nginx)
+    offset = machine.interrupt(link, after=HELD)
     nginx.write(PATH, CONTENT, LONG_AGO_S + 60)
 
     outcome = machine.download(link)
 
     assert outcome.content == CONTENT
     rest = served(nginx, 2)[1]
-    assert (rest.status, rest.range) == (206, later(offset))
+    assert (rest.status, rest.range) == (206, next_run_range(offset))
 
 
 @pytest.mark.parametrize(
     ("new", "modified_s", "statuses"),
     [
-        pytest.param(OTHER, LONG_AGO_S + 60, [200, 200], id="under another tag"),
-        pytest.param(OTHER, LONG_AGO_S, [200, 206, 200], id="under the same tag"),
-        pytest.param(OTHER[:1_100_000], LONG_AGO_S + 60, [200, 200], id="shorter than what is held"),
+        pytest.param(OTHER_CONTENT, LONG_AGO_S + 60, [200, 200], id="with a different ETag"),
+        pytest.param(OTHER_CONTENT, LONG_AGO_S, [200, 206, 200], id="with the same ETag"),
+        pytest.param(OTHER_CONTENT[:1_100_000], LONG_AGO_S + 60, [200, 200], id="shorter than the stored bytes"),
     ],
 )
-def test_without_a_hash_a_file_replaced_between_two_runs_is_downloaded_anew(
+def test_without_a_hash_a_file_replaced_between_two_runs_is_downloaded_again(
     new: bytes,
     modified_s: float,
     statuses: list[int],
@@ -107,43 +114,43 @@ def test_without_a_hash_a_file_replaced_between_two_runs_is_downloaded_anew(
 ) -> None:
     nginx = nginx_or_skip("", certificates)
     nginx.write(PATH, CONTENT, LONG_AGO_S)
-    link = Link(nginx.url(PATH))
-    machine.stopped(link, after=HELD)
+    link = link_without_hash(nginx)
+    machine.interrupt(link, after=HELD)
     nginx.write(PATH, new, modified_s)
 
     outcome = machine.download(link)
 
     assert outcome.content == new
     assert [request.status for request in served(nginx, len(statuses))] == statuses
-    assert machine.left_in_store() == []
+    assert machine.files_in_store() == []
 
 
-@pytest.mark.parametrize("length", [1_100_000, SIZE + 5], ids=["shorter than what is held", "longer"])
-def test_with_a_hash_a_file_of_another_length_is_for_pip_to_judge(
+@pytest.mark.parametrize("length", [1_100_000, SIZE + 5], ids=["shorter than the stored bytes", "longer"])
+def test_with_a_hash_pip_gets_a_file_of_a_different_length_and_judges_it(
     length: int, machine: Machine, nginx_or_skip: StartNginx
 ) -> None:
     nginx = nginx_or_skip()
     nginx.write(PATH, CONTENT, LONG_AGO_S)
-    link = hashed(nginx.url(PATH), CONTENT)
-    machine.stopped(link, after=HELD)
+    link = cacheable_link(nginx)
+    machine.interrupt(link, after=HELD)
     nginx.write(PATH, (CONTENT + b"12345")[:length], LONG_AGO_S + 60)
 
     outcome = machine.download(link)
 
     assert outcome.content == (CONTENT + b"12345")[:length]
-    # What an earlier run has left does not count as a wrong download: there are two in this one.
+    # The stored bytes do not count as a wrong download of this run: it downloads the file twice.
     assert [request.status for request in served(nginx, 4)][2:] == [200, 200]
-    assert machine.entry(nginx.url(PATH)) is None
+    assert machine.cache_entry(link.url_without_fragment) is None
 
 
-def test_a_partial_longer_than_the_file_is_healed(machine: Machine, nginx_or_skip: StartNginx, tmp_path: Path) -> None:
+def test_a_partial_longer_than_the_file_is_discarded(machine: Machine, nginx_or_skip: StartNginx) -> None:
     nginx = nginx_or_skip()
     nginx.write(PATH, CONTENT, LONG_AGO_S)
-    link = hashed(nginx.url(PATH), CONTENT)
-    machine.stopped(link, after=HELD)
-    machine.part(link).write_bytes(CONTENT + OTHER)
+    link = link_with_hash(nginx)
+    machine.interrupt(link, after=HELD)
+    machine.part_path(link).write_bytes(CONTENT + OTHER_CONTENT)
 
     outcome = machine.download(link)
 
     assert outcome.content == CONTENT
-    assert machine.left_in_store() == []
+    assert machine.files_in_store() == []

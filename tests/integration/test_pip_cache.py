@@ -1,4 +1,4 @@
-"""pip's own HTTP cache: asked first, and afterwards as if the file had come in one go."""
+"""pip's own HTTP cache: used before any request, and filled as if the file had come in one response."""
 
 from __future__ import annotations
 
@@ -7,69 +7,66 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from integration.machine import Machine, hashed
-from integration.samples import CONTENT, CUT, FILE, HELD, PATH, SIZE
+from integration.machine import Machine, hashed_link
+from integration.samples import CONTENT, CUT, FILE, PATH, SIZE, cut, link_with_hash, link_without_hash
 from pip._internal.models.link import Link
 from servers.certificates import Certificates
-from servers.fault_server import Answer, FaultServer, FileAnswer, Then
+from servers.fault_server import Answer, FaultServer, FileAnswer, Framing
 from servers.index_pages import IMMUTABLE, LONG_AGO
 
 OTHER_PATH = "/mirror/sample-1.0-py3-none-any.whl"
-OF_THE_MOMENT = ("date",)
+STALE = replace(FILE, fields={"Cache-Control": "max-age=0"})
+DIFFER_IN_EACH_RESPONSE = ("date",)
+ABOUT_THE_FRAMING = ("connection", "content-length", "transfer-encoding")
 
 
-def cut(answer: FileAnswer) -> FileAnswer:
-    return replace(answer, cut_after=HELD, then=Then.CLOSE)
+def leave_partial_and_entry(machine: Machine, server: FaultServer, link: Link, response: FileAnswer) -> None:
+    """Let our run store a part of the file, then let plain pip store all of it in its cache."""
+    server.plays(PATH, cut(response), response)
+    machine.download_partly(link)
+    assert machine.stored(link) is not None
+    machine.download_with_plain_pip(link.url_without_fragment)
+    server.forget()
 
 
-class TestAskedFirst:
-    def test_a_right_entry_wins_over_a_partial(self, machine: Machine, http_server: FaultServer) -> None:
-        http_server.plays(PATH, CUT, FILE)
-        link = hashed(http_server.url(PATH), CONTENT)
-        machine.interrupted(link)
-        machine.fetch_with_plain_pip(http_server.url(PATH))
-        http_server.forget()
-
-        outcome = machine.download(link)
-
-        assert outcome.content == CONTENT
-        assert http_server.requests(PATH) == []
-        assert outcome.told.started == [(True, 0, SIZE)]
-
-    def test_with_a_hash_an_entry_serves_whatever_its_age(self, machine: Machine, http_server: FaultServer) -> None:
-        stale = replace(FILE, fields={"Cache-Control": "max-age=0"})
-        http_server.plays(PATH, cut(stale), stale)
-        link = hashed(http_server.url(PATH), CONTENT)
-        machine.interrupted(link)
-        machine.fetch_with_plain_pip(http_server.url(PATH))
-        http_server.forget()
+class TestLookup:
+    def test_a_cached_file_is_used_and_a_partial_of_it_is_removed(
+        self, machine: Machine, http_server: FaultServer
+    ) -> None:
+        """The cache has it from pip without the plugin, or from a run that was killed after the hand-over."""
+        link = link_with_hash(http_server)
+        leave_partial_and_entry(machine, http_server, link, FILE)
 
         outcome = machine.download(link)
 
         assert outcome.content == CONTENT
         assert http_server.requests(PATH) == []
+        assert outcome.display.starts == [(True, 0, SIZE)]
+        assert machine.files_in_store() == []
 
-    def test_without_a_hash_an_old_entry_does_not(self, machine: Machine, https_server: FaultServer) -> None:
-        stale = replace(FILE, fields={"Cache-Control": "max-age=0"})
-        https_server.plays(PATH, cut(stale), stale)
-        machine.interrupted(Link(https_server.url(PATH)))
-        machine.fetch_with_plain_pip(https_server.url(PATH))
-        https_server.forget()
+    def test_with_a_hash_a_stale_entry_is_used(self, machine: Machine, http_server: FaultServer) -> None:
+        link = link_with_hash(http_server)
+        leave_partial_and_entry(machine, http_server, link, STALE)
 
-        outcome = machine.download(Link(https_server.url(PATH)))
+        outcome = machine.download(link)
+
+        assert outcome.content == CONTENT
+        assert http_server.requests(PATH) == []
+
+    def test_without_a_hash_a_stale_entry_is_not_used(self, machine: Machine, https_server: FaultServer) -> None:
+        link = link_without_hash(https_server)
+        leave_partial_and_entry(machine, https_server, link, STALE)
+
+        outcome = machine.download(link)
 
         assert outcome.content == CONTENT
         assert https_server.statuses(PATH) == [206]
 
-    def test_nothing_is_kept_beside_an_entry(self, machine: Machine, http_server: FaultServer) -> None:
-        http_server.plays(PATH, CUT, FILE)
-        link = hashed(http_server.url(PATH), CONTENT)
-        machine.interrupted(link)
-        machine.fetch_with_plain_pip(http_server.url(PATH))
 
-        machine.download(link)
-
-        assert machine.left_in_store() == []
+@pytest.fixture
+def plain_machine(tmp_path: Path, certificates: Certificates) -> Machine:
+    """A second machine, on which pip runs without this package."""
+    return Machine(tmp_path / "plain", certificates.ca_file)
 
 
 CACHEABILITY = [
@@ -77,9 +74,9 @@ CACHEABILITY = [
     pytest.param({"Cache-Control": "max-age=3600"}, None, None, id="max-age without a validator"),
     pytest.param({"Cache-Control": "max-age=3600"}, 'W/"v1"', None, id="max-age and a weak ETag"),
     pytest.param({"Expires": "Fri, 01 Jan 2100 00:00:00 GMT"}, None, LONG_AGO, id="Expires"),
-    pytest.param({}, '"v1"', None, id="an ETag alone"),
-    pytest.param({}, None, LONG_AGO, id="a Last-Modified alone"),
-    pytest.param({}, None, None, id="nothing"),
+    pytest.param({}, '"v1"', None, id="only an ETag"),
+    pytest.param({}, None, LONG_AGO, id="only a Last-Modified"),
+    pytest.param({}, None, None, id="no field about caching"),
     pytest.param({"Cache-Control": "no-store"}, '"v1"', None, id="no-store"),
     pytest.param({"Cache-Control": "max-age=3600, No-Store"}, '"v1"', None, id="no-store in capitals"),
     pytest.param({"Cache-Control": "no-cache"}, '"v1"', None, id="no-cache"),
@@ -93,67 +90,68 @@ CACHEABILITY = [
 
 
 @pytest.mark.parametrize(("fields", "etag", "last_modified"), CACHEABILITY)
-def test_the_entry_of_a_resumed_file_is_that_of_plain_pip(
+def test_a_resumed_file_has_the_entry_that_plain_pip_makes(
     fields: dict[str, str | None],
     etag: str | None,
     last_modified: str | None,
     machine: Machine,
+    plain_machine: Machine,
     https_server: FaultServer,
-    tmp_path: Path,
-    certificates: Certificates,
 ) -> None:
-    stock = Machine(tmp_path / "stock", certificates.ca_file)
-    answer = replace(FILE, fields=fields, etag=etag, last_modified=last_modified)
-    https_server.plays(PATH, answer)
-    stock.fetch_with_plain_pip(https_server.url(PATH))
-    https_server.plays(PATH, cut(answer), answer)
+    response = replace(FILE, fields=fields, etag=etag, last_modified=last_modified)
+    https_server.plays(PATH, response)
+    plain_machine.download_with_plain_pip(https_server.url(PATH))
+    https_server.plays(PATH, cut(response), response)
 
-    machine.download(hashed(https_server.url(PATH), CONTENT))
+    machine.download(link_with_hash(https_server))
 
-    theirs, ours = stock.entry(https_server.url(PATH)), machine.entry(https_server.url(PATH))
+    theirs, ours = plain_machine.cache_entry(https_server.url(PATH)), machine.cache_entry(https_server.url(PATH))
     assert (ours is None) == (theirs is None)
     if ours is not None and theirs is not None:
         assert ours[0] == theirs[0] == CONTENT
-        assert without_moment(ours[1]) == without_moment(theirs[1])
-    https_server.plays(PATH, answer)
-    assert asks_again(machine, https_server) == asks_again(stock, https_server)
+        assert without(DIFFER_IN_EACH_RESPONSE, ours[1]) == without(DIFFER_IN_EACH_RESPONSE, theirs[1])
+    https_server.plays(PATH, response)
+    assert statuses_of_next_request(machine, https_server) == statuses_of_next_request(plain_machine, https_server)
 
 
-def without_moment(fields: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in fields.items() if name not in OF_THE_MOMENT}
+def without(names: tuple[str, ...], fields: Mapping[str, str]) -> dict[str, str]:
+    """Return the other fields."""
+    return {name: value for name, value in fields.items() if name not in names}
 
 
-def asks_again(machine: Machine, server: FaultServer) -> list[int | None]:
-    """What plain pip is answered when it wants the file once more."""
+def statuses_of_next_request(machine: Machine, server: FaultServer) -> list[int | None]:
+    """Let plain pip request the file again; return the status of each response. Empty: pip's cache was enough."""
     server.forget()
-    assert machine.fetch_with_plain_pip(server.url(PATH)) == CONTENT
+    assert machine.download_with_plain_pip(server.url(PATH)) == CONTENT
     return server.statuses(PATH)
 
 
-class TestOfTwoAnswers:
+class TestEntryOfSeveralResponses:
     @pytest.mark.parametrize("place", ["first", "last"])
-    def test_no_store_in_either_forbids_an_entry(self, place: str, machine: Machine, http_server: FaultServer) -> None:
+    def test_no_store_in_one_response_forbids_an_entry(
+        self, place: str, machine: Machine, http_server: FaultServer
+    ) -> None:
         forbidding = replace(FILE, fields={"Cache-Control": "no-store"})
         first, last = (forbidding, FILE) if place == "first" else (FILE, forbidding)
         http_server.plays(PATH, cut(first), last)
-        link = hashed(http_server.url(PATH), CONTENT)
-        machine.interrupted(link)
+        link = link_with_hash(http_server)
+        machine.download_partly(link)
 
         outcome = machine.download(link)
 
         assert outcome.content == CONTENT
         assert http_server.sent(PATH) < 2 * SIZE
-        assert machine.entry(http_server.url(PATH)) is None
+        assert machine.cache_entry(http_server.url(PATH)) is None
 
-    def test_the_fields_are_those_of_the_last_completed_from_the_first(
+    def test_fields_missing_in_the_last_response_are_taken_from_the_first(
         self, machine: Machine, http_server: FaultServer
     ) -> None:
         last = replace(FILE, etag='"v2"', fields={"Cache-Control": None, "Content-Type": None})
         http_server.plays(PATH, CUT, last)
 
-        machine.download(hashed(http_server.url(PATH), CONTENT))
+        machine.download(link_with_hash(http_server))
 
-        entry = machine.entry(http_server.url(PATH))
+        entry = machine.cache_entry(http_server.url(PATH))
         assert entry is not None
         fields = entry[1]
         assert fields["etag"] == '"v2"'
@@ -162,53 +160,69 @@ class TestOfTwoAnswers:
         assert fields["content-length"] == str(SIZE)
         assert not {"content-range", "transfer-encoding"} & set(fields)
 
-    def test_the_fields_of_another_url_do_not_complete_an_entry(
+    def test_no_field_is_taken_from_a_response_for_a_different_url(
         self, machine: Machine, http_server: FaultServer
     ) -> None:
         http_server.plays(PATH, CUT)
-        machine.interrupted(hashed(http_server.url(PATH), CONTENT))
+        machine.download_partly(link_with_hash(http_server))
         http_server.plays(OTHER_PATH, replace(FILE, etag='"v2"', fields={"Content-Type": None}))
 
-        machine.download(hashed(http_server.url(OTHER_PATH), CONTENT))
+        machine.download(hashed_link(http_server.url(OTHER_PATH), CONTENT))
 
-        entry = machine.entry(http_server.url(OTHER_PATH))
+        entry = machine.cache_entry(http_server.url(OTHER_PATH))
         assert entry is not None
         assert entry[0] == CONTENT
         assert entry[1]["etag"] == '"v2"'
         assert not {"cache-control", "content-type"} & set(entry[1])
-        assert machine.entry(http_server.url(PATH)) is None
+        assert machine.cache_entry(http_server.url(PATH)) is None
 
-    def test_a_download_until_close_has_an_entry_like_any_other(
-        self, machine: Machine, http_server: FaultServer
+    @pytest.mark.parametrize(
+        "rest",
+        [Framing.LENGTH, Framing.CHUNKED, Framing.UNTIL_CLOSE],
+        ids=["then with Content-Length", "then chunked", "then until close"],
+    )
+    @pytest.mark.parametrize("first", [Framing.CHUNKED, Framing.UNTIL_CLOSE], ids=["chunked", "until close"])
+    def test_a_resumed_file_without_content_length_is_cached_as_plain_pip_caches_it(
+        self, first: Framing, rest: Framing, machine: Machine, plain_machine: Machine, http_server: FaultServer
     ) -> None:
-        http_server.plays(PATH, CUT, FILE)
-
-        machine.download(hashed(http_server.url(PATH), CONTENT))
+        """Only the fields about the framing differ: our entry has a Content-Length, because the length is known now."""
+        response = replace(FILE, framing=first)
+        http_server.plays(PATH, response)
+        plain_machine.download_with_plain_pip(http_server.url(PATH))
+        http_server.plays(PATH, cut(response, 4096 * 200), replace(FILE, framing=rest))
         http_server.forget()
 
-        assert machine.fetch_with_plain_pip(http_server.url(PATH)) == CONTENT
-        assert http_server.requests(PATH) == []
+        machine.download(link_with_hash(http_server))
+
+        assert http_server.asked_ranges(PATH) == [None, f"bytes={4096 * 200}-"]
+        theirs, ours = plain_machine.cache_entry(http_server.url(PATH)), machine.cache_entry(http_server.url(PATH))
+        assert theirs is not None
+        assert ours is not None
+        assert ours[0] == theirs[0] == CONTENT
+        differing = (*DIFFER_IN_EACH_RESPONSE, *ABOUT_THE_FRAMING)
+        assert without(differing, ours[1]) == without(differing, theirs[1])
+        assert statuses_of_next_request(machine, http_server) == []
+        assert statuses_of_next_request(plain_machine, http_server) == []
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirects_are_kept_as_plain_pip_keeps_them(
-    status: int, machine: Machine, http_server: FaultServer, tmp_path: Path
+def test_redirects_are_cached_as_plain_pip_caches_them(
+    status: int, machine: Machine, plain_machine: Machine, http_server: FaultServer
 ) -> None:
-    stock = Machine(tmp_path / "stock")
     start, target = http_server.url(PATH), http_server.url(OTHER_PATH)
     http_server.plays(PATH, Answer(status, {"Location": OTHER_PATH}))
     http_server.plays(OTHER_PATH, FILE)
-    stock.fetch_with_plain_pip(start)
+    plain_machine.download_with_plain_pip(start)
     http_server.plays(OTHER_PATH, CUT, FILE)
 
-    assert machine.download(hashed(start, CONTENT)).content == CONTENT
+    assert machine.download(hashed_link(start, CONTENT)).content == CONTENT
 
-    assert [entry and entry[0] for entry in map(machine.entry, (start, target))] == [
-        entry and entry[0] for entry in map(stock.entry, (start, target))
-    ]
-    asked = []
-    for each in (machine, stock):
+    assert plain_machine.cached_body(target) == CONTENT
+    for url in (start, target):
+        assert machine.cached_body(url) == plain_machine.cached_body(url)
+    requested = []
+    for each in (machine, plain_machine):
         http_server.forget()
-        assert each.fetch_with_plain_pip(start) == CONTENT
-        asked.append([exchange.path for exchange in http_server.requests()])
-    assert asked[0] == asked[1]
+        assert each.download_with_plain_pip(start) == CONTENT
+        requested.append([exchange.path for exchange in http_server.requests()])
+    assert requested[0] == requested[1]

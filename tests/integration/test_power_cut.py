@@ -1,180 +1,160 @@
-"""What is built upon after a power cut, which takes what was not on the medium yet."""
+"""After a power cut or another reboot only the bytes that were synced are used: the others may not be on the medium."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from integration.machine import BOOT_ID, FakeClock, Machine, artifact_of, hashed
-from integration.processes import Listening, fetch
-from integration.samples import CONTENT, CUT, FILE, HELD, PATH
+from integration.machine import Machine, artifact_of, hashed_link
+from integration.samples import (
+    CONTENT,
+    FILE,
+    HELD,
+    NEXT_RUN_RANGE,
+    PATH,
+    cut,
+    link_with_hash,
+    link_with_partial,
+)
 from pip._internal.models.link import Link
-from servers.fault_server import FaultServer, Then
+from servers.fault_server import FaultServer
 from servers.index_pages import noise
 
 from pip_resume.protocol.verdicts import OVERLAP_BYTES
 from pip_resume.storage.store import UNSYNCED_BYTES, Store, current_boot_id
 
-OTHER_BOOT = "the boot after the power cut"
+OTHER_BOOT_ID = "the boot after the power cut"
+Damage = Callable[[Path, int], None]
+"""Changes the last bytes of a file; gets their number."""
 
 
-@dataclass
-class Rebooted:
-    """The same machine, started again."""
-
-    machine: Machine
-    boot_id: str = OTHER_BOOT
-
-    def download(self, link: Link) -> bytes:
-        store = Store(self.machine.cache_directory, self.boot_id)
-        return fetch(self.machine, link, Listening(), FakeClock(), store=store)
+def download_after_reboot(machine: Machine, link: Link, boot_id: str = OTHER_BOOT_ID) -> bytes:
+    return machine.download(link, store=Store(machine.cache_directory, boot_id)).content
 
 
-def forget_that_it_was_synced(machine: Machine, link: Link) -> None:
-    """A process that is killed notes nothing."""
-    path = machine.part(link).with_suffix(".json")
+def forget_sync(machine: Machine, link: Link) -> None:
+    """Change the record of a partial as if the process had been killed before a sync."""
+    path = machine.record_path(link)
     path.write_text(json.dumps({**json.loads(path.read_text()), "synced": 0}))
 
 
 def zero_the_end(path: Path, size: int) -> None:
-    """What a file system shows whose journal knew of the length and not yet of the bytes (ext4, xfs)."""
-    held = path.read_bytes()
-    path.write_bytes(held[:-size] + bytes(size))
+    """Do what a file system shows if its journal had the length and not yet the bytes (ext4, xfs)."""
+    stored = path.read_bytes()
+    path.write_bytes(stored[:-size] + bytes(size))
 
 
 def shorten(path: Path, size: int) -> None:
-    """What a file system shows that had not written down the last length."""
+    """Do what a file system shows if it had not yet written the last length."""
     os.truncate(path, path.stat().st_size - size)
 
 
-POWER_CUTS = [
-    pytest.param(zero_the_end, id="zeros where bytes were not written yet"),
-    pytest.param(shorten, id="a length that was not written yet"),
-    pytest.param(lambda _path, _size: None, id="everything there all the same"),
+DAMAGES = [
+    pytest.param(zero_the_end, id="zeros in place of the last bytes"),
+    pytest.param(shorten, id="an earlier length"),
+    pytest.param(lambda _path, _size: None, id="no damage"),
 ]
 
 
-class TestPowerCut:
-    def test_this_system_names_its_boot(self) -> None:
-        assert current_boot_id() == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+def test_the_boot_id_is_that_of_linux() -> None:
+    assert current_boot_id() == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
-    @pytest.mark.parametrize("cut", POWER_CUTS)
-    def test_what_nobody_synced_is_not_built_upon(
-        self, cut: Callable[[Path, int], None], machine: Machine, http_server: FaultServer
+
+class TestWithHash:
+    @pytest.mark.parametrize("damage", DAMAGES)
+    def test_unsynced_bytes_are_downloaded_again(
+        self, damage: Damage, machine: Machine, http_server: FaultServer
     ) -> None:
-        http_server.plays(PATH, CUT, FILE)
-        link = hashed(http_server.url(PATH), CONTENT)
-        machine.interrupted(link)
-        forget_that_it_was_synced(machine, link)
-        cut(machine.part(link), 300_000)
+        link = link_with_partial(machine, http_server, FILE)
+        forget_sync(machine, link)
+        damage(machine.part_path(link), 300_000)
 
-        assert Rebooted(machine).download(link) == CONTENT
+        assert download_after_reboot(machine, link) == CONTENT
 
         assert http_server.asked_ranges(PATH) == [None, None]
-        assert machine.left_in_store() == []
+        assert machine.files_in_store() == []
 
-    def test_only_the_last_64_mib_are_in_doubt(self, machine: Machine, http_server: FaultServer) -> None:
+    def test_unsynced_bytes_before_the_last_64_mib_are_used(self, machine: Machine, http_server: FaultServer) -> None:
         content = noise(UNSYNCED_BYTES + 2_000_000, seed=5)
-        http_server.plays(PATH, replace(FILE, content=content, cut_after=len(content) - 10_000, then=Then.CLOSE))
-        link = hashed(http_server.url(PATH), content)
-        machine.interrupted(link)
-        forget_that_it_was_synced(machine, link)
-        zero_the_end(machine.part(link), UNSYNCED_BYTES)
-        http_server.plays(PATH, replace(FILE, content=content))
+        file = replace(FILE, content=content)
+        http_server.plays(PATH, cut(file, len(content) - 10_000))
+        link = hashed_link(http_server.url(PATH), content)
+        machine.download_partly(link)
+        forget_sync(machine, link)
+        zero_the_end(machine.part_path(link), UNSYNCED_BYTES)
+        http_server.plays(PATH, file)
         http_server.forget()
 
-        assert Rebooted(machine).download(link) == content
+        assert download_after_reboot(machine, link) == content
 
-        kept = len(content) - 10_000 - UNSYNCED_BYTES
-        assert http_server.asked_ranges(PATH) == [f"bytes={kept - OVERLAP_BYTES}-"]
+        used = len(content) - 10_000 - UNSYNCED_BYTES
+        assert http_server.asked_ranges(PATH) == [f"bytes={used - OVERLAP_BYTES}-"]
 
-    def test_what_was_synced_at_an_orderly_end_survives(self, machine: Machine, http_server: FaultServer) -> None:
-        http_server.plays(PATH, CUT, FILE)
-        link = hashed(http_server.url(PATH), CONTENT)
-        machine.interrupted(link)
+    def test_bytes_synced_at_the_end_of_a_run_are_used(self, machine: Machine, http_server: FaultServer) -> None:
+        link = link_with_partial(machine, http_server, FILE)
         assert machine.checkpoint(link).synced == HELD
 
-        assert Rebooted(machine).download(link) == CONTENT
+        assert download_after_reboot(machine, link) == CONTENT
 
-        assert http_server.asked_ranges(PATH) == [None, f"bytes={HELD - OVERLAP_BYTES}-"]
+        assert http_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE]
 
-    def test_what_comes_after_a_reboot_is_not_in_doubt_as_long_as_there_is_no_other(
+    def test_bytes_stored_after_a_reboot_are_used_until_the_next_reboot(
         self, machine: Machine, http_server: FaultServer
     ) -> None:
-        http_server.plays(PATH, replace(CUT, cut_after=400_000), FILE)
-        link = hashed(http_server.url(PATH), CONTENT)
-        machine.interrupted(link)
-        partial = Store(machine.cache_directory, OTHER_BOOT).claim(artifact_of(link))
+        http_server.plays(PATH, cut(FILE, 400_000), FILE)
+        link = link_with_hash(http_server)
+        machine.download_partly(link)
+        partial = Store(machine.cache_directory, OTHER_BOOT_ID).claim(artifact_of(link))
         partial.append(CONTENT[400_000:HELD])
         partial.close()
 
-        assert Rebooted(machine).download(link) == CONTENT
+        assert download_after_reboot(machine, link) == CONTENT
 
-        assert http_server.asked_ranges(PATH) == [None, f"bytes={HELD - OVERLAP_BYTES}-"]
+        assert http_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE]
 
-    def test_bytes_that_are_wrong_although_they_were_noted_as_synced_cost_one_fresh_download(
+    def test_wrong_bytes_that_were_recorded_as_synced_cost_one_fresh_download(
         self, machine: Machine, http_server: FaultServer
     ) -> None:
-        http_server.plays(PATH, CUT, FILE)
-        link = hashed(http_server.url(PATH), CONTENT)
-        machine.interrupted(link)
-        zero_the_end(machine.part(link), 300_000)  # a disk that lies about what it has written
+        """The disk reported a sync, but had not written the bytes."""
+        link = link_with_partial(machine, http_server, FILE)
+        zero_the_end(machine.part_path(link), 300_000)
 
-        assert Rebooted(machine).download(link) == CONTENT
+        assert download_after_reboot(machine, link) == CONTENT
 
-        assert http_server.asked_ranges(PATH) == [None, f"bytes={HELD - OVERLAP_BYTES}-", None]
+        assert http_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE, None]
 
-    @pytest.mark.parametrize("cut", POWER_CUTS)
-    def test_without_a_hash_what_nobody_synced_is_dropped(
-        self, cut: Callable[[Path, int], None], machine: Machine, https_server: FaultServer
+
+class TestWithoutHash:
+    @pytest.mark.parametrize("damage", DAMAGES)
+    def test_unsynced_bytes_are_downloaded_again(
+        self, damage: Damage, machine: Machine, https_server: FaultServer
     ) -> None:
-        https_server.plays(PATH, CUT, FILE)
-        link = Link(https_server.url(PATH))
-        machine.interrupted(link)
-        forget_that_it_was_synced(machine, link)
-        cut(machine.part(link), 300_000)
+        link = link_with_partial(machine, https_server, FILE, has_hash=False)
+        forget_sync(machine, link)
+        damage(machine.part_path(link), 300_000)
 
-        assert Rebooted(machine).download(link) == CONTENT
+        assert download_after_reboot(machine, link) == CONTENT
 
         assert https_server.asked_ranges(PATH) == [None, None]
 
-    def test_without_a_hash_what_was_synced_survives(self, machine: Machine, https_server: FaultServer) -> None:
-        https_server.plays(PATH, CUT, FILE)
-        link = Link(https_server.url(PATH))
-        machine.interrupted(link)
+    def test_bytes_synced_at_the_end_of_a_run_are_used(self, machine: Machine, https_server: FaultServer) -> None:
+        link = link_with_partial(machine, https_server, FILE, has_hash=False)
 
-        assert Rebooted(machine).download(link) == CONTENT
+        assert download_after_reboot(machine, link) == CONTENT
 
-        assert https_server.asked_ranges(PATH) == [None, f"bytes={HELD - OVERLAP_BYTES}-"]
+        assert https_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE]
         assert https_server.requests(PATH)[1].request.fields["if-range"] == '"v1"'
 
-    def test_without_a_hash_and_without_a_name_for_the_boot_only_what_was_synced_is_used(
+    def test_on_a_system_without_boot_ids_unsynced_bytes_are_downloaded_again(
         self, machine: Machine, https_server: FaultServer
     ) -> None:
-        https_server.plays(PATH, CUT, FILE)
-        link = Link(https_server.url(PATH))
-        machine.interrupted(link)
-        forget_that_it_was_synced(machine, link)
+        link = link_with_partial(machine, https_server, FILE, has_hash=False)
+        forget_sync(machine, link)
 
-        assert Rebooted(machine, boot_id="").download(link) == CONTENT
-
-        assert https_server.asked_ranges(PATH) == [None, None]
-
-    def test_without_a_hash_a_record_beside_another_file_says_nothing_about_it(
-        self, machine: Machine, https_server: FaultServer
-    ) -> None:
-        """A file that was put back from a backup, or a kill between the replacement of the file and of its record."""
-        https_server.plays(PATH, CUT, FILE)
-        link = Link(https_server.url(PATH))
-        machine.interrupted(link)
-        copy = machine.part(link).with_suffix(".copy")
-        copy.write_bytes(machine.part(link).read_bytes())
-        copy.replace(machine.part(link))
-
-        assert Rebooted(machine, boot_id=BOOT_ID).download(link) == CONTENT
+        assert download_after_reboot(machine, link, boot_id="") == CONTENT
 
         assert https_server.asked_ranges(PATH) == [None, None]

@@ -1,210 +1,206 @@
-"""Files whose link has a hash, served by a server that breaks off and then answers in every way there is.
-
-One test per row of the table of verdicts.
-"""
+"""Files with a hash: the connection is lost, and then the server answers as the rows of VERDICTS say."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
-from integration.machine import Machine, hashed
-from integration.samples import CONTENT, CUT, FILE, HELD, OTHER, PATH, SIZE
-from servers.fault_server import Answer, FaultServer, FileAnswer, Then
+from integration.machine import Machine
+from integration.samples import (
+    CONTENT,
+    CUT,
+    FILE,
+    HELD,
+    NEXT_RUN_RANGE,
+    OTHER_CONTENT,
+    PATH,
+    REST_RANGE,
+    SIZE,
+    cut,
+    link_with_hash,
+    link_with_partial,
+)
+from servers.fault_server import Answer, FaultServer, FileAnswer
 
 from pip_resume.protocol.verdicts import OVERLAP_BYTES
 
-# What a server may answer to the Range of the same run, so that nothing of it can be used.
-NOT_A_REST = [
+# Responses to a request with Range of which nothing can be used.
+UNUSABLE = [
     pytest.param(replace(FILE, fields={"Content-Range": None}), id="206 without Content-Range"),
-    pytest.param(replace(FILE, fields={"Content-Range": "bytes {last}-{first}/{complete}"}), id="206 invalid"),
-    pytest.param(replace(FILE, fields={"Content-Range": "items {first}-{last}/{complete}"}), id="206 in other units"),
+    pytest.param(
+        replace(FILE, fields={"Content-Range": "bytes {last}-{first}/{complete}"}),
+        id="206 with an invalid Content-Range",
+    ),
+    pytest.param(
+        replace(FILE, fields={"Content-Range": "items {first}-{last}/{complete}"}), id="206 with a different unit"
+    ),
     pytest.param(replace(FILE, shift=1), id="206 that starts too late"),
     pytest.param(replace(FILE, multipart=True), id="206 multipart"),
-    pytest.param(FileAnswer(CONTENT + b"more"), id="206 with another complete-length"),
-    pytest.param(replace(FILE, fields={"Content-Encoding": "gzip"}), id="206 with another Content-Encoding"),
+    pytest.param(FileAnswer(CONTENT + b"more"), id="206 with a different complete-length"),
+    pytest.param(replace(FILE, fields={"Content-Encoding": "gzip"}), id="206 with a different Content-Encoding"),
     pytest.param(replace(FILE, partial_status=200), id="200 with a Content-Range"),
-    pytest.param(Answer(416, {"Content-Range": "bytes */7"}), id="416 elsewhere"),
+    pytest.param(Answer(416, {"Content-Range": "bytes */7"}), id="416 with a different complete-length"),
     pytest.param(Answer(416), id="416 without Content-Range"),
 ]
 
 
-class TestWithinARun:
-    def test_the_rest_is_appended_from_the_offset_on(self, machine: Machine, http_server: FaultServer) -> None:
+class TestWithinOneRun:
+    def test_the_rest_is_requested_and_appended(self, machine: Machine, http_server: FaultServer) -> None:
         http_server.plays(PATH, CUT, FILE)
 
-        outcome = machine.download(hashed(http_server.url(PATH), CONTENT))
+        outcome = machine.download(link_with_hash(http_server))
 
         assert outcome.content == CONTENT
-        assert http_server.asked_ranges(PATH) == [None, f"bytes={HELD}-"]
+        assert http_server.asked_ranges(PATH) == [None, REST_RANGE]
         assert "if-range" not in http_server.requests(PATH)[1].request.fields
         assert (http_server.sent(PATH), http_server.fetched_twice(PATH)) == (SIZE, 0)
-        assert machine.left_in_store() == []
-        assert machine.entry(http_server.url(PATH)) is not None
+        assert machine.files_in_store() == []
+        assert machine.cache_entry(http_server.url(PATH)) is not None
 
-    @pytest.mark.parametrize("answer", NOT_A_REST)
-    def test_a_rest_that_cannot_be_combined_costs_one_plain_request(
-        self, answer: FileAnswer | Answer, machine: Machine, http_server: FaultServer
+    @pytest.mark.parametrize("response", UNUSABLE)
+    def test_an_unusable_response_costs_one_plain_request(
+        self, response: FileAnswer | Answer, machine: Machine, http_server: FaultServer
     ) -> None:
-        http_server.plays(PATH, CUT, answer, FILE)
+        http_server.plays(PATH, CUT, response, FILE)
 
-        outcome = machine.download(hashed(http_server.url(PATH), CONTENT))
+        outcome = machine.download(link_with_hash(http_server))
 
         assert outcome.content == CONTENT
-        assert http_server.asked_ranges(PATH) == [None, f"bytes={HELD}-", None]
-        assert len(outcome.told.reasons) == 1
-        assert machine.left_in_store() == []
-        entry = machine.entry(http_server.url(PATH))
-        assert entry is not None
-        assert entry[0] == CONTENT
+        assert http_server.asked_ranges(PATH) == [None, REST_RANGE, None]
+        assert len(outcome.display.restart_reasons) == 1
+        assert machine.files_in_store() == []
+        assert machine.cached_body(http_server.url(PATH)) == CONTENT
 
-    @pytest.mark.parametrize("answer", NOT_A_REST)
-    def test_an_answer_that_cannot_be_used_costs_nothing_that_is_held(
-        self, answer: FileAnswer | Answer, machine: Machine, http_server: FaultServer
+    @pytest.mark.parametrize("response", UNUSABLE)
+    def test_an_unusable_response_costs_no_stored_byte(
+        self, response: FileAnswer | Answer, machine: Machine, http_server: FaultServer
     ) -> None:
-        http_server.plays(PATH, CUT, answer, replace(FILE, cut_after=1000, then=Then.CLOSE))
-        link = hashed(http_server.url(PATH), CONTENT)
+        http_server.plays(PATH, CUT, response, cut(FILE, 1000))
+        link = link_with_hash(http_server)
 
-        machine.interrupted(link)
-        machine.interrupted(link)
+        machine.download_partly(link)
+        machine.download_partly(link)
 
-        assert machine.kept(link) == CONTENT[:HELD]
+        assert machine.stored(link) == CONTENT[:HELD]
 
-    def test_another_entity_tag_is_for_the_digest_to_judge(self, machine: Machine, http_server: FaultServer) -> None:
-        http_server.plays(PATH, CUT, replace(FILE, etag='"of another node"'))
+    def test_a_rest_with_a_different_etag_is_appended(self, machine: Machine, http_server: FaultServer) -> None:
+        http_server.plays(PATH, CUT, replace(FILE, etag='"v2"'))
 
-        outcome = machine.download(hashed(http_server.url(PATH), CONTENT))
+        outcome = machine.download(link_with_hash(http_server))
 
         assert outcome.content == CONTENT
         assert http_server.sent(PATH) == SIZE
 
-    def test_no_complete_length_in_the_rest_is_no_harm(self, machine: Machine, http_server: FaultServer) -> None:
+    def test_a_rest_without_complete_length_is_appended(self, machine: Machine, http_server: FaultServer) -> None:
         http_server.plays(PATH, CUT, replace(FILE, fields={"Content-Range": "bytes {first}-{last}/*"}))
 
-        outcome = machine.download(hashed(http_server.url(PATH), CONTENT))
+        outcome = machine.download(link_with_hash(http_server))
 
         assert outcome.content == CONTENT
         assert http_server.sent(PATH) == SIZE
 
-    def test_an_early_start_is_compared_and_appended(self, machine: Machine, http_server: FaultServer) -> None:
+    def test_a_rest_that_starts_too_early_is_compared_and_appended(
+        self, machine: Machine, http_server: FaultServer
+    ) -> None:
         http_server.plays(PATH, CUT, replace(FILE, shift=-5000))
 
-        outcome = machine.download(hashed(http_server.url(PATH), CONTENT))
+        outcome = machine.download(link_with_hash(http_server))
 
         assert outcome.content == CONTENT
-        assert http_server.asked_ranges(PATH) == [None, f"bytes={HELD}-"]
+        assert http_server.asked_ranges(PATH) == [None, REST_RANGE]
         assert http_server.fetched_twice(PATH) == 5000
 
-    def test_an_early_start_with_other_bytes_starts_over(self, machine: Machine, http_server: FaultServer) -> None:
+    def test_a_rest_that_starts_too_early_with_different_bytes_starts_over(
+        self, machine: Machine, http_server: FaultServer
+    ) -> None:
         http_server.plays(PATH, CUT, replace(FILE, shift=-5000, flips=(HELD - 1,)), FILE)
 
-        outcome = machine.download(hashed(http_server.url(PATH), CONTENT))
+        outcome = machine.download(link_with_hash(http_server))
 
         assert outcome.content == CONTENT
-        assert http_server.asked_ranges(PATH) == [None, f"bytes={HELD}-", None]
-        assert len(outcome.told.reasons) == 1
+        assert http_server.asked_ranges(PATH) == [None, REST_RANGE, None]
+        assert len(outcome.display.restart_reasons) == 1
 
-    def test_a_server_that_sends_piece_by_piece_is_asked_for_the_next(
-        self, machine: Machine, http_server: FaultServer
+    @pytest.mark.parametrize("complete_length", [str(SIZE), "*"], ids=["with complete-length", "without"])
+    def test_after_a_part_of_the_rest_the_next_part_is_requested(
+        self, complete_length: str, machine: Machine, http_server: FaultServer
     ) -> None:
-        piece = Answer(206, {"Content-Range": f"bytes {HELD}-{HELD + 99_999}/{SIZE}"}, CONTENT[HELD : HELD + 100_000])
-        http_server.plays(PATH, CUT, piece, FILE)
+        fields = {"Content-Range": f"bytes {HELD}-{HELD + 99_999}/{complete_length}"}
+        http_server.plays(PATH, CUT, Answer(206, fields, CONTENT[HELD : HELD + 100_000]), FILE)
 
-        outcome = machine.download(hashed(http_server.url(PATH), CONTENT))
-
-        assert outcome.content == CONTENT
-        assert http_server.asked_ranges(PATH) == [None, f"bytes={HELD}-", f"bytes={HELD + 100_000}-"]
-        assert http_server.sent(PATH) == SIZE
-
-    def test_pieces_of_a_file_whose_length_nobody_tells_are_put_together(
-        self, machine: Machine, http_server: FaultServer
-    ) -> None:
-        piece = Answer(206, {"Content-Range": f"bytes {HELD}-{HELD + 99_999}/*"}, CONTENT[HELD : HELD + 100_000])
-        http_server.plays(PATH, CUT, piece, FILE)
-
-        outcome = machine.download(hashed(http_server.url(PATH), CONTENT))
+        outcome = machine.download(link_with_hash(http_server))
 
         assert outcome.content == CONTENT
-        assert http_server.asked_ranges(PATH) == [None, f"bytes={HELD}-", f"bytes={HELD + 100_000}-"]
+        assert http_server.asked_ranges(PATH) == [None, REST_RANGE, f"bytes={HELD + 100_000}-"]
         assert http_server.sent(PATH) == SIZE
 
     @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 520, 527])
-    def test_a_busy_server_is_asked_again_and_nothing_is_lost(
-        self, status: int, machine: Machine, http_server: FaultServer
-    ) -> None:
+    def test_a_busy_server_costs_no_byte(self, status: int, machine: Machine, http_server: FaultServer) -> None:
         http_server.plays(PATH, CUT, Answer(status, {"Retry-After": "7"}, b"busy"), FILE)
 
-        outcome = machine.download(hashed(http_server.url(PATH), CONTENT))
+        outcome = machine.download(link_with_hash(http_server))
 
         assert outcome.content == CONTENT
-        assert http_server.asked_ranges(PATH) == [None, f"bytes={HELD}-", f"bytes={HELD}-"]
+        assert http_server.asked_ranges(PATH) == [None, REST_RANGE, REST_RANGE]
         assert http_server.sent(PATH) == SIZE
-        assert outcome.slept_s == 7
+        assert outcome.elapsed_s == 7
 
 
 class TestAcrossRuns:
-    def test_the_overlap_is_asked_for_and_the_rest_appended(self, machine: Machine, http_server: FaultServer) -> None:
-        http_server.plays(PATH, CUT, FILE)
-        link = hashed(http_server.url(PATH), CONTENT)
-        machine.interrupted(link)
-        assert machine.kept(link) == CONTENT[:HELD]
+    def test_the_overlap_is_requested_and_the_rest_appended(self, machine: Machine, http_server: FaultServer) -> None:
+        link = link_with_partial(machine, http_server, FILE)
+        assert machine.stored(link) == CONTENT[:HELD]
 
         outcome = machine.download(link)
 
         assert outcome.content == CONTENT
-        assert http_server.asked_ranges(PATH) == [None, f"bytes={HELD - OVERLAP_BYTES}-"]
+        assert http_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE]
         assert http_server.fetched_twice(PATH) == OVERLAP_BYTES
-        assert outcome.told.saved == [HELD - OVERLAP_BYTES]
-        assert machine.left_in_store() == []
+        assert outcome.display.saved == [HELD - OVERLAP_BYTES]
+        assert machine.files_in_store() == []
 
-    def test_the_overlap_is_asked_for_once(self, machine: Machine, http_server: FaultServer) -> None:
-        http_server.plays(PATH, CUT, replace(FILE, cut_after=OVERLAP_BYTES + 50_000, then=Then.CLOSE), FILE)
-        link = hashed(http_server.url(PATH), CONTENT)
-        machine.interrupted(link)
+    def test_the_overlap_is_requested_once_in_a_run(self, machine: Machine, http_server: FaultServer) -> None:
+        link = link_with_partial(machine, http_server, cut(FILE, OVERLAP_BYTES + 50_000), FILE)
 
         outcome = machine.download(link)
 
         assert outcome.content == CONTENT
-        assert http_server.asked_ranges(PATH)[1:] == [f"bytes={HELD - OVERLAP_BYTES}-", f"bytes={HELD + 50_000}-"]
+        assert http_server.asked_ranges(PATH)[1:] == [NEXT_RUN_RANGE, f"bytes={HELD + 50_000}-"]
 
-    def test_a_file_that_has_changed_is_noticed_before_the_rest_of_it_is_downloaded(
+    def test_a_changed_file_is_noticed_before_its_rest_is_downloaded(
         self, machine: Machine, http_server: FaultServer
     ) -> None:
-        link = hashed(http_server.url(PATH), CONTENT)
-        http_server.plays(PATH, replace(CUT, content=OTHER))
-        machine.interrupted(link)
-        http_server.plays(PATH, FILE)
+        link = link_with_hash(http_server)
+        http_server.plays(PATH, replace(CUT, content=OTHER_CONTENT))
+        machine.download_partly(link)
+        http_server.plays(PATH, replace(FILE, rate=2_000_000), FILE)
         http_server.forget()
 
         outcome = machine.download(link)
 
         assert outcome.content == CONTENT
-        assert http_server.asked_ranges(PATH) == [f"bytes={HELD - OVERLAP_BYTES}-", None]
-        # One block at most shows the difference.
-        assert http_server.requests(PATH)[0].sent <= SIZE - HELD + OVERLAP_BYTES
-        assert len(outcome.told.reasons) == 1
+        assert http_server.asked_ranges(PATH) == [NEXT_RUN_RANGE, None]
+        assert http_server.requests(PATH)[0].sent < SIZE - HELD
+        assert len(outcome.display.restart_reasons) == 1
 
-    def test_a_partial_that_is_whole_needs_no_request(self, machine: Machine, http_server: FaultServer) -> None:
-        http_server.plays(PATH, CUT)
-        link = hashed(http_server.url(PATH), CONTENT)
-        machine.interrupted(link)
-        machine.part(link).write_bytes(CONTENT)
+    def test_a_complete_partial_needs_no_request(self, machine: Machine, http_server: FaultServer) -> None:
+        link = link_with_partial(machine, http_server)
+        machine.part_path(link).write_bytes(CONTENT)
         http_server.forget()
 
         outcome = machine.download(link)
 
         assert (outcome.content, outcome.content_type) == (CONTENT, "application/octet-stream")
         assert http_server.requests(PATH) == []
-        assert machine.entry(http_server.url(PATH)) is not None
+        assert machine.cache_entry(http_server.url(PATH)) is not None
 
-    def test_416_at_the_end_of_a_file_without_known_length_is_the_end(
+    def test_a_416_at_the_offset_means_complete_if_the_length_was_unknown(
         self, machine: Machine, http_server: FaultServer
     ) -> None:
-        unsized = replace(FILE, fields={"Content-Length": None, "Connection": "close"})
-        http_server.plays(PATH, replace(unsized, cut_after=HELD, then=Then.CLOSE), Answer(404))
-        link = hashed(http_server.url(PATH), CONTENT)
-        machine.interrupted(link)
-        machine.part(link).write_bytes(CONTENT)
+        http_server.plays(PATH, cut(replace(FILE, fields={"Content-Length": None, "Connection": "close"})))
+        link = link_with_hash(http_server)
+        machine.download_partly(link)
+        machine.part_path(link).write_bytes(CONTENT)
         http_server.plays(PATH, Answer(416, {"Content-Range": f"bytes */{SIZE}"}))
         http_server.forget()
 
@@ -214,27 +210,26 @@ class TestAcrossRuns:
         assert http_server.statuses(PATH) == [416]
 
     @pytest.mark.parametrize("status", [401, 403, 404, 410, 451])
-    def test_a_refusal_is_as_pip_says_it_and_costs_no_bytes(
+    def test_a_4xx_is_reported_in_pips_words_and_costs_no_stored_byte(
         self, status: int, machine: Machine, http_server: FaultServer
     ) -> None:
-        http_server.plays(PATH, CUT, Answer(status))
-        link = hashed(http_server.url(PATH), CONTENT)
-        machine.interrupted(link)
+        link = link_with_partial(machine, http_server, Answer(status))
 
-        refused = machine.refused(link)
+        message = machine.refusal(link)
 
-        assert f"{status} Client Error" in refused
-        assert machine.kept(link) == CONTENT[:HELD]
+        assert f"{status} Client Error" in message
+        assert machine.stored(link) == CONTENT[:HELD]
 
-    def test_each_lost_line_costs_no_byte(self, machine: Machine, http_server: FaultServer) -> None:
-        http_server.plays(PATH, replace(CUT, cut_after=300_000))
-        link = hashed(http_server.url(PATH), CONTENT)
+    def test_three_interrupted_runs_cost_only_the_overlap_of_each(
+        self, machine: Machine, http_server: FaultServer
+    ) -> None:
+        http_server.plays(PATH, cut(FILE, 300_000))
+        link = link_with_hash(http_server)
 
-        machine.interrupted(link)
-        machine.interrupted(link)
-        machine.interrupted(link)
+        machine.download_partly(link)
+        machine.download_partly(link)
+        machine.download_partly(link)
         outcome = machine.download(link)
 
         assert outcome.content == CONTENT
-        # Each later run asks for the overlap first.
         assert http_server.fetched_twice(PATH) == 3 * OVERLAP_BYTES

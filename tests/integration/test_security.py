@@ -1,4 +1,4 @@
-"""Neighbours in a shared cache directory: modes, planted names, other owners."""
+"""A cache directory that is shared with other users: permissions, planted files, files of other users."""
 
 from __future__ import annotations
 
@@ -7,14 +7,26 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from integration.machine import Machine, artifact_of, hashed
-from integration.samples import CONTENT, CUT, FILE, HELD, OTHER, PATH, SIZE
+from integration.machine import Machine, artifact_of, hashed_link
+from integration.samples import (
+    CONTENT,
+    CUT,
+    FILE,
+    HELD,
+    NEXT_RUN_RANGE,
+    OTHER_CONTENT,
+    PATH,
+    SIZE,
+    cut,
+    link_with_hash,
+    link_with_partial,
+    link_without_hash,
+)
 from pip._internal.models.link import Link
-from servers.fault_server import FaultServer, Then
+from servers.fault_server import FaultServer
 
 from pip_resume.protocol.checkpoint import (
     Checkpoint,
@@ -23,8 +35,8 @@ from pip_resume.protocol.checkpoint import (
 from pip_resume.protocol.verdicts import OVERLAP_BYTES
 from pip_resume.storage.housekeeping import DAY_S, prune, prune_opportunistically
 
-SOMEBODY_ELSE = 65_533
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+OTHER_UID = 65_533
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the owner of a file")
 
 
 def mode_of(path: Path) -> int:
@@ -33,6 +45,7 @@ def mode_of(path: Path) -> int:
 
 @pytest.fixture
 def umask() -> Iterator[Callable[[int], int]]:
+    """Set the umask by calling it; the former one is restored after the test."""
     before = os.umask(0o022)
     yield os.umask
     os.umask(before)
@@ -43,15 +56,15 @@ class TestModes:
     @pytest.mark.parametrize(
         ("cache", "directory", "file"),
         [
-            pytest.param(0o700, 0o700, 0o600, id="a cache of one's own"),
-            pytest.param(0o755, 0o700, 0o600, id="a cache that all may read"),
-            pytest.param(0o770, 0o770, 0o660, id="a cache of a group"),
-            pytest.param(0o2770, 0o2770, 0o660, id="a cache of a group, with setgid"),
-            pytest.param(0o2775, 0o2775, 0o664, id="a cache of a group that all may read"),
-            pytest.param(0o1777, 0o1777, 0o666, id="a cache of everybody"),
+            pytest.param(0o700, 0o700, 0o600, id="a private cache"),
+            pytest.param(0o755, 0o700, 0o600, id="a cache that everybody may read"),
+            pytest.param(0o770, 0o770, 0o660, id="a cache that a group may write"),
+            pytest.param(0o2770, 0o2770, 0o660, id="a cache that a group may write, with setgid"),
+            pytest.param(0o2775, 0o2775, 0o664, id="a cache that a group may write and everybody may read"),
+            pytest.param(0o1777, 0o1777, 0o666, id="a cache that everybody may write"),
         ],
     )
-    def test_only_the_owner_may_read_unless_the_cache_directory_grants_more(
+    def test_only_the_owner_has_access_unless_the_cache_directory_grants_more(
         self,
         cache: int,
         directory: int,
@@ -65,33 +78,33 @@ class TestModes:
         machine.cache_directory.chmod(cache)
         umask(mask)
         http_server.plays(PATH, CUT)
-        link = hashed(http_server.url(PATH), CONTENT)
+        link = link_with_hash(http_server)
 
-        machine.interrupted(link)
+        machine.download_partly(link)
 
         assert mode_of(machine.store.directory) == directory
-        assert mode_of(machine.part(link)) == file
-        assert mode_of(machine.part(link).with_suffix(".json")) == file
+        assert mode_of(machine.part_path(link)) == file
+        assert mode_of(machine.record_path(link)) == file
 
-    def test_a_file_that_replaces_another_has_the_same_mode(
+    def test_a_replacement_of_a_part_file_has_the_same_permissions(
         self, machine: Machine, umask: Callable[[int], int]
     ) -> None:
         machine.cache_directory.mkdir()
         machine.cache_directory.chmod(0o770)
         umask(0o077)
-        with closing(machine.store.claim(artifact_of(hashed("http://127.0.0.1/x.whl", CONTENT)))) as partial:
+        with closing(machine.store.claim(artifact_of(hashed_link("http://127.0.0.1/x.whl", CONTENT)))) as partial:
             partial.note(Checkpoint())
             partial.append(CONTENT)
             partial.cut(1000)
             assert mode_of(partial.path) == 0o660
 
 
-class TestPlanted:
-    """By a neighbour with whom the cache directory is shared, under names that can be guessed."""
+class TestPlantedFiles:
+    """Another user has put something under a name that can be guessed."""
 
     @pytest.fixture
     def victim(self, tmp_path: Path) -> Iterator[Path]:
-        """A file of ours that nobody else may touch, and that must not change."""
+        """Make a private file of ours, and check after the test that it has not changed."""
         path = tmp_path / "victim"
         path.write_bytes(b"precious")
         path.chmod(0o600)
@@ -115,40 +128,40 @@ class TestPlanted:
 
     @pytest.mark.parametrize("kind", ["symlink", "dangling symlink", "FIFO", "directory", "hard link"])
     @pytest.mark.parametrize("ending", [".part", ".json"])
-    def test_it_is_not_followed_and_the_file_arrives(
+    def test_a_planted_partial_or_record_is_not_followed_and_the_download_succeeds(
         self, kind: str, ending: str, machine: Machine, http_server: FaultServer, victim: Path
     ) -> None:
         http_server.plays(PATH, CUT, FILE)
-        link = hashed(http_server.url(PATH), CONTENT)
+        link = link_with_hash(http_server)
         machine.store.directory.mkdir(parents=True)
-        self.plant(kind, machine.part(link).with_suffix(ending), victim)
+        self.plant(kind, machine.part_path(link).with_suffix(ending), victim)
 
         outcome = machine.download(link)
 
         assert outcome.content == CONTENT
-        assert len(outcome.told.unusable) <= 1
+        assert len(outcome.display.store_errors) <= 1
         assert not victim.with_name("new").exists()
         assert http_server.sent(PATH) == SIZE
 
     @pytest.mark.parametrize("kind", ["symlink", "dangling symlink", "FIFO", "hard link"])
-    def test_nothing_in_the_place_of_our_directory_is_used_or_pruned(
+    def test_something_else_in_the_place_of_the_store_is_neither_used_nor_pruned(
         self, kind: str, machine: Machine, http_server: FaultServer, victim: Path
     ) -> None:
         http_server.plays(PATH, CUT, FILE)
         machine.cache_directory.mkdir()
         self.plant(kind, machine.store.directory, victim)
 
-        outcome = machine.download(hashed(http_server.url(PATH), CONTENT))
+        outcome = machine.download(link_with_hash(http_server))
         prune_opportunistically(machine.store.directory, 0, 0, time.time())
 
         assert outcome.content == CONTENT
-        assert len(outcome.told.unusable) == 1
+        assert len(outcome.display.store_errors) == 1
         assert http_server.sent(PATH) == SIZE
 
-    def test_what_lies_behind_a_link_in_the_place_of_our_directory_is_not_pruned(
+    def test_the_target_of_a_symlink_in_the_place_of_the_store_is_not_pruned(
         self, machine: Machine, tmp_path: Path
     ) -> None:
-        """Browsers call their unfinished downloads .part as well."""
+        """The names of the unfinished downloads of browsers end with .part, too."""
         downloads = tmp_path / "Downloads"
         downloads.mkdir()
         unfinished = [downloads / name for name in ("film.part", "notes.json", "save.tmp", "x.new")]
@@ -164,109 +177,101 @@ class TestPlanted:
         assert sorted(downloads.iterdir()) == sorted(unfinished)
 
     @pytest.mark.parametrize("kind", ["symlink", "dangling symlink", "FIFO", "directory"])
-    def test_pruning_in_passing_neither_follows_nor_waits_for_what_is_in_the_place_of_its_marker(
+    def test_opportunistic_pruning_neither_follows_nor_waits_for_a_planted_marker(
         self, kind: str, machine: Machine, http_server: FaultServer, victim: Path
     ) -> None:
-        http_server.plays(PATH, CUT)
-        link = hashed(http_server.url(PATH), CONTENT)
-        machine.interrupted(link)
+        link = link_with_partial(machine, http_server)
         self.plant(kind, machine.store.directory / "pruned", victim)
 
         prune_opportunistically(machine.store.directory, 14, SIZE, time.time() + 2 * DAY_S)
 
-        assert machine.kept(link) == CONTENT[:HELD]
+        assert machine.stored(link) == CONTENT[:HELD]
         assert not victim.with_name("new").exists()
 
     @pytest.mark.parametrize("kind", ["symlink", "FIFO", "directory"])
     @pytest.mark.parametrize("name", [f"{'0' * 64}.part", f"{'0' * 64}.json", "0.7-1.tmp", "0.7-1.new", "0.7-1.link"])
-    def test_pruning_leaves_alone_what_is_no_file(self, kind: str, name: str, machine: Machine, victim: Path) -> None:
+    def test_pruning_does_not_touch_what_is_not_a_regular_file(
+        self, kind: str, name: str, machine: Machine, victim: Path
+    ) -> None:
         machine.store.directory.mkdir(parents=True)
         self.plant(kind, machine.store.directory / name, victim)
 
         prune(machine.store.directory, 0, 0, time.time() + 30 * DAY_S)
 
-        assert machine.left_in_store() == [name]
+        assert machine.files_in_store() == [name]
 
-    def test_a_link_to_a_file_of_ours_that_claims_to_be_a_whole_download_is_neither_used_nor_written(
+    def test_a_hard_link_to_a_private_file_is_neither_used_nor_written_although_its_record_is_complete(
         self, machine: Machine, https_server: FaultServer, victim: Path
     ) -> None:
         https_server.plays(PATH, FILE)
-        link = hashed(https_server.url(PATH), CONTENT)
+        link = link_with_hash(https_server)
         machine.store.directory.mkdir(parents=True)
-        self.plant("hard link", machine.part(link), victim)
+        self.plant("hard link", machine.part_path(link), victim)
         record = Checkpoint(complete_length=8, inode=victim.stat().st_ino, boot_id="x", synced=8)
-        machine.part(link).with_suffix(".json").write_bytes(encode_checkpoint(record))
+        machine.record_path(link).write_bytes(encode_checkpoint(record))
 
         assert machine.download(link).content == CONTENT
 
-    def test_a_partial_with_another_name_is_continued_in_a_file_of_its_own(
+    def test_a_partial_with_a_second_name_is_continued_in_a_new_file(
         self, machine: Machine, http_server: FaultServer, tmp_path: Path
     ) -> None:
-        http_server.plays(PATH, CUT, replace(FILE, cut_after=100_000, then=Then.CLOSE))
-        link = hashed(http_server.url(PATH), CONTENT)
-        machine.interrupted(link)
-        os.link(machine.part(link), tmp_path / "other name")
+        link = link_with_partial(machine, http_server, cut(FILE, 100_000))
+        os.link(machine.part_path(link), tmp_path / "second name")
 
-        machine.interrupted(link)
+        machine.download_partly(link)
 
-        assert (tmp_path / "other name").read_bytes() == CONTENT[:HELD]
-        assert machine.kept(link) == CONTENT[: HELD + 100_000 - OVERLAP_BYTES]
+        assert (tmp_path / "second name").read_bytes() == CONTENT[:HELD]
+        assert machine.stored(link) == CONTENT[: HELD + 100_000 - OVERLAP_BYTES]
 
 
 @needs_root
-class TestOtherOwners:
-    """In a cache directory that several users share."""
+class TestFilesOfOtherUsers:
+    def give_away(self, machine: Machine, link: Link) -> None:
+        """Make the partial and its record those of another user."""
+        for path in (machine.part_path(link), machine.record_path(link)):
+            os.chown(path, OTHER_UID, OTHER_UID)
 
-    def given_away(self, machine: Machine, link: Link) -> None:
-        for ending in (".part", ".json"):
-            os.chown(machine.part(link).with_suffix(ending), SOMEBODY_ELSE, SOMEBODY_ELSE)
-
-    def test_a_hash_proves_their_bytes_which_are_continued_in_a_file_of_ours(
+    def test_with_a_hash_their_partial_is_continued_in_a_new_file(
         self, machine: Machine, http_server: FaultServer
     ) -> None:
-        http_server.plays(PATH, CUT, replace(FILE, cut_after=100_000, then=Then.CLOSE), FILE)
-        link = hashed(http_server.url(PATH), CONTENT)
-        machine.interrupted(link)
-        self.given_away(machine, link)
-        with machine.part(link).open("r+b") as theirs:
-            machine.interrupted(link)
+        link = link_with_partial(machine, http_server, cut(FILE, 100_000), FILE)
+        self.give_away(machine, link)
+        with machine.part_path(link).open("r+b") as theirs:
+            machine.download_partly(link)
             theirs.write(b"too late")
             theirs.truncate(8)
 
-        assert machine.kept(link) == CONTENT[: HELD + 100_000 - OVERLAP_BYTES]
-        assert machine.part(link).stat().st_uid == os.geteuid()
+        assert machine.stored(link) == CONTENT[: HELD + 100_000 - OVERLAP_BYTES]
+        assert machine.part_path(link).stat().st_uid == os.geteuid()
         assert machine.download(link).content == CONTENT
 
-    def test_their_whole_file_is_copied_before_it_is_judged(self, machine: Machine, http_server: FaultServer) -> None:
-        http_server.plays(PATH, CUT)
-        link = hashed(http_server.url(PATH), CONTENT)
-        machine.interrupted(link)
-        machine.part(link).write_bytes(CONTENT)
-        self.given_away(machine, link)
+    def test_their_complete_partial_is_copied_before_it_is_verified(
+        self, machine: Machine, http_server: FaultServer
+    ) -> None:
+        link = link_with_partial(machine, http_server)
+        machine.part_path(link).write_bytes(CONTENT)
+        self.give_away(machine, link)
         http_server.forget()
-        with machine.part(link).open("r+b") as theirs:
+        with machine.part_path(link).open("r+b") as theirs:
             outcome = machine.download(link)
             theirs.write(b"too late")
 
         assert outcome.path.read_bytes() == CONTENT
-        entry = machine.entry(http_server.url(PATH))
-        assert entry is None or entry[0] == CONTENT
+        assert machine.cached_body(http_server.url(PATH)) == CONTENT
         assert http_server.requests(PATH) == []
 
-    def test_wrong_bytes_of_theirs_cost_one_fresh_download(self, machine: Machine, http_server: FaultServer) -> None:
-        http_server.plays(PATH, CUT, FILE)
-        link = hashed(http_server.url(PATH), CONTENT)
-        machine.interrupted(link)
-        machine.part(link).write_bytes(OTHER[:HELD])
-        self.given_away(machine, link)
+    def test_their_wrong_bytes_cost_one_fresh_download(self, machine: Machine, http_server: FaultServer) -> None:
+        link = link_with_partial(machine, http_server, FILE)
+        machine.part_path(link).write_bytes(OTHER_CONTENT[:HELD])
+        self.give_away(machine, link)
 
         assert machine.download(link).content == CONTENT
 
-    def test_without_a_hash_their_bytes_are_not_used(self, machine: Machine, https_server: FaultServer) -> None:
-        https_server.plays(PATH, CUT, FILE)
-        link = Link(https_server.url(PATH))
-        machine.interrupted(link)
-        self.given_away(machine, link)
+        assert http_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE, None]
+
+    def test_without_a_hash_their_partial_is_not_used(self, machine: Machine, https_server: FaultServer) -> None:
+        link = link_with_partial(machine, https_server, FILE, has_hash=False)
+        self.give_away(machine, link)
 
         assert machine.download(link).content == CONTENT
 
@@ -274,21 +279,16 @@ class TestOtherOwners:
 
 
 class TestPlainHttp:
-    def test_a_file_without_a_hash_is_never_kept(self, machine: Machine, http_server: FaultServer) -> None:
+    def test_without_a_hash_a_stored_partial_is_not_used(self, machine: Machine, http_server: FaultServer) -> None:
+        """It is planted, or from a time when the link had a hash that is too weak to name a file."""
         http_server.plays(PATH, CUT, FILE)
+        with_md5 = link_with_hash(http_server, name="md5")
+        machine.download_partly(with_md5)
+        assert machine.stored(with_md5) == CONTENT[:HELD]
+        changed = bytearray(CONTENT[:HELD])
+        changed[0] ^= 1
+        machine.part_path(with_md5).write_bytes(changed)
 
-        machine.interrupted(Link(http_server.url(PATH)))
+        assert machine.download(link_without_hash(http_server)).content == CONTENT
 
-        assert machine.left_in_store() == []
-
-    def test_what_was_kept_of_it_all_the_same_is_not_used(self, machine: Machine, http_server: FaultServer) -> None:
-        """Planted, or left when the same URL had a hash that is no identity."""
-        http_server.plays(PATH, CUT, FILE)
-        with_md5 = hashed(http_server.url(PATH), CONTENT, name="md5")
-        machine.interrupted(with_md5)
-        assert machine.kept(with_md5) == CONTENT[:HELD]
-        evil = bytearray(CONTENT[:HELD])
-        evil[0] ^= 1
-        machine.part(with_md5).write_bytes(evil)
-
-        assert machine.download(Link(http_server.url(PATH))).content == CONTENT
+        assert http_server.asked_ranges(PATH) == [None, None]

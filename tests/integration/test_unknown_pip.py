@@ -1,6 +1,6 @@
-"""A pip of the future: what we take from it is taken away or changed, and all that may be lost is the resuming.
+"""A pip that lacks, or has changed, something that we use: its downloads still succeed; only the resuming may be lost.
 
-The names are read from our sources. Each is removed after pip itself has imported it.
+The names that we use are read from our sources. Each is removed after pip itself has imported it.
 """
 
 from __future__ import annotations
@@ -9,18 +9,16 @@ import itertools
 import json
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pip
-
-# Before pip's own download module: in pip 25.1 to 25.3 that one cannot be the first to be imported.
-import pip._internal.operations.prepare
 import pytest
-from integration.names_of_pip import DOWNLOAD, imported, modules, of_the_download_module
-from pip._internal.network import download as download_module
-from servers.fault_server import FaultServer, Then
+from integration.machine import DOWNLOAD_MODULE
+from integration.samples import cut
+from integration.used_pip_names import download_module_attributes, imported_modules, imported_names
+from servers.fault_server import FaultServer
 from servers.index_pages import honest, publish, wheel_artifact
 
 import pip_resume
@@ -29,12 +27,13 @@ from pip_resume.settings import SWITCH
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DRIVER = Path(__file__).with_name("mutilated_pip.py")
+SCRIPT = Path(__file__).with_name("changed_pip.py")
 ROOT = Path(__file__).parents[2]
+DOWNLOAD = DOWNLOAD_MODULE.__name__
 WHEEL = wheel_artifact("large", size=1_200_000)
-CUT = 700_000
-# Looked for, not counted on: without them there is another way, or a smaller service.
-DISPENSABLE = {
+CUT_AFTER = 700_000
+# Names that we use only if they are there.
+OPTIONAL = {
     "BatchDownloader",
     "PyPI",
     "_http_get_download",
@@ -45,19 +44,19 @@ DISPENSABLE = {
     "response_chunks",
 }
 Change = dict[str, object]
-# The module would have no name, in no pip.
-NOT_A_NAME = {"__name__"}
+# Every module has it, in every pip.
+NOT_OF_PIP = {"__name__"}
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a run of the mutilated pip ended."""
+class Result:
+    """How a run of the changed pip ended."""
 
     code: int
     output: str
     files: dict[str, bytes]
     was_ours: bool
-    """Whether our download step was at work: it leaves its directory in pip's cache."""
+    """Whether our download step ran: it leaves its directory in pip's cache."""
 
     @property
     def warnings(self) -> list[str]:
@@ -65,24 +64,25 @@ class Ended:
         return [line for line in lines if line.startswith("WARNING:")]
 
 
-class MutilatedPip:
-    """A running driver; each run has a cache and a destination of its own."""
+class ChangedPip:
+    """The running script `changed_pip`. Each run has its own cache directory and its own destination."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._serial = itertools.count()
         environment = {"HOME": str(folder), "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
-        command = [sys.executable, "-P", str(DRIVER)] if sys.version_info >= (3, 11) else [sys.executable, str(DRIVER)]
+        command = [sys.executable, "-P", str(SCRIPT)] if sys.version_info >= (3, 11) else [sys.executable, str(SCRIPT)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder
         )
 
-    def download(self, server: FaultServer, switch: str, changes: list[Change]) -> Ended:
+    def download(self, server: FaultServer, changes: list[Change]) -> Result:
+        """Run `pip download large` with these changes, and with PIP_RESUME=1."""
         folder = self._folder / str(next(self._serial))
         folder.mkdir()
         command = ["download", "--no-deps", "--index-url", server.url("/simple/"), "--trusted-host", "127.0.0.1"]
         command += ["--dest", str(folder / "files"), "--cache-dir", str(folder / "cache"), "--no-input", "large"]
-        variables = {SWITCH: switch, "PIP_CONFIG_FILE": "/dev/null", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        variables = {SWITCH: "1", "PIP_CONFIG_FILE": "/dev/null", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
         case = {"arguments": command, "environment": variables, "changes": changes, "output": str(folder / "output")}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -91,9 +91,9 @@ class MutilatedPip:
         code = int(self._process.stdout.readline())
         files = {path.name: path.read_bytes() for path in (folder / "files").glob("*")}
         was_ours = any((folder / "cache").glob("*/pip-resume"))
-        return Ended(code, (folder / "output").read_text(), files, was_ours)
+        return Result(code, (folder / "output").read_text(), files, was_ours)
 
-    def end(self) -> None:
+    def close(self) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
@@ -102,29 +102,30 @@ class MutilatedPip:
 
 
 @pytest.fixture(scope="module")
-def mutilated_pip(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MutilatedPip]:
-    running = MutilatedPip(tmp_path_factory.mktemp("mutilated"))
+def changed_pip(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChangedPip]:
+    running = ChangedPip(tmp_path_factory.mktemp("changed"))
     yield running
-    running.end()
+    running.close()
 
 
 def change(kind: str, *arguments: str) -> Change:
-    """See the functions of the driver with that name."""
+    """Return a change. `kind` is the name of a function in `changed_pip`, `arguments` are its arguments."""
     return {"kind": kind, "arguments": arguments}
 
 
 def removals() -> dict[str, Change]:
-    """By what is missing then; only what this pip has."""
-    found = {f"{module} {name}": change("refuse_import", module, name) for module, name in sorted(imported())}
-    found.update({name: change("refuse_import", name, "") for name in sorted(modules())})
-    of_it = sorted(of_the_download_module() - NOT_A_NAME)
-    found.update({name: change("remove", DOWNLOAD, name) for name in of_it if hasattr(download_module, name)})
+    """Return the changes that remove one name each, by that name. Only names that this pip has."""
+    found = {f"{module} {name}": change("refuse_import", module, name) for module, name in sorted(imported_names())}
+    found.update({name: change("refuse_import", name, "") for name in sorted(imported_modules())})
+    attributes = sorted(download_module_attributes() - NOT_OF_PIP)
+    found.update({name: change("remove", DOWNLOAD, name) for name in attributes if hasattr(DOWNLOAD_MODULE, name)})
     return found
 
 
-def is_one_warning_with_all_that_helps(warnings: list[str]) -> bool:
+def assert_one_warning_with_versions_and_remedy(warnings: list[str]) -> None:
     (warning,) = warnings
-    return all(part in warning for part in (pip_resume.__version__, pip.__version__, f"{SWITCH}=0"))
+    for part in (pip_resume.__version__, pip.__version__, f"{SWITCH}=0"):
+        assert part in warning
 
 
 @pytest.fixture
@@ -134,29 +135,32 @@ def index(http_server: FaultServer) -> FaultServer:
 
 
 def cut_once(index: FaultServer) -> None:
-    index.plays(WHEEL.path, replace(honest(WHEEL), cut_after=CUT, then=Then.CLOSE), honest(WHEEL))
+    index.plays(WHEEL.path, cut(honest(WHEEL), CUT_AFTER), honest(WHEEL))
 
 
-def test_the_pip_that_these_tests_take_things_from_is_reached_and_resumes(
-    mutilated_pip: MutilatedPip, index: FaultServer
-) -> None:
+def test_the_names_that_we_use_are_found() -> None:
+    names = {"Downloader", "raise_for_status", "pip._internal.models.link Link", "pip._internal.network.session"}
+    assert names <= set(removals())
+
+
+def test_without_a_change_pip_resumes(changed_pip: ChangedPip, index: FaultServer) -> None:
     cut_once(index)
-    ended = mutilated_pip.download(index, "1", [])
-    assert (ended.code, ended.files, ended.was_ours) == (0, {WHEEL.filename: WHEEL.content}, True), ended.output
-    assert index.asked_ranges(WHEEL.path) == [None, f"bytes={CUT}-"]
-    assert "pip-resume" not in ended.output
+    result = changed_pip.download(index, [])
+    assert (result.code, result.files, result.was_ours) == (0, {WHEEL.filename: WHEEL.content}, True), result.output
+    assert index.asked_ranges(WHEEL.path) == [None, f"bytes={CUT_AFTER}-"]
+    assert "pip-resume" not in result.output
 
 
 @pytest.mark.parametrize("missing", removals())
-def test_a_pip_without_something_downloads_as_ever_and_says_once_that_we_do_not(
-    mutilated_pip: MutilatedPip, index: FaultServer, missing: str
+def test_without_a_name_pip_downloads_and_one_warning_says_that_nothing_is_resumed(
+    changed_pip: ChangedPip, index: FaultServer, missing: str
 ) -> None:
-    ended = mutilated_pip.download(index, "1", [removals()[missing]])
-    assert (ended.code, ended.files) == (0, {WHEEL.filename: WHEEL.content}), ended.output
-    if missing in DISPENSABLE:
-        assert (ended.was_ours, ended.warnings) == (True, []), ended.output
+    result = changed_pip.download(index, [removals()[missing]])
+    assert (result.code, result.files) == (0, {WHEEL.filename: WHEEL.content}), result.output
+    if missing in OPTIONAL:
+        assert (result.was_ours, result.warnings) == (True, []), result.output
     else:
-        assert is_one_warning_with_all_that_helps(ended.warnings)
+        assert_one_warning_with_versions_and_remedy(result.warnings)
 
 
 DOWNLOADER = f"{DOWNLOAD}:Downloader"
@@ -169,78 +173,81 @@ REQUESTS = "pip._vendor.requests"
 
 
 def renamed(attribute: str) -> list[Change]:
-    """A downloader keeps something under another name, and its own code knows it."""
-    move = f"setattr(self, 'its_{attribute}', vars(self).pop('{attribute}'))"
+    """Rename an attribute of the downloader. pip's own code has it under the old name."""
+    move = f"setattr(self, 'new_{attribute}', vars(self).pop('{attribute}'))"
     hide = f"lambda self, *a, **k: (old(self, *a, **k), {move})[0]"
-    show = f"lambda self, *a: (setattr(self, '{attribute}', self.its_{attribute}), old(self, *a))[1]"
+    show = f"lambda self, *a: (setattr(self, '{attribute}', self.new_{attribute}), old(self, *a))[1]"
     return [change("replace", DOWNLOADER, "__init__", hide), change("replace", DOWNLOADER, "__call__", show)]
 
 
-def asked_with(call: str, parameters: str) -> list[Change]:
-    """Both who calls a downloader and the downloader itself have agreed on something new."""
-    ask = f"lambda link, download, *a, **k: old(link, lambda l, d: download({call}), *a, **k)"
+def called_with(call: str, parameters: str) -> list[Change]:
+    """Change the parameters of the downloader, and pip's call of it."""
+    caller = f"lambda link, download, *a, **k: old(link, lambda l, d: download({call}), *a, **k)"
     return [
-        change("replace", PREPARE, "get_http_url", ask),
+        change("replace", PREPARE, "get_http_url", caller),
         change("replace", DOWNLOADER, "__call__", f"lambda self, {parameters}: old(self, *both)"),
     ]
 
 
-FATAL: dict[str, list[Change]] = {
-    "a downloader has its session under another name": renamed("_session"),
-    "a downloader has its progress bar under another name": renamed("_progress_bar"),
-    "a downloader takes a named argument more": asked_with("l, d, mode=1", "*both, mode"),
-    "a downloader takes one request": asked_with("(l, d)", "both"),
-    "a link has another name for its URL": [change("refuse", LINK, "url_without_fragment")],
-    "a link has another name for its file": [change("refuse", LINK, "filename")],
-    "a link has another name for its hash": [change("refuse", LINK, "hash_name")],
-    "a session is asked otherwise": [change("refuse", f"{REQUESTS}:Session", "get")],
-    "an adapter builds a response otherwise": [change("refuse", f"{REQUESTS}.adapters:HTTPAdapter", "build_response")],
-    "a body is read otherwise": [change("refuse", f"{URLLIB3}:HTTPResponse", "read")],
-    "a file is named otherwise": [change("refuse", DOWNLOAD, "_get_http_response_filename")],
-    "a size is formatted otherwise": [change("refuse", DOWNLOAD, "format_size")],
-    "a URL is shown otherwise": [change("refuse", DOWNLOAD, "redact_auth_from_url")],
-    "a progress bar is made otherwise": [
+RETRY_NEW = "Retry.new has changed"
+DIFFERENCES: dict[str, list[Change]] = {
+    "the downloader has its session under a different name": renamed("_session"),
+    "the downloader has its progress bar under a different name": renamed("_progress_bar"),
+    "the downloader takes one more argument": called_with("l, d, mode=1", "*both, mode"),
+    "the downloader takes one argument": called_with("(l, d)", "both"),
+    "a link has its URL under a different name": [change("refuse", LINK, "url_without_fragment")],
+    "a link has its file name under a different name": [change("refuse", LINK, "filename")],
+    "a link has its hash under a different name": [change("refuse", LINK, "hash_name")],
+    "Session.get has changed": [change("refuse", f"{REQUESTS}:Session", "get")],
+    "HTTPAdapter.build_response has changed": [change("refuse", f"{REQUESTS}.adapters:HTTPAdapter", "build_response")],
+    "HTTPResponse.read has changed": [change("refuse", f"{URLLIB3}:HTTPResponse", "read")],
+    "_get_http_response_filename has changed": [change("refuse", DOWNLOAD, "_get_http_response_filename")],
+    "format_size has changed": [change("refuse", DOWNLOAD, "format_size")],
+    "redact_auth_from_url has changed": [change("refuse", DOWNLOAD, "redact_auth_from_url")],
+    "get_download_progress_renderer has changed": [
         change("refuse", "pip._internal.cli.progress_bars", "get_download_progress_renderer")
     ],
-    "retries are made otherwise": [change("refuse", f"{URLLIB3}.util.retry:Retry", "new")],
+    RETRY_NEW: [change("refuse", f"{URLLIB3}.util.retry:Retry", "new")],
 }
 
 
-@pytest.mark.parametrize("difference", FATAL)
-def test_a_pip_that_has_changed_downloads_as_ever_and_says_once_that_we_do_not(
-    mutilated_pip: MutilatedPip, index: FaultServer, difference: str
+@pytest.mark.parametrize("difference", DIFFERENCES)
+def test_after_a_change_pip_downloads_and_one_warning_says_that_nothing_is_resumed(
+    changed_pip: ChangedPip, index: FaultServer, difference: str
 ) -> None:
-    if difference == "retries are made otherwise":
-        cut_once(index)  # so much later does it matter
-    ended = mutilated_pip.download(index, "1", FATAL[difference])
-    assert (ended.code, ended.files) == (0, {WHEEL.filename: WHEEL.content}), ended.output
-    assert is_one_warning_with_all_that_helps([line for line in ended.warnings if "lost" not in line])
-    assert index.fetched_twice(WHEEL.path) <= len(WHEEL.content), "at most one download anew"
+    if difference == RETRY_NEW:
+        cut_once(index)  # It is used only for the second request.
+    result = changed_pip.download(index, DIFFERENCES[difference])
+    assert (result.code, result.files) == (0, {WHEEL.filename: WHEEL.content}), result.output
+    assert_one_warning_with_versions_and_remedy([line for line in result.warnings if "lost" not in line])
+    assert index.fetched_twice(WHEEL.path) <= len(WHEEL.content), "the file is downloaded at most twice"
 
 
-CACHE_ONLY: dict[str, list[Change]] = {
-    "a cache key is made otherwise": [change("refuse", CONTROLLER, "cache_url")],
-    "the cache is asked otherwise": [change("refuse", CONTROLLER, "cached_request")],
-    "the cache is filled otherwise": [change("refuse", CONTROLLER, "cache_response")],
-    "a controller is made otherwise": [change("refuse", CONTROLLER, "__init__")],
-    "entries are read otherwise": [change("refuse", f"{CACHECONTROL}.serialize:Serializer", "loads")],
-    "entries are written otherwise": [change("refuse", "pip._internal.network.cache:SafeFileCache", "set")],
-    "a request is prepared otherwise": [change("refuse", f"{REQUESTS}:Session", "prepare_request")],
+DIFFERENCES_OF_THE_CACHE: dict[str, list[Change]] = {
+    "CacheController.cache_url has changed": [change("refuse", CONTROLLER, "cache_url")],
+    "CacheController.cached_request has changed": [change("refuse", CONTROLLER, "cached_request")],
+    "CacheController.cache_response has changed": [change("refuse", CONTROLLER, "cache_response")],
+    "CacheController.__init__ has changed": [change("refuse", CONTROLLER, "__init__")],
+    "Serializer.loads has changed": [change("refuse", f"{CACHECONTROL}.serialize:Serializer", "loads")],
+    "SafeFileCache.set has changed": [change("refuse", "pip._internal.network.cache:SafeFileCache", "set")],
+    "Session.prepare_request has changed": [change("refuse", f"{REQUESTS}:Session", "prepare_request")],
 }
 
 
-# What we ask of the cache ourselves when nothing is kept from before: to be filled.
-FILLING = ("the cache is filled otherwise", "a controller is made otherwise", "entries are written otherwise")
+# Without a cache entry from before we use these only to store the file.
+USED_TO_STORE = (
+    "CacheController.cache_response has changed",
+    "CacheController.__init__ has changed",
+    "SafeFileCache.set has changed",
+)
 
 
-@pytest.mark.parametrize("difference", CACHE_ONLY)
-def test_a_pip_whose_cache_has_changed_resumes_all_the_same(
-    mutilated_pip: MutilatedPip, index: FaultServer, difference: str
-) -> None:
+@pytest.mark.parametrize("difference", DIFFERENCES_OF_THE_CACHE)
+def test_after_a_change_of_its_cache_pip_resumes(changed_pip: ChangedPip, index: FaultServer, difference: str) -> None:
     cut_once(index)
-    ended = mutilated_pip.download(index, "1", CACHE_ONLY[difference])
-    assert (ended.code, ended.files) == (0, {WHEEL.filename: WHEEL.content}), ended.output
-    assert index.asked_ranges(WHEEL.path) == [None, f"bytes={CUT}-"]
-    of_ours = [line for line in ended.output.splitlines() if "pip-resume" in line]
-    assert len(of_ours) == (difference in FILLING)
-    assert all("does not understand the cache of pip" in line for line in of_ours)
+    result = changed_pip.download(index, DIFFERENCES_OF_THE_CACHE[difference])
+    assert (result.code, result.files) == (0, {WHEEL.filename: WHEEL.content}), result.output
+    assert index.asked_ranges(WHEEL.path) == [None, f"bytes={CUT_AFTER}-"]
+    ours = [line for line in result.output.splitlines() if "pip-resume" in line]
+    assert len(ours) == (difference in USED_TO_STORE)
+    assert all("does not understand the cache of pip" in line for line in ours)

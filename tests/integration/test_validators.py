@@ -1,4 +1,4 @@
-"""Files whose link has no hash: only a strong validator, and over https, carries bytes from one request to the next."""
+"""Files without a hash: their bytes are continued only with a strong validator, and stored only over https."""
 
 from __future__ import annotations
 
@@ -6,18 +6,30 @@ from dataclasses import replace
 
 import pytest
 from integration.machine import Machine
-from integration.samples import CONTENT, CUT, FILE, HELD, OTHER, PATH, SIZE
-from pip._internal.models.link import Link
+from integration.samples import (
+    CONTENT,
+    CUT,
+    FILE,
+    HELD,
+    NEXT_RUN_RANGE,
+    OTHER_CONTENT,
+    PATH,
+    REST_RANGE,
+    SIZE,
+    cut,
+    link_with_partial,
+    link_without_hash,
+)
 from servers.fault_server import FaultServer, FileAnswer
+from servers.index_pages import LONG_AGO
 
 from pip_resume.protocol.verdicts import OVERLAP_BYTES
 
-LONG_AGO = "Fri, 03 Jan 2020 10:00:00 GMT"
 OBSOLETE_FORM = "Friday, 03-Jan-20 10:00:00 GMT"
-A_SECOND_LATER = "Fri, 03 Jan 2020 10:00:01 GMT"
+ONE_SECOND_LATER = "Fri, 03 Jan 2020 10:00:01 GMT"
 
 
-def dated(last_modified: str, date: str = A_SECOND_LATER, etag: str | None = None) -> FileAnswer:
+def dated(last_modified: str, date: str = ONE_SECOND_LATER, etag: str | None = None) -> FileAnswer:
     return replace(FILE, etag=etag, last_modified=last_modified, fields={"Date": date})
 
 
@@ -26,140 +38,132 @@ STRONG = [
     pytest.param(replace(FILE, etag='""'), '""', id="empty ETag"),
     pytest.param(dated(LONG_AGO), LONG_AGO, id="Last-Modified a second before Date"),
     pytest.param(dated(OBSOLETE_FORM), OBSOLETE_FORM, id="Last-Modified in an obsolete form"),
-    pytest.param(dated(LONG_AGO, etag='"v1"'), '"v1"', id="both"),
+    pytest.param(dated(LONG_AGO, etag='"v1"'), '"v1"', id="ETag and Last-Modified"),
     pytest.param(dated(LONG_AGO, etag="v1"), LONG_AGO, id="unquoted ETag beside a Last-Modified"),
 ]
 NOT_STRONG = [
     pytest.param(replace(FILE, etag='W/"v1"'), id="weak ETag"),
     pytest.param(replace(FILE, etag="v1"), id="unquoted ETag"),
-    pytest.param(replace(FILE, etag=None), id="nothing"),
+    pytest.param(replace(FILE, etag=None), id="no validator"),
     pytest.param(dated(LONG_AGO, etag='W/"v1"'), id="weak ETag beside a Last-Modified"),
-    pytest.param(dated(LONG_AGO, date=LONG_AGO), id="Last-Modified in the second of Date"),
-    pytest.param(dated(LONG_AGO, date="yesterday"), id="Last-Modified beside a Date that is none"),
+    pytest.param(dated(LONG_AGO, date=LONG_AGO), id="Last-Modified in the same second as Date"),
+    pytest.param(dated(LONG_AGO, date="yesterday"), id="Last-Modified beside an invalid Date"),
 ]
 
 
-def cut(answer: FileAnswer, after: int = HELD) -> FileAnswer:
-    return replace(answer, cut_after=after, then=CUT.then)
-
-
-@pytest.mark.parametrize(("answer", "validator"), STRONG)
-class TestAStrongValidator:
-    def test_it_goes_into_if_range_as_it_was_received(
-        self, answer: FileAnswer, validator: str, machine: Machine, https_server: FaultServer
+@pytest.mark.parametrize(("response", "validator"), STRONG)
+class TestStrongValidator:
+    def test_if_range_has_the_validator_as_it_was_received(
+        self, response: FileAnswer, validator: str, machine: Machine, https_server: FaultServer
     ) -> None:
-        https_server.plays(PATH, cut(answer), answer)
+        https_server.plays(PATH, cut(response), response)
 
-        outcome = machine.download(Link(https_server.url(PATH)))
+        outcome = machine.download(link_without_hash(https_server))
 
         assert outcome.content == CONTENT
         rest = https_server.requests(PATH)[1]
-        assert (rest.range, rest.request.fields["if-range"]) == (f"bytes={HELD}-", validator)
+        assert (rest.range, rest.request.fields["if-range"]) == (REST_RANGE, validator)
         assert https_server.sent(PATH) == SIZE
 
-    def test_it_carries_the_bytes_into_the_next_run(
-        self, answer: FileAnswer, validator: str, machine: Machine, https_server: FaultServer
+    def test_the_bytes_are_continued_in_the_next_run(
+        self, response: FileAnswer, validator: str, machine: Machine, https_server: FaultServer
     ) -> None:
-        https_server.plays(PATH, cut(answer), answer)
-        machine.interrupted(Link(https_server.url(PATH)))
+        https_server.plays(PATH, cut(response), response)
+        machine.download_partly(link_without_hash(https_server))
 
-        outcome = machine.download(Link(https_server.url(PATH)))
+        outcome = machine.download(link_without_hash(https_server))
 
         assert outcome.content == CONTENT
         rest = https_server.requests(PATH)[1]
-        assert (rest.range, rest.request.fields["if-range"]) == (f"bytes={HELD - OVERLAP_BYTES}-", validator)
+        assert (rest.range, rest.request.fields["if-range"]) == (NEXT_RUN_RANGE, validator)
         assert https_server.fetched_twice(PATH) == OVERLAP_BYTES
-        assert machine.left_in_store() == []
+        assert machine.files_in_store() == []
 
 
-@pytest.mark.parametrize("answer", NOT_STRONG)
+@pytest.mark.parametrize("response", NOT_STRONG)
 class TestNoStrongValidator:
-    def test_everything_is_asked_for_again(
-        self, answer: FileAnswer, machine: Machine, https_server: FaultServer
+    def test_the_complete_file_is_requested_again(
+        self, response: FileAnswer, machine: Machine, https_server: FaultServer
     ) -> None:
-        https_server.plays(PATH, cut(answer), answer)
+        https_server.plays(PATH, cut(response), response)
 
-        outcome = machine.download(Link(https_server.url(PATH)))
+        outcome = machine.download(link_without_hash(https_server))
 
         assert outcome.content == CONTENT
         assert https_server.asked_ranges(PATH) == [None, None]
         assert "if-range" not in https_server.requests(PATH)[1].request.fields
 
-    def test_nothing_is_kept_for_the_next_run(
-        self, answer: FileAnswer, machine: Machine, https_server: FaultServer
+    def test_nothing_is_stored_for_the_next_run(
+        self, response: FileAnswer, machine: Machine, https_server: FaultServer
     ) -> None:
-        https_server.plays(PATH, cut(answer))
+        https_server.plays(PATH, cut(response))
 
-        report = machine.interrupted(Link(https_server.url(PATH)))
+        report = machine.download_partly(link_without_hash(https_server))
 
         assert not report.is_stored
-        assert machine.left_in_store() == []
+        assert machine.files_in_store() == []
 
 
-def test_over_http_nothing_unhashed_is_kept(machine: Machine, http_server: FaultServer) -> None:
+def test_over_http_nothing_is_stored(machine: Machine, http_server: FaultServer) -> None:
     http_server.plays(PATH, CUT)
 
-    report = machine.interrupted(Link(http_server.url(PATH)))
+    report = machine.download_partly(link_without_hash(http_server))
 
     assert (report.offset, report.is_stored) == (HELD, False)
-    assert machine.left_in_store() == []
+    assert machine.files_in_store() == []
 
 
-def test_bytes_that_nothing_vouches_for_do_not_slip_into_the_place_of_old_ones(
-    machine: Machine, https_server: FaultServer
-) -> None:
-    link = Link(https_server.url(PATH))
-    https_server.plays(PATH, CUT, cut(replace(FILE, etag='W/"v1"')))
-    machine.interrupted(link)
-    machine.part(link).with_suffix(".json").unlink()
+def test_an_unverifiable_body_does_not_replace_a_stored_partial(machine: Machine, https_server: FaultServer) -> None:
+    link = link_with_partial(machine, https_server, cut(replace(FILE, etag='W/"v1"')), has_hash=False)
+    machine.record_path(link).unlink()
 
-    report = machine.interrupted(link)
+    report = machine.download_partly(link)
 
     assert (report.offset, report.is_stored) == (HELD, False)
-    assert machine.left_in_store() == []
+    assert machine.files_in_store() == []
 
 
-def test_over_http_a_strong_validator_still_serves_within_the_run(machine: Machine, http_server: FaultServer) -> None:
+def test_over_http_a_strong_validator_is_used_within_the_run(machine: Machine, http_server: FaultServer) -> None:
     http_server.plays(PATH, CUT, FILE)
 
-    outcome = machine.download(Link(http_server.url(PATH)))
+    outcome = machine.download(link_without_hash(http_server))
 
     assert outcome.content == CONTENT
     assert http_server.sent(PATH) == SIZE
 
 
-@pytest.mark.parametrize("rest", [pytest.param(FILE, id="by If-Range"), pytest.param(None, id="by the answer alone")])
-def test_a_file_replaced_within_the_run_is_downloaded_anew(
-    rest: FileAnswer | None, machine: Machine, https_server: FaultServer
+@pytest.mark.parametrize("knows_if_range", [True, False], ids=["the server knows If-Range", "it ignores If-Range"])
+def test_a_file_replaced_within_the_run_is_downloaded_again(
+    knows_if_range: bool, machine: Machine, https_server: FaultServer
 ) -> None:
-    new = replace(FILE, content=OTHER, etag='"v2"')
-    # A server that does not know If-Range and sends its new file's rest, under the new tag.
-    ignorant = replace(new, etag='"v1"', fields={"ETag": '"v2"'})
-    https_server.plays(PATH, CUT, new if rest else ignorant, new)
+    new = replace(FILE, content=OTHER_CONTENT, etag='"v2"')
+    # This server sends the rest of its new file, with the new ETag.
+    ignoring = replace(new, etag='"v1"', fields={"ETag": '"v2"'})
+    https_server.plays(PATH, CUT, new if knows_if_range else ignoring, new)
 
-    outcome = machine.download(Link(https_server.url(PATH)))
+    outcome = machine.download(link_without_hash(https_server))
 
-    assert outcome.content == OTHER
-    assert len(outcome.told.reasons) == 1
+    assert outcome.content == OTHER_CONTENT
+    assert len(outcome.display.restart_reasons) == 1
 
 
-def test_a_file_replaced_between_runs_under_the_same_tag_is_noticed_in_the_overlap(
+def test_a_file_replaced_between_runs_with_the_same_etag_is_noticed_in_the_overlap(
     machine: Machine, https_server: FaultServer
 ) -> None:
-    https_server.plays(PATH, CUT, replace(FILE, content=OTHER))
-    machine.interrupted(Link(https_server.url(PATH)))
+    https_server.plays(PATH, CUT, replace(FILE, content=OTHER_CONTENT))
+    machine.download_partly(link_without_hash(https_server))
 
-    outcome = machine.download(Link(https_server.url(PATH)))
+    outcome = machine.download(link_without_hash(https_server))
 
-    assert outcome.content == OTHER
-    assert https_server.asked_ranges(PATH) == [None, f"bytes={HELD - OVERLAP_BYTES}-", None]
+    assert outcome.content == OTHER_CONTENT
+    assert https_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE, None]
 
 
-def test_a_whole_partial_is_compared_before_pip_has_it(machine: Machine, https_server: FaultServer) -> None:
-    link = Link(https_server.url(PATH))
-    https_server.plays(PATH, CUT, FILE)
-    machine.interrupted(link)
-    with machine.part(link).open("ab") as part:
+def test_the_end_of_a_complete_partial_is_compared_before_pip_gets_it(
+    machine: Machine, https_server: FaultServer
+) -> None:
+    link = link_with_partial(machine, https_server, FILE, has_hash=False)
+    with machine.part_path(link).open("ab") as part:
         part.write(CONTENT[HELD:])
     https_server.forget()
 
@@ -169,15 +173,12 @@ def test_a_whole_partial_is_compared_before_pip_has_it(machine: Machine, https_s
     assert https_server.asked_ranges(PATH) == [f"bytes={SIZE - OVERLAP_BYTES}-"]
 
 
-def test_a_partial_that_somebody_put_into_the_place_of_ours_is_not_used(
-    machine: Machine, https_server: FaultServer
-) -> None:
-    link = Link(https_server.url(PATH))
-    https_server.plays(PATH, CUT, FILE)
-    machine.interrupted(link)
-    planted = machine.part(link).with_name("planted")
-    planted.write_bytes(OTHER[:HELD])
-    planted.replace(machine.part(link))
+def test_a_file_that_was_put_in_the_place_of_a_partial_is_not_used(machine: Machine, https_server: FaultServer) -> None:
+    """It was restored from a backup, or a kill came between the replacement of the file and of its record."""
+    link = link_with_partial(machine, https_server, FILE, has_hash=False)
+    planted = machine.part_path(link).with_name("planted")
+    planted.write_bytes(OTHER_CONTENT[:HELD])
+    planted.replace(machine.part_path(link))
 
     outcome = machine.download(link)
 

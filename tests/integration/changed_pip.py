@@ -1,6 +1,6 @@
-"""A pip whose modules can be changed before it runs: each line on stdin is a run, in a fork of this process.
+"""Run pip after changing its modules. Run as a script: each line on stdin describes a run, in a fork of this process.
 
-Run as a script. What is answered to a line is how that run ended, as `os.wait` has it.
+The output line for each run is its wait status, as `os.waitpid` returns it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Callable
 
 from pip._internal.commands import create_command
 
-# All that `pip download` loads is loaded before anything is changed: pip itself has the names that it needs.
+# Load all that `pip download` needs before anything is changed: so pip itself has the names that it needs.
 create_command("download")
 
 
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def run(case: dict[str, Any]) -> None:
-    """Never returns."""
+    """Run pip with the changes, and end the process."""
     output = os.open(case["output"], os.O_WRONLY | os.O_CREAT, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -56,21 +56,22 @@ def run(case: dict[str, Any]) -> None:
 
 
 def remove(owner: str, name: str) -> None:
-    """Take a name from a module whose own code goes on to know it."""
+    """Remove a name from a module. The module's own functions can still use it."""
     module = resolve(owner)
     own = dict(vars(module))
     for found, value in list(vars(module).items()):
         if isinstance(value, types.FunctionType) and value.__module__ == owner:
-            own[found] = rebound(value, own)
+            own[found] = with_globals(value, own)
             setattr(module, found, own[found])
         elif isinstance(value, type) and value.__module__ == owner:
             for inner, method in list(vars(value).items()):
                 if isinstance(method, types.FunctionType):
-                    setattr(value, inner, rebound(method, own))
+                    setattr(value, inner, with_globals(method, own))
     delattr(module, name)
 
 
-def rebound(function: types.FunctionType, own: dict[str, Any]) -> types.FunctionType:
+def with_globals(function: types.FunctionType, own: dict[str, Any]) -> types.FunctionType:
+    """Copy a function, with other globals."""
     copied = types.FunctionType(function.__code__, own, function.__name__, function.__defaults__, function.__closure__)
     copied.__kwdefaults__ = function.__kwdefaults__
     functools.update_wrapper(copied, function)
@@ -78,7 +79,10 @@ def rebound(function: types.FunctionType, own: dict[str, Any]) -> types.Function
 
 
 def refuse_import(module: str, name: str) -> None:
-    """Let a module, or with a name that name in it, not be there for us. pip itself may look for it at any time."""
+    """Let an import fail in our modules: of `name` from `module`, or of `module` itself if `name` is empty.
+
+    pip itself can still import it.
+    """
     really_import = builtins.__import__
     package, last = (module, name) if name else module.rpartition(".")[::2]
 
@@ -93,24 +97,24 @@ def refuse_import(module: str, name: str) -> None:
 
 
 def replace(owner: str, name: str, source: str) -> None:
-    """Put the value of an expression in place of a name; `old` in it is what was there."""
+    """Replace what a name stands for by the value of an expression, in which `old` is the former value."""
     found = resolve(owner)
     setattr(found, name, eval(source, {"old": getattr(found, name)}))
 
 
 def refuse(owner: str, name: str) -> None:
-    """Let a function or a property change in a way that suits pip but not us: our calls of it fail."""
+    """Let our uses of a function, method or property fail, as if pip had changed it. pip's own uses work."""
     found = resolve(owner)
     was, kind = getattr(found, name), type(vars(found)[name])
 
     def function(*arguments: Any, **named: Any) -> Any:
         if is_called_by_us():
-            raise TypeError(f"{name}() takes something else now")
+            raise TypeError(f"{name}() got an unexpected argument")
         return was(*arguments[kind is classmethod :], **named)
 
     def value(self: Any) -> Any:
         if is_called_by_us():
-            raise AttributeError(f"{name} has another name now")
+            raise AttributeError(f"no attribute {name}")
         return was.__get__(self)
 
     setattr(found, name, kind(value if kind is property else function) if kind in WRAPPED else function)
@@ -125,7 +129,7 @@ def is_called_by_us() -> bool:
 
 
 def resolve(path: str) -> Any:
-    """What a dotted path with a colon between module and attributes leads to."""
+    """Return the object at a path like ``package.module:Class.attribute``."""
     module, _, rest = path.partition(":")
     found: Any = importlib.import_module(module)
     for name in filter(None, rest.split(".")):

@@ -1,4 +1,4 @@
-"""What our part inside pip takes from it, read from our sources, so that a new name is tested from its first day."""
+"""The names of pip that `inside_pip` uses, read from its sources, so that each new use is tested from the start."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 INSIDE_PIP = Path(pip_resume.__file__).parent / "inside_pip"
-DOWNLOAD = "pip._internal.network.download"
-# What our modules call pip's download module.
-ITS_NAMES = ("module", "download_module", "self._module")
+# What the sources call pip's download module.
+ALIASES_OF_DOWNLOAD = ("module", "download_module", "self._module")
 
 
 def sources() -> Iterator[ast.Module]:
-    """The step that stands in for pip's download, and whatever else of `inside_pip` it loads."""
+    """Yield the syntax trees of `download_step` and of every module of `inside_pip` that it imports."""
     waiting, seen = ["download_step"], set()
     while waiting:
         module = waiting.pop()
@@ -30,13 +29,13 @@ def sources() -> Iterator[ast.Module]:
             waiting += [module.rpartition(".")[2] for module, _ in imports_of(tree, "pip_resume.inside_pip.")]
 
 
-def imported() -> set[tuple[str, str]]:
-    """Module and name of everything that is imported at run time, but for modules."""
+def imported_names() -> set[tuple[str, str]]:
+    """Return module and name of everything that is imported from pip at run time, except modules."""
     return {(module, name) for module, name in all_imported() if not is_module(f"{module}.{name}")}
 
 
-def modules() -> set[str]:
-    """The modules that are imported at run time, or from which something is; not the packages above them."""
+def imported_modules() -> set[str]:
+    """Return the modules of pip that are used at run time, without the packages that contain them."""
     found = {f"{module}.{name}" if is_module(f"{module}.{name}") else module for module, name in all_imported()}
     return {name for name in found if not any(other.startswith(f"{name}.") for other in found)}
 
@@ -52,26 +51,26 @@ def is_module(name: str) -> bool:
         return False
 
 
-def imports_of(tree: ast.AST, beginning: str) -> Iterator[tuple[str, str]]:
-    """Module and name of what is imported at run time from modules whose name begins so."""
+def imports_of(tree: ast.AST, prefix: str) -> Iterator[tuple[str, str]]:
+    """Yield module and name of every run-time import from a module whose name starts with `prefix`."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(beginning):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(prefix):
             yield from ((node.module or "", alias.name) for alias in node.names)
-        yield from imports_of(node, beginning)
+        yield from imports_of(node, prefix)
 
 
-def of_the_download_module() -> set[str]:
-    """Every attribute that is read from pip's download module, directly or by `getattr` and `hasattr`."""
+def download_module_attributes() -> set[str]:
+    """Return every attribute that is read from pip's download module, directly or by `getattr` and `hasattr`."""
     return {name for tree in sources() for name in attributes_of(tree)}
 
 
 def attributes_of(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ITS_NAMES:
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ALIASES_OF_DOWNLOAD:
             yield node.attr
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "hasattr"):
             owner, name, *_ = node.args
-            if ast.unparse(owner) in ITS_NAMES and isinstance(name, ast.Constant):
+            if ast.unparse(owner) in ALIASES_OF_DOWNLOAD and isinstance(name, ast.Constant):
                 yield str(name.value)

@@ -1,9 +1,9 @@
-"""The message at the end of a download that was given up: what happened, what is kept, what to do."""
+"""The final error of a download that was given up: what happened, what is stored, what to do next."""
 
 from __future__ import annotations
 
 import pytest
-from integration.machine import MODULE
+from integration.machine import DOWNLOAD_MODULE
 from pip._internal.models.link import Link
 
 from pip_resume.errors import FailedAttempt, Report, Stage
@@ -12,35 +12,36 @@ from pip_resume.inside_pip.display import PipDisplay, final_error
 
 NAME = "thing-1.0.tar.gz"
 MB = 1_000_000
-DISPLAY = PipDisplay(MODULE, Link(f"https://files.example/{NAME}?token=s3cret"), "off")
+DISPLAY = PipDisplay(DOWNLOAD_MODULE, Link(f"https://files.example/{NAME}?token=s3cret"), "off")
 ONCE = (FailedAttempt("closed early", 3 * MB, 3 * MB, 0.04),)
 REFUSED = tuple(FailedAttempt("connection refused", 3 * MB, 0, 2.0 + n, Stage.REQUEST) for n in range(5))
 
 
-def said(
-    breaks: tuple[FailedAttempt, ...],
+def message(
+    attempts: tuple[FailedAttempt, ...],
     *,
     offset: int = 3 * MB,
     complete_length: int | None = 6 * MB,
-    is_kept: bool = True,
+    is_stored: bool = True,
     retry_after_s: float | None = None,
 ) -> str:
-    error = final_error(DISPLAY, Report(NAME, offset, complete_length, is_kept, breaks, retry_after_s))
+    """Return the text of the error, with its context and its hint."""
+    error = final_error(DISPLAY, Report(NAME, offset, complete_length, is_stored, attempts, retry_after_s))
     if diagnostic_error() is None:
         return str(error)
     return f"{error.message}\n{error.context}\n{error.hint_stmt}"  # type: ignore[attr-defined]
 
 
-def test_message_names_file_bytes_time_and_last_cause() -> None:
-    assert f"Download of {NAME} failed at 3.0 MB of 6.0 MB after 6 s: connection refused" in said(ONCE + REFUSED)
+def test_the_message_names_file_bytes_duration_and_last_cause() -> None:
+    assert f"Download of {NAME} failed at 3.0 MB of 6.0 MB after 6 s: connection refused" in message(ONCE + REFUSED)
 
 
-def test_unknown_length_is_left_out() -> None:
-    assert f"Download of {NAME} failed at 3.0 MB after" in said(ONCE, complete_length=None)
+def test_an_unknown_complete_length_is_left_out() -> None:
+    assert f"Download of {NAME} failed at 3.0 MB after" in message(ONCE, complete_length=None)
 
 
-def test_attempts_that_ended_alike_share_a_line() -> None:
-    text = said(ONCE + REFUSED)
+def test_attempts_with_the_same_offset_and_cause_share_a_line() -> None:
+    text = message(ONCE + REFUSED)
 
     assert "6 attempts failed:" in text
     assert "at 3.0 MB after 0 s: closed early" in text
@@ -48,14 +49,14 @@ def test_attempts_that_ended_alike_share_a_line() -> None:
     assert text.count("connection refused") == 2
 
 
-def test_one_attempt_needs_no_history() -> None:
-    assert "attempt" not in said(ONCE)
+def test_a_single_attempt_has_no_history() -> None:
+    assert "attempt" not in message(ONCE)
 
 
-def test_history_of_many_breaks_shows_the_last() -> None:
+def test_the_history_of_many_attempts_shows_the_last_six() -> None:
     many = tuple(FailedAttempt("reset by peer", n * MB, MB, float(n)) for n in range(1, 201))
 
-    text = said(many, offset=200 * MB, complete_length=900 * MB)
+    text = message(many, offset=200 * MB, complete_length=900 * MB)
 
     assert "200 attempts failed, the last 6:" in text
     assert "at 195.0 MB after 195 s" in text
@@ -63,44 +64,44 @@ def test_history_of_many_breaks_shows_the_last() -> None:
 
 
 @pytest.mark.parametrize(
-    ("is_kept", "offset", "retry_after_s", "hint"),
+    ("is_stored", "offset", "retry_after_s", "hint"),
     [
         pytest.param(
-            True, 3 * MB, None, "What was downloaded is kept: run the same command again to continue.", id="kept"
+            True, 3 * MB, None, "What was downloaded is kept: run the same command again to continue.", id="stored"
         ),
         pytest.param(
             False,
             3 * MB,
             None,
             "What was downloaded could not be kept: run the same command again to start over.",
-            id="nothing is kept",
+            id="not stored",
         ),
-        pytest.param(False, 0, None, "Run the same command again.", id="nothing to keep"),
+        pytest.param(False, 0, None, "Run the same command again.", id="no bytes"),
         pytest.param(
             True,
             3 * MB,
             61.0,
             "What was downloaded is kept: the server asks to wait 2 min, then run the same command again to continue.",
-            id="come back, rounded up",
+            id="stored, with Retry-After, minutes rounded up",
         ),
         pytest.param(
             False,
             0,
             7200.0,
             "The server asks to wait 120 min, then run the same command again.",
-            id="come back, nothing to keep",
+            id="no bytes, with Retry-After",
         ),
     ],
 )
-def test_last_sentence_says_what_is_kept_and_what_to_do(
-    is_kept: bool, offset: int, retry_after_s: float | None, hint: str
+def test_the_last_sentence_says_what_is_stored_and_what_to_do_next(
+    is_stored: bool, offset: int, retry_after_s: float | None, hint: str
 ) -> None:
-    text = said(ONCE, is_kept=is_kept, offset=offset, retry_after_s=retry_after_s)
+    text = message(ONCE, is_stored=is_stored, offset=offset, retry_after_s=retry_after_s)
 
     assert text.endswith(hint)
 
 
-def test_brackets_in_a_name_are_no_markup_and_the_url_is_not_told() -> None:
+def test_brackets_in_a_file_name_are_shown_and_the_query_of_the_url_is_not() -> None:
     error = final_error(DISPLAY, Report("thing[red]-1.0.tar.gz", 3 * MB, 6 * MB, is_stored=True, attempts=ONCE))
 
     if diagnostic_error() is not None:

@@ -1,0 +1,271 @@
+"""A disk that fails below pip's cache directory, at each single system call; pip's temporary directory works."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from integration.counted_calls import CHANGING, READING, CountedCalls
+from integration.machine import Machine, artifact_of
+from integration.samples import (
+    CONTENT,
+    CUT,
+    FILE,
+    OTHER_CONTENT,
+    PATH,
+    SIZE,
+    WITHOUT_RANGES,
+    link_with_hash,
+)
+from pip._internal.models.link import Link
+from servers.fault_server import FaultServer, FileAnswer
+
+from pip_resume.protocol.checkpoint import Checkpoint
+from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.storage.store import SPARE_BYTES, Store
+
+NEEDS_SPACE = ("copy_file_range", "link", "mkdir", "open", "pwrite")
+"""The calls that fail on a full disk. It can still rename and remove."""
+FEWEST_CALLS = 14
+"""Every run makes more calls than this. How many more depends on the blocks in which the body arrives."""
+
+
+class DiskUsage(NamedTuple):
+    """In bytes. See `shutil.disk_usage`."""
+
+    total: int
+    used: int
+    free: int
+
+
+@dataclass(frozen=True)
+class DiskError:
+    """An error that the disk raises, and the calls that raise it."""
+
+    errno: int
+    calls: tuple[str, ...]
+    lasts: bool
+    """Whether all later calls fail as well, or only one fails."""
+
+
+FULL = DiskError(errno.ENOSPC, NEEDS_SPACE, lasts=True)
+QUOTA_EXCEEDED = DiskError(errno.EDQUOT, NEEDS_SPACE, lasts=True)
+READ_ONLY = DiskError(errno.EROFS, CHANGING, lasts=True)
+BAD_SECTOR = DiskError(errno.EIO, CHANGING, lasts=False)
+DISCONNECTED = DiskError(errno.EIO, CHANGING, lasts=True)
+RESTARTED = DiskError(errno.ESTALE, CHANGING, lasts=False)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What an earlier run has stored, what the server has now, and what the run may cost."""
+
+    before: FileAnswer | None
+    """The response of the earlier run, which was cut. None: there was no earlier run."""
+    response: FileAnswer
+    sent_at_most: int = SIZE + OVERLAP_BYTES
+
+
+FIRST = Scenario(None, FILE)
+CONTINUES = Scenario(CUT, FILE)
+# While neither of the two files can be written, nobody knows which one is right.
+REPLACES = Scenario(replace(CUT, content=OTHER_CONTENT), WITHOUT_RANGES, sent_at_most=2 * SIZE)
+CASES = [
+    pytest.param(FIRST, FULL, id="the first run: ENOSPC, the disk is full"),
+    pytest.param(FIRST, QUOTA_EXCEEDED, id="the first run: EDQUOT, the user's quota is exceeded"),
+    pytest.param(FIRST, READ_ONLY, id="the first run: EROFS, remounted read-only after an error"),
+    pytest.param(FIRST, BAD_SECTOR, id="the first run: EIO once, a bad sector or a cable"),
+    pytest.param(FIRST, DISCONNECTED, id="the first run: EIO, the disk was disconnected"),
+    pytest.param(FIRST, RESTARTED, id="the first run: ESTALE once, the file server was restarted"),
+    pytest.param(CONTINUES, FULL, id="a run that continues: ENOSPC, the disk is full"),
+    pytest.param(CONTINUES, READ_ONLY, id="a run that continues: EROFS, remounted read-only after an error"),
+    pytest.param(CONTINUES, BAD_SECTOR, id="a run that continues: EIO once, a bad sector or a cable"),
+    pytest.param(CONTINUES, DISCONNECTED, id="a run that continues: EIO, the disk was disconnected"),
+    pytest.param(REPLACES, FULL, id="a run that replaces wrong bytes: ENOSPC, the disk is full"),
+    pytest.param(REPLACES, BAD_SECTOR, id="a run that replaces wrong bytes: EIO once, a bad sector or a cable"),
+]
+
+
+@contextlib.contextmanager
+def failing(machine: Machine, error: DiskError, first: int) -> Iterator[CountedCalls]:
+    """Let the call number `first` (from 1) below the cache directory fail; 0: none fails."""
+
+    def before(_name: str, number: int) -> None:
+        if first and (number == first or (error.lasts and number > first)):
+            raise OSError(error.errno, os.strerror(error.errno))
+
+    calls = CountedCalls(str(machine.cache_directory), before, error.calls)
+    with pytest.MonkeyPatch.context() as patch:
+        calls.install(patch.setattr)
+        yield calls
+
+
+def check_next_run(machine: Machine, link: Link) -> None:
+    """Check that the stored bytes are the start of a file, with no hole, and that the next run completes it."""
+    stored = machine.stored(link) or b""
+    assert stored in (CONTENT[: len(stored)], OTHER_CONTENT[: len(stored)])
+    assert machine.download(link).content == CONTENT
+
+
+def numbers_to_try(calls: int) -> Iterator[int]:
+    """Return the numbers of the first and the last of so many calls, and of some between them."""
+    return (number for number in range(1, calls + 1) if number <= 8 or number > calls - 6 or number % 7 == 0)
+
+
+@pytest.mark.parametrize(("scenario", "error"), CASES)
+def test_a_failing_disk_costs_the_stored_bytes_and_not_the_download(
+    scenario: Scenario, error: DiskError, tmp_path: Path, http_server: FaultServer
+) -> None:
+    link = link_with_hash(http_server)
+
+    def prepared(name: object) -> Machine:
+        machine = Machine(tmp_path / str(name))
+        if scenario.before is not None:
+            http_server.plays(PATH, scenario.before)
+            machine.download_partly(link)
+        http_server.plays(PATH, scenario.response)
+        return machine
+
+    machine = prepared("without an error")
+    with failing(machine, error, 0) as calls:
+        machine.download(link)
+    assert len(calls.made) > FEWEST_CALLS
+    assert {"open", "pwrite"} <= set(calls.made)
+
+    warnings = 0
+    for first in numbers_to_try(len(calls.made)):
+        machine = prepared(first)
+        http_server.forget()
+        with failing(machine, error, first) as calls_with_error:
+            outcome = machine.download(link)
+
+        assert len(calls_with_error.made) >= min(first, FEWEST_CALLS), "the error did not happen"
+        assert outcome.content == CONTENT, calls_with_error.made[first - 1 :]
+        assert len(outcome.display.store_errors) <= 1
+        assert http_server.sent(PATH) <= scenario.sent_at_most, calls_with_error.made[first - 1 :]
+        warnings += len(outcome.display.store_errors)
+        check_next_run(machine, link)
+    assert warnings > 0
+
+
+@pytest.mark.parametrize("lasts", [pytest.param(False, id="one sector"), pytest.param(True, id="the whole disk")])
+def test_stored_bytes_that_cannot_be_read_are_downloaded_again(
+    lasts: bool, tmp_path: Path, http_server: FaultServer
+) -> None:
+    """EIO: the disk has become defective since the earlier run."""
+    link = link_with_hash(http_server)
+    for first in (1, 2):
+        machine = Machine(tmp_path / str(first))
+        http_server.plays(PATH, CUT, FILE)
+        machine.download_partly(link)
+        with failing(machine, DiskError(errno.EIO, READING, lasts=lasts), first) as calls:
+            outcome = machine.download(link)
+
+        assert len(calls.made) >= first
+        assert outcome.content == CONTENT
+        assert len(outcome.display.store_errors) <= 1
+        check_next_run(machine, link)
+
+
+def test_after_a_short_write_on_a_full_disk_the_written_bytes_count(
+    machine: Machine, http_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ENOSPC in the middle of a block: a file system writes what still fits, and then fails."""
+    link = link_with_hash(http_server)
+    pwrite, room = os.pwrite, 700_000
+
+    def pwrite_what_fits(descriptor: int, block: bytes, position: int) -> int:
+        fits = memoryview(block)[: max(0, room - position)]
+        if not fits:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return pwrite(descriptor, fits, position)
+
+    partial = machine.store.claim(artifact_of(link))
+    partial.note(Checkpoint(complete_length=SIZE))
+    monkeypatch.setattr(os, "pwrite", pwrite_what_fits)
+    for start in range(0, 655_360, 65_536):
+        partial.append(CONTENT[start : start + 65_536])
+    with pytest.raises(OSError, match="No space left"):
+        partial.append(CONTENT[655_360:720_896])
+
+    assert partial.offset == room
+    partial.close()
+    assert machine.stored(link) == CONTENT[:room]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Mount a file system of 2 MiB."""
+    mounted = tmp_path / "small"
+    mounted.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", mounted], check=False, capture_output=True)
+    if made.returncode:
+        pytest.skip("only root can mount a file system")
+    yield mounted
+    subprocess.run(["umount", "--lazy", mounted], check=True)
+
+
+class TestSmallDisk:
+    def test_a_full_disk_costs_one_warning_and_no_byte(
+        self, small_disk: Path, tmp_path: Path, http_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Store, "has_room", lambda *_: True)  # Another process uses the room afterwards.
+        (small_disk / "other").write_bytes(bytes(1_000_000))
+        http_server.plays(PATH, FILE)
+        machine = Machine(tmp_path, cache_directory=small_disk / "cache")
+
+        outcome = machine.download(link_with_hash(http_server))
+
+        assert outcome.content == CONTENT
+        assert [error.args[0] for error in outcome.display.store_errors] == [errno.ENOSPC]
+        assert (http_server.asked_ranges(PATH), http_server.sent(PATH)) == ([None], SIZE)
+        assert machine.files_in_store() == []
+
+    def test_a_file_that_is_too_large_for_the_disk_is_not_stored(
+        self, small_disk: Path, tmp_path: Path, http_server: FaultServer
+    ) -> None:
+        http_server.plays(PATH, FILE)
+        machine = Machine(tmp_path, cache_directory=small_disk / "cache")
+
+        outcome = machine.download(link_with_hash(http_server))
+
+        assert outcome.content == CONTENT
+        assert ["not enough free space" in str(error) for error in outcome.display.store_errors] == [True]
+        assert http_server.sent(PATH) == SIZE
+        assert machine.files_in_store() == []
+
+    def test_a_read_only_disk_costs_one_warning(
+        self, small_disk: Path, tmp_path: Path, http_server: FaultServer
+    ) -> None:
+        machine = Machine(tmp_path, cache_directory=small_disk / "cache")
+        machine.cache_directory.mkdir()
+        subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+        http_server.plays(PATH, FILE)
+
+        outcome = machine.download(link_with_hash(http_server))
+
+        assert outcome.content == CONTENT
+        assert len(outcome.display.store_errors) == 1
+        assert http_server.sent(PATH) == SIZE
+
+
+def test_without_enough_free_space_nothing_is_stored(
+    machine: Machine, http_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http_server.plays(PATH, FILE)
+    free = SIZE + SPARE_BYTES - 1
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: DiskUsage(free * 2, free, free))
+
+    outcome = machine.download(link_with_hash(http_server))
+
+    assert outcome.content == CONTENT
+    assert ["not enough free space" in str(error) for error in outcome.display.store_errors] == [True]
+    assert not machine.store.directory.exists()
