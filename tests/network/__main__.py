@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import shutil
 import signal
 import sys
@@ -45,8 +44,13 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--client", action="append", choices=NAMES, help="repeatable (default: all)")
     parser.add_argument("--jobs", type=int, default=12, help="runs at the same time (default: 12)")
     parser.add_argument("--limit", type=float, default=LIMIT_S, help="kill a client after so many seconds (600)")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the table and what the clients said")
-    return parser.parse_args(arguments)
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="new folder for the table and the clients' logs")
+    chosen = parser.parse_args(arguments)
+    if chosen.output == OUTPUT:
+        shutil.rmtree(OUTPUT, ignore_errors=True)
+    elif chosen.output.exists():
+        parser.error(f"{chosen.output} exists already")
+    return chosen
 
 
 async def measure_all(
@@ -57,8 +61,11 @@ async def measure_all(
     outcomes: dict[tuple[str, str], Outcome] = {}
 
     async def one(ride: Ride, client: Client) -> None:
-        outcome = await measure(ride, client, offer, wanted, chosen.output / f"{ride.key}-{client.key}", chosen.limit)
-        free.release()
+        folder = chosen.output / f"{ride.key}-{client.key}"
+        try:
+            outcome = await measure(ride, client, offer, wanted, folder, chosen.limit)
+        finally:
+            free.release()
         outcomes[ride.key, client.key] = outcome
         print(f"{len(outcomes)} of {len(runs)}: {ride.name}, {client.title}: {cell(outcome)}", file=sys.stderr)
 
@@ -76,7 +83,6 @@ async def main(chosen: argparse.Namespace) -> int:
     assert task is not None
     # As Ctrl-C: everything is removed.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    shutil.rmtree(chosen.output, ignore_errors=True)
     begun_s = time.monotonic()
     offer = make_offer(chosen.output / "offer", PAYLOAD_BYTES, BYTES_PER_S)
     wanted = expected(offer)
@@ -86,15 +92,12 @@ async def main(chosen: argparse.Namespace) -> int:
     outcomes = await measure_all([(ride, client) for ride in rides for client in clients], offer, wanted, chosen)
 
     broken = violations(rides, clients, outcomes)
-    missing = sorted(set(names) - {client.key for client in clients})
-    report = [
-        LEGEND.format(limit_s=chosen.limit, size=wanted.size, rate=BYTES_PER_S),
-        *markdown(rides, clients, outcomes),
-    ]
-    report += ["", *(f"Not installed: {name}" for name in missing)]
-    report += ["pip-resume ends with exit code 0 and the right file in one run:"]
+    report = [LEGEND.format(limit_s=chosen.limit, size=wanted.size, rate=BYTES_PER_S)]
+    report += markdown(rides, clients, outcomes)
+    report += ["", "pip-resume ends with exit code 0 and the right file in one run:"]
     report += [f"- VIOLATED: {line}" for line in broken] or ["- not violated"]
-    report += ["", f"All runs together took {(time.monotonic() - begun_s) / 60:.1f} minutes."]
+    report += [f"Not installed: {name}" for name in names if name not in {client.key for client in clients}]
+    report += [f"All runs together took {(time.monotonic() - begun_s) / 60:.1f} minutes."]
     (chosen.output / "results.md").write_text("\n".join([*report, ""]))
     print("\n".join(report))
     return 1 if broken else 0
@@ -106,6 +109,7 @@ if __name__ == "__main__":
         print(f"skipped: {reason}")
         sys.exit(0)
     remove_abandoned()
-    with contextlib.suppress(asyncio.CancelledError):
+    try:
         sys.exit(asyncio.run(main(options(sys.argv[1:]))))
-    sys.exit(128 + signal.SIGTERM)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        sys.exit("interrupted; all namespaces and processes are gone")

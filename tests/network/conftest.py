@@ -1,4 +1,4 @@
-"""Skips the tests of this folder where there can be no network of namespaces."""
+"""The fixture that skips a test where there can be no network of namespaces."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 from network.hosts import remove_abandoned, why_not
 
 
-@pytest.fixture(autouse=True)
-def network_namespaces() -> None:
+@pytest.fixture
+def namespaces_or_skip() -> None:
     reason = why_not()
     if reason:
         pytest.skip(reason)

@@ -16,7 +16,7 @@ from network.conditions import GOOD, LINK_DOWN, NEW_ADDRESS, PORT, REFUSED, SILE
 from network.hosts import CLIENT_ADDRESSES, SERVER_ADDRESS, Network, namespaces, remove_abandoned, two_hosts
 from network.measure import TESTS, measure, serving
 from network.offer import Offer, expected, make_offer
-from network.rides import BASELINE
+from network.rides import BASELINE, outage
 
 CONNECT = f"import socket; socket.create_connection(({SERVER_ADDRESS!r}, {PORT}), 0.5)"
 DATAGRAMS, PAYLOAD_BYTES = 1000, 1000
@@ -38,6 +38,9 @@ os.kill(os.getpid(), 9)
 # A client that writes its process id and ends when it is killed.
 SLEEP = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
 SLEEPING = Client("sleep", "sleep", (sys.executable, "-c", SLEEP))
+
+
+pytestmark = pytest.mark.usefixtures("namespaces_or_skip")
 
 
 @pytest.fixture
@@ -65,9 +68,9 @@ def ours() -> list[str]:
 @pytest.mark.parametrize(
     ("condition", "error"),
     [
-        pytest.param(SILENT, "TimeoutError: timed out", id="silence"),
-        pytest.param(REFUSED, "ConnectionRefusedError: [Errno 111] Connection refused", id="refused"),
-        pytest.param(LINK_DOWN, "OSError: [Errno 101] Network is unreachable", id="link down"),
+        pytest.param(SILENT, "timed out", id="silence"),
+        pytest.param(REFUSED, "Connection refused", id="refused"),
+        pytest.param(LINK_DOWN, "Network is unreachable", id="link down"),
     ],
 )
 def test_a_fault_prevents_connections_until_the_network_is_good_again(
@@ -84,7 +87,7 @@ def test_a_fault_prevents_connections_until_the_network_is_good_again(
     before, during, after = asyncio.run(errors())
 
     assert (before, after) == ("", "")
-    assert error in during or (condition is SILENT and during.startswith("socket.timeout"))
+    assert error in during
 
 
 @pytest.mark.parametrize(("percent", "least", "most"), [(0, 1000, 1000), (8, 870, 970), (100, 0, 0)])
@@ -157,3 +160,11 @@ def test_a_cancelled_run_leaves_no_process_and_no_namespace(offer: Offer, tmp_pa
 
     assert not Path("/proc", str(pid)).exists()
     assert ours() == []
+
+
+def test_a_run_whose_ride_never_began_is_an_error(offer: Offer, tmp_path: Path) -> None:
+    client = Client("nothing", "nothing", (sys.executable, "-c", ""))
+    ride = outage("silence", SILENT, 5)
+
+    with pytest.raises(RuntimeError, match="before the ride began"):
+        asyncio.run(measure(ride, client, offer, expected(offer), tmp_path / "run", 50.0))

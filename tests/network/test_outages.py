@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PIP = "23.2.1"
 LIMIT_S = 50.0
 
+pytestmark = pytest.mark.usefixtures("namespaces_or_skip")
+
 
 @pytest.fixture(scope="module")
 def pip_with_plugin(tmp_path_factory: pytest.TempPathFactory) -> Environment:
