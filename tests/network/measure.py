@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from network.clients import Client
     from network.hosts import Host
-    from network.offer import Expected, Offer
+    from network.offer import Expected, Left, Offer
     from network.rides import Ride
 
 TESTS = Path(__file__).parents[1]
@@ -37,8 +37,7 @@ class Outcome:
     seconds: float
     wire: float
     """TCP payload that arrived at the client's host, as a multiple of the file's size."""
-    is_right: bool | None
-    """Whether the digest of what it left is right; None: it left no file."""
+    left: Left
     output: str
     """What it wrote to standard output and standard error."""
 
@@ -64,7 +63,7 @@ async def measure(ride: Ride, client: Client, offer: Offer, wanted: Expected, fo
         wire = network.arrived_bytes() / wanted.size
     if exit_code == 0 and not ride_begun.is_set():
         raise RuntimeError(f"{client.title} had the file before the ride began: {ride.name}")
-    return Outcome(exit_code, seconds, wire, wanted.is_right(downloads), log.read_text(errors="replace"))
+    return Outcome(exit_code, seconds, wire, wanted.left_in(downloads), log.read_text(errors="replace"))
 
 
 async def run_client(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+import enum
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import trustme
@@ -11,6 +11,7 @@ from network.hosts import SERVER_ADDRESS
 from servers.index_pages import Artifact, core_metadata, make_wheel, noise
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 PROJECT = "big"
@@ -46,29 +47,45 @@ class Offer:
         return Artifact(filename, content, metadata=core_metadata(PROJECT, "1.0"))
 
 
+class Left(enum.Enum):
+    """What a client has left on the disk."""
+
+    RIGHT = "right"
+    WRONG = "WRONG"
+    INCOMPLETE = "incomplete"
+    """Shorter than the file."""
+    NOTHING = "no file"
+
+
 @dataclass(frozen=True)
 class Expected:
     """What a client has to end up with."""
 
     file_url: str
-    size: int
-    """Of the wheel, in bytes."""
-    digests: dict[str, str]
-    """The sha256 of the wheel and of the file that an installation leaves, by file name."""
+    filename: str
+    """Of the wheel."""
+    contents: Mapping[str, bytes] = field(repr=False)
+    """The wheel and the file that an installation leaves, by file name."""
 
-    def is_right(self, folder: Path) -> bool | None:
-        """Return whether the files below the folder have the right digests, None if there is none of them."""
-        found = [path for name in self.digests for path in folder.rglob(name)]
+    @property
+    def size(self) -> int:
+        """Of the wheel, in bytes."""
+        return len(self.contents[self.filename])
+
+    def left_in(self, folder: Path) -> Left:
+        """Return what the folder has of the file; that is the wheel, or what an installation makes of it."""
+        found = [path for name in self.contents for path in folder.rglob(name)]
         if not found:
-            return None
-        return all(hashlib.sha256(path.read_bytes()).hexdigest() == self.digests[path.name] for path in found)
+            return Left.NOTHING
+        if any(path.stat().st_size < len(self.contents[path.name]) for path in found):
+            return Left.INCOMPLETE
+        return Left.RIGHT if all(path.read_bytes() == self.contents[path.name] for path in found) else Left.WRONG
 
 
 def expected(offer: Offer) -> Expected:
     artifact = offer.artifact()
-    payload = hashlib.sha256(noise(offer.payload_bytes, seed=0)).hexdigest()
-    digests = {artifact.filename: artifact.sha256, "payload.bin": payload}
-    return Expected(f"https://{SERVER_ADDRESS}{artifact.path}", len(artifact.content), digests)
+    contents = {artifact.filename: artifact.content, "payload.bin": noise(offer.payload_bytes, seed=0)}
+    return Expected(f"https://{SERVER_ADDRESS}{artifact.path}", artifact.filename, contents)
 
 
 def make_offer(folder: Path, payload_bytes: int, bytes_per_s: int) -> Offer:

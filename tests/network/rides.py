@@ -51,7 +51,8 @@ def outage(name: str, condition: Condition, seconds: int) -> Ride:
 
 
 BASELINE = Ride("no fault")
-# The last two begin when the index has been read.
+# The last three begin when the index has been read. pip's timeout is 15 s: changes every 5 s can keep in step with it.
+UNEVEN_S = (4, 5.5, 6, 4.5)
 RIDES = (
     BASELINE,
     *(Ride(f"{percent} % of packets lost", (Phase(Condition(loss_percent=percent)),)) for percent in (2, 8)),
@@ -59,6 +60,7 @@ RIDES = (
     *(outage("link down", LINK_DOWN, seconds) for seconds in (10, 30, 90, 240)),
     *(outage("refused", REFUSED, seconds) for seconds in (10, 30, 90, 240)),
     Ride("new address every 5 s", (Phase(NEW_ADDRESS, 5),), begins_at=0.1, repeats=True),
+    Ride("new address every 4 to 6 s", tuple(Phase(NEW_ADDRESS, s) for s in UNEVEN_S), begins_at=0.1, repeats=True),
     Ride("3 s good, 20 s silent", (Phase(SILENT, 20), Phase(GOOD, 3)), begins_at=0.1, repeats=True),
 )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from network.offer import Left
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -11,16 +13,16 @@ if TYPE_CHECKING:
     from network.measure import Outcome
     from network.rides import Ride
 
-DIGESTS = {True: "right", False: "WRONG", None: "no file"}
 LEGEND = """\
-One run in each cell: exit code ("killed" after {limit_s:.0f} s), seconds, bytes that arrived at the client's host as a
-multiple of the file's {size:,} bytes, and the digest of the file. Each connection is served at {rate:,} bytes/s.
+One run in each cell: exit code ("killed" after {limit_s:.0f} s); seconds; bytes that arrived at the client's host, as a
+multiple of the file's {size:,} bytes; and what the client left, compared with the file.
+Each connection is served at {rate:,} bytes/s.
 """
 
 
 def cell(outcome: Outcome) -> str:
     exit_code = "killed" if outcome.exit_code is None else str(outcome.exit_code)
-    return f"{exit_code}, {outcome.seconds:.0f} s, {outcome.wire:.2f}, {DIGESTS[outcome.is_right]}"
+    return f"{exit_code}, {outcome.seconds:.0f} s, {outcome.wire:.2f}, {outcome.left.value}"
 
 
 def markdown(
@@ -41,5 +43,5 @@ def violations(
     return [
         f"{client.title}, {ride.name}: {cell(outcome)}"
         for ride, client, outcome in ours
-        if (outcome.exit_code, outcome.is_right) != (0, True)
+        if (outcome.exit_code, outcome.left) != (0, Left.RIGHT)
     ]

@@ -12,7 +12,7 @@ from benchmarks.environments import Environment, build_wheel, get_pip, make_pair
 from network.clients import pip_client
 from network.conditions import LINK_DOWN, SILENT, Condition
 from network.measure import measure
-from network.offer import expected, make_offer
+from network.offer import Left, expected, make_offer
 from network.rides import Phase, Ride, outage
 
 if TYPE_CHECKING:
@@ -51,5 +51,5 @@ def test_one_run_downloads_the_file_about_once(
 
     outcome = asyncio.run(measure(ride, client, offer, expected(offer), tmp_path / "run", LIMIT_S))
 
-    assert (outcome.exit_code, outcome.is_right) == (0, True), outcome.output
+    assert (outcome.exit_code, outcome.left) == (0, Left.RIGHT), outcome.output
     assert outcome.wire <= 1.05, outcome.output
