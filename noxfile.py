@@ -107,7 +107,7 @@ def storm(session: nox.Session) -> None:
 
 @nox.session
 def network(session: nox.Session) -> None:
-    """Measure pips, uv and wget over a network that fails for up to four minutes (needs root; about 20 minutes)."""
+    """Measure pips, uv and wget over a network that fails for up to four minutes (needs root; about 15 minutes)."""
     install_groups(session, "e2e")
     session.run("python", "-m", "network", *session.posargs, env={"PYTHONPATH": "tests"})
 
