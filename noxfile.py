@@ -72,14 +72,21 @@ def tests(session: nox.Session) -> None:
     install_groups(session, "test")
     is_running_python = session.python == f"{sys.version_info.major}.{sys.version_info.minor}"
     profile = "laws" if is_running_python else "brief"
-    session.run("pytest", *IN_PARALLEL, "--ignore=tests/e2e", *session.posargs, env={"HYPOTHESIS_PROFILE": profile})
+    session.run(
+        "pytest",
+        *IN_PARALLEL,
+        "--ignore=tests/e2e",
+        "--ignore=tests/network",
+        *session.posargs,
+        env={"HYPOTHESIS_PROFILE": profile},
+    )
 
 
 @nox.session
 def e2e(session: nox.Session) -> None:
-    """Run the built wheel in real pips."""
+    """Run the built wheel in real pips, and, for root on Linux, over a network that fails for some seconds."""
     install_groups(session, "e2e")
-    session.run("pytest", "tests/e2e", *IN_PARALLEL, *session.posargs)
+    session.run("pytest", "tests/e2e", "tests/network", *IN_PARALLEL, *session.posargs)
     # The last word of a run is pytest's. What failed nox says still.
     logging.getLogger("nox").setLevel(logging.ERROR)
 
@@ -96,6 +103,13 @@ def storm(session: nox.Session) -> None:
     """Break downloads at random for some minutes."""
     install_groups(session, "e2e")
     session.run("pytest", "tests/e2e", "-m", "storm", *session.posargs)
+
+
+@nox.session
+def network(session: nox.Session) -> None:
+    """Measure pips, uv and wget over a network that fails for up to four minutes (needs root; about 15 minutes)."""
+    install_groups(session, "e2e")
+    session.run("python", "-m", "network", *session.posargs, env={"PYTHONPATH": "tests"})
 
 
 @nox.session

@@ -16,7 +16,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "laws"))
 
 TESTS = Path(__file__).parent
 # The servers of the tests are themselves tested over sockets.
-MARK_OF_FOLDER = {"unit": "unit", "servers": "integration", "integration": "integration", "e2e": "e2e"}
+MARK_OF_FOLDER = {
+    "unit": "unit",
+    "servers": "integration",
+    "integration": "integration",
+    "e2e": "e2e",
+    "network": "network",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
