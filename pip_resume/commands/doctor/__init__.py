@@ -1,6 +1,12 @@
 """`pip-resume doctor`: is it on, does it reach this environment's pip, would it resume.
 
 Each check stands alone, so that it works where the rest of the package does not.
+
+`activation`   the .pth file, PYTHONPATH, this pip, and whether the plugin starts in it
+`store`        where partial downloads are stored, and whether they can be
+`environment`  the variables, Python, this package, other `sitecustomize`, and the pip on PATH
+`probe`        starts pip in a child process, and reads its report
+`finding`      one line of the report
 """
 
 from __future__ import annotations
