@@ -9,7 +9,6 @@ import pytest
 
 from pip_resume.protocol.checkpoint import (
     FORMAT,
-    MAX_RECORD_BYTES,
     Checkpoint,
     encode_checkpoint,
     parse_checkpoint,
@@ -120,14 +119,31 @@ def test_an_incomplete_record_is_rejected() -> None:
 def test_a_record_that_is_too_large_is_rejected() -> None:
     record = encode_checkpoint(CHECKPOINT)
 
-    assert parse_checkpoint(record.ljust(MAX_RECORD_BYTES)) == CHECKPOINT
-    assert parse_checkpoint(record.ljust(MAX_RECORD_BYTES + 1)) is None
+    assert parse_checkpoint(record.ljust(65_536)) == CHECKPOINT
+    assert parse_checkpoint(record.ljust(65_537)) is None
+
+
+def test_a_record_without_values_says_nothing() -> None:
+    checkpoint = parse_checkpoint(json.dumps({"format": FORMAT}).encode())
+
+    assert checkpoint == Checkpoint("", "", "", None, None, "", "", 0, 0)
 
 
 def test_only_listed_fields_are_recorded() -> None:
     fields = {"etag": '"v1"', "set-cookie": "id=1", "authorization": "x", "x-signed": "y", "vary": "Accept"}
 
     assert recorded_fields(fields) == {"etag": '"v1"', "vary": "Accept"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"etag": '"v1"', "last-modified": "Fri, 03 Jan 2020 10:00:00 GMT"}, id="entity tag and date"),
+        pytest.param({"last-modified": "Fri, 03 Jan 2020 10:00:00 GMT"}, id="date alone"),
+    ],
+)
+def test_validators_are_recorded(fields: dict[str, str]) -> None:
+    assert recorded_fields(fields) == fields
 
 
 def test_without_its_entity_tag_a_date_is_not_recorded_either() -> None:

@@ -26,6 +26,7 @@ def test_a_request_has_the_fields_of_its_range(request_: Request, fields: dict[s
     ("held", "is_complete"),
     [
         pytest.param(COMPLETE, True, id="all bytes held"),
+        pytest.param(Held(1, Checkpoint(complete_length=1)), True, id="a file of one byte"),
         pytest.param(HASHED, False, id="some bytes missing"),
         pytest.param(COMPLETE._replace(offset=LENGTH + 1), False, id="too many bytes held"),
         pytest.param(UNSIZED, False, id="complete-length unknown"),

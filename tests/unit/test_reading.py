@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pip_resume.engine.reading import MAX_BLOCK_BYTES, MIN_BLOCK_BYTES, SPEED_WINDOW_S, Pace, blocks
 from pip_resume.errors import ConnectionLost
 from pip_resume.protocol.messages import ResponseHead
+from pip_resume.protocol.retry import PROGRESS_BYTES
 from pip_resume.protocol.verdicts import Action, Verdict
 
 KIB = 1024
@@ -44,6 +45,10 @@ def test_a_steady_connection_is_kept_and_its_blocks_fit_its_speed(bytes_per_s: f
     assert sizes[0] == MIN_BLOCK_BYTES
     # A block that takes about a second may be one size larger or smaller.
     assert sizes[-1] in {last_block, max(last_block // 2, MIN_BLOCK_BYTES), min(last_block * 2, MAX_BLOCK_BYTES)}
+
+
+def test_the_smallest_block_counts_as_progress() -> None:
+    assert PROGRESS_BYTES == MIN_BLOCK_BYTES == 4 * KIB
 
 
 @pytest.mark.parametrize("bytes_per_s", [10, 100, 900])

@@ -30,11 +30,16 @@ def spend(retries: int, *gains: int) -> Budget:
         pytest.param(5, [1] * 6, True, id="one byte per attempt is no progress"),
         pytest.param(5, [-64 * 1024] * 6, True, id="an offset that went back is no progress"),
         pytest.param(5, [PROGRESS_BYTES // 4] * 40, False, id="small gains add up to progress"),
-        pytest.param(5, [PROGRESS_BYTES - 1] + [0] * 5, True, id="one byte too few is no progress"),
+        pytest.param(5, [0, PROGRESS_BYTES - 1, 0, 0, 0, 0], True, id="one byte too few is no progress"),
+        pytest.param(5, [PROGRESS_BYTES, PROGRESS_BYTES - 1, 0, 0, 0, 0], True, id="progress is counted from 0 again"),
     ],
 )
 def test_the_budget_counts_attempts_without_progress(retries: int, gains: list[int], is_spent: bool) -> None:
     assert spend(retries, *gains).is_spent is is_spent
+
+
+def test_by_default_there_are_as_many_attempts_as_in_pip() -> None:
+    assert (Budget().retries, Budget().attempts) == (5, 6)
 
 
 def test_the_number_of_the_next_attempt_starts_again_after_progress() -> None:

@@ -25,7 +25,6 @@ from pip_resume.protocol.checkpoint import Checkpoint
 from pip_resume.protocol.messages import Held, ResponseHead
 from pip_resume.protocol.verdicts import (
     OVERLAP_BYTES,
-    STORED_FROM_BYTES,
     VERDICTS,
     WAIT_STATUSES,
     Action,
@@ -91,11 +90,16 @@ CASES: dict[tuple[str, str, Action], dict[str, tuple[Held, ResponseHead]]] = {
         "no complete-length": (HASHED, part(length="*")),
         "an earlier start": (HASHED, part(0)),
         "coding identity": (HASHED, part(content_encoding="identity")),
+        "all bytes held, so that the part is the overlap": (
+            COMPLETE._replace(overlap=OVERLAP_BYTES),
+            part(LENGTH - OVERLAP_BYTES),
+        ),
         "to a plain request, with a coding": (EMPTY, part(0, content_encoding="gzip")),
     },
     ("206 with a different validator", "RFC 9110 section 15.3.7.3", Action.RESTART): {
         "ETag": (UNHASHED, part(etag='"v2"')),
         "the same ETag, weak": (UNHASHED, part(etag='W/"v1"')),
+        "ETag, with one byte held": (UNHASHED._replace(offset=1), part(1, etag='"v2"')),
         "Last-Modified, no ETag": (UNHASHED, without(part(last_modified=LONG_AGO), "etag")),
     },
     ("206 of the same representation", "RFC 9110 section 15.3.7.3", Action.APPEND): {
@@ -118,6 +122,7 @@ CASES: dict[tuple[str, str, Action], dict[str, tuple[Held, ResponseHead]]] = {
         "a different ETag": (UNHASHED, complete(etag='"v2"')),
         "no ETag": (UNHASHED, without(complete(), "etag")),
         "a weak ETag": (UNHASHED, complete(etag='W/"v1"')),
+        "a different ETag, with one byte held": (UNHASHED._replace(offset=1), complete(etag='"v2"')),
         "203": (UNHASHED, complete(etag='"v2"')._replace(status=203)),
     },
     ("200", "RFC 9110 section 14.2", Action.APPEND): {
@@ -202,10 +207,11 @@ OPEN_RANGE = {"Range": f"bytes={OFFSET}-"}
     ("held", "fields"),
     [
         pytest.param(EMPTY, {}, id="nothing held"),
+        pytest.param(HASHED._replace(offset=1), {"Range": "bytes=1-"}, id="one byte held"),
         pytest.param(HASHED, OPEN_RANGE, id="a hash: Range alone"),
         pytest.param(
             HASHED._replace(overlap=OVERLAP_BYTES),
-            {"Range": f"bytes={OFFSET - OVERLAP_BYTES}-"},
+            {"Range": f"bytes={OFFSET - 65_536}-"},
             id="bytes of an earlier run: the overlap too",
         ),
         pytest.param(HASHED._replace(offset=OVERLAP_BYTES, overlap=OVERLAP_BYTES), {}, id="only the overlap held"),
@@ -223,7 +229,7 @@ def test_the_missing_bytes_are_requested_if_that_is_safe(held: Held, fields: dic
 
 LINK = Artifact("https://index.test/a-1.whl", "a-1.whl", Digest("sha256", "0" * 64))
 UNHASHED_LINK = LINK._replace(digest=None)
-LARGE = STORED_FROM_BYTES + 1
+SMALL, LARGE = 1_048_576, 1_048_577
 
 
 @pytest.mark.parametrize(
@@ -233,7 +239,7 @@ LARGE = STORED_FROM_BYTES + 1
         pytest.param(without(complete(LARGE), "etag"), LINK, True, id="a hash, no validator"),
         pytest.param(complete(LARGE), LINK._replace(digest=Digest("md5", "0" * 32)), True, id="a weak hash"),
         pytest.param(complete(LARGE), LINK._replace(url="http://index.test/a"), True, id="a hash, over http"),
-        pytest.param(complete(STORED_FROM_BYTES), LINK, False, id="too small"),
+        pytest.param(complete(SMALL), LINK, False, id="too small"),
         pytest.param(complete(None), LINK, True, id="length unknown"),
         pytest.param(complete(LARGE), UNHASHED_LINK, True, id="a strong ETag over https"),
         pytest.param(complete(LARGE), UNHASHED_LINK._replace(url="http://index.test/a"), False, id="an ETag over http"),
