@@ -79,6 +79,24 @@ def test_one_slow_block_does_not_drop_a_connection_that_is_fast_on_average() -> 
     assert pace.after_block(4 * KIB, 40.0)
 
 
+def test_a_fast_block_makes_the_next_one_four_times_as_large_and_a_slow_one_half_as_large() -> None:
+    pace, sizes = Pace(0.0), []
+    for now_s in (0.5, 1.0, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.0):
+        sizes.append(pace.block_bytes // KIB)
+        pace.after_block(pace.block_bytes, now_s)
+
+    assert sizes == [4, 16, 64, 64, 32, 16, 8, 4, 4]
+
+
+def test_the_minimum_speed_is_one_kib_per_second_over_each_window_of_thirty_seconds() -> None:
+    pace = Pace(0.0)
+
+    assert pace.after_block(0, 29.9)
+    assert pace.after_block(30 * KIB, 30.0)
+    assert pace.after_block(30 * KIB, 60.0)
+    assert not pace.after_block(30 * KIB - 1, 90.0)
+
+
 @given(st.lists(st.tuples(st.integers(0, 2**20), st.floats(0, 100))))
 def test_blocks_stay_within_their_limits_at_every_speed(blocks: list[tuple[int, float]]) -> None:
     now_s = 1000.0
@@ -142,6 +160,7 @@ def test_the_blocks_of_a_body_end_where_the_verdict_says(verdict: Verdict, lengt
 
     assert b"".join(blocks(body, verdict, body, SPEED_WINDOW_S)) == content[:length]
     assert set(body.sizes) <= {MIN_BLOCK_BYTES, 4 * MIN_BLOCK_BYTES, MAX_BLOCK_BYTES}
+    assert bool(body.sizes) == (length > 0)
 
 
 def test_a_body_below_the_minimum_speed_counts_as_a_lost_connection() -> None:

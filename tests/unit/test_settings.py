@@ -77,6 +77,19 @@ def test_an_invalid_value_of_one_variable_does_not_change_the_other() -> None:
     assert (settings.keep_days, settings.max_size, len(settings.complaints)) == (3.0, DEFAULT_MAX_SIZE, 1)
 
 
+@pytest.mark.parametrize(
+    ("value", "quoted"),
+    [
+        pytest.param("x" * 40, f"'{'x' * 40}'", id="40 characters"),
+        pytest.param("x" * 41, f"'{'x' * 40}...'", id="41 characters"),
+    ],
+)
+def test_at_most_40_characters_of_a_value_are_quoted(value: str, quoted: str) -> None:
+    (complaint,) = parse_settings({"PIP_RESUME_KEEP_DAYS": value}).complaints
+
+    assert complaint.startswith(f"PIP_RESUME_KEEP_DAYS is {quoted}, ")
+
+
 def test_a_complaint_is_one_short_printable_line_for_every_value() -> None:
     (complaint,) = parse_settings({"PIP_RESUME_MAX_SIZE": f"\x1b[31m\n{LONE_SURROGATE}" + "x" * 10_000}).complaints
 
@@ -111,6 +124,8 @@ def test_a_malformed_number_is_neither_a_size_nor_a_duration(number: str) -> Non
         pytest.param("2TiB", 2 * 1024**4, id="TiB"),
         pytest.param("1.9", 1, id="rounded down"),
         pytest.param("9007199254740993", 2**53 + 1, id="more digits than a float has"),
+        pytest.param("9223372036854775807", 2**63 - 1, id="largest possible file"),
+        pytest.param("9223372036854775808", None, id="larger than any file"),
         pytest.param("1.000000001G", 1_000_000_001, id="fraction, exact to the byte"),
         pytest.param("\t20 MB\n", 20 * 1000**2, id="white space around it"),
         pytest.param("", None, id="empty"),
