@@ -95,6 +95,7 @@ def test_the_minimum_speed_is_one_kib_per_second_over_each_window_of_thirty_seco
     assert pace.after_block(30 * KIB, 30.0)
     assert pace.after_block(30 * KIB, 60.0)
     assert not pace.after_block(30 * KIB - 1, 90.0)
+    assert not Pace(0.0).after_block(30 * KIB - 1, 30.0)
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**20), st.floats(0, 100))))
