@@ -175,3 +175,15 @@ def test_a_name_that_would_be_rejected_is_recorded_as_empty(filename: str, recor
 )
 def test_a_complete_length_is_replaced_but_never_forgotten(sent: int | None, length: int) -> None:
     assert with_length(CHECKPOINT, sent) == CHECKPOINT._replace(complete_length=length)
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "value"),
+    [
+        pytest.param(CHECKPOINT, '"v1"', id="recorded"),
+        pytest.param(Checkpoint(fields={}), None, id="not recorded"),
+        pytest.param(Checkpoint(), None, id="no response yet"),
+    ],
+)
+def test_a_field_is_found_by_its_name(checkpoint: Checkpoint, value: str | None) -> None:
+    assert checkpoint.field("etag") == value

@@ -18,7 +18,7 @@ else:
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "pip_resume"
 FOLDERS = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
-LINE = re.compile(r"`(?P<name>[a-z_]+/?)` +(?P<about>\S.*)")
+LINE = re.compile(r"`(?P<name>[a-z_]+/?)` +\S.*")
 
 
 def contracts() -> dict[str, dict[str, Any]]:
