@@ -1,4 +1,4 @@
-"""What every test has: a mark by its folder, and the options that the sessions pass."""
+"""For all tests: a mark for each folder, the options of the command line, and the settings of Hypothesis."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A busy machine is no reason to fail: the laws speak of answers, not of how soon they come.
+# No deadline: on a busy machine a correct example may take long.
 settings.register_profile("laws", deadline=None, max_examples=150)
-# For the further Pythons of one run: the laws are the same there, so a look at each will do.
+# For the other Pythons of a run: the properties are the same there, so that few examples suffice.
 settings.register_profile("brief", deadline=None, max_examples=15)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "laws"))
 
@@ -26,7 +26,7 @@ MARK_OF_FOLDER = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all-pips", action="store_true", help="every supported pip, not only one per kind (e2e)")
+    parser.addoption("--all-pips", action="store_true", help="use every supported pip, not only one of each kind (e2e)")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

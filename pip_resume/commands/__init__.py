@@ -1,12 +1,12 @@
-"""The command `pip-resume`: one module or package for each of its commands, and what they share.
+"""What the command `pip-resume` does: one module for each of its commands, and the modules that they share.
 
-`partials`     `list` and `purge`: show and remove partial downloads
-`hook`         `hook`: the directory for PYTHONPATH, and a line for the shell
-`doctor`       `doctor`: whether pip-resume is on, reaches this environment's pip, and would resume
-`demo`         `demo`: break a download on this machine, with pip-resume and without
-`demo_server`  the package index that `demo` uses
-`pip_command`  runs this environment's pip in a child process
-`formatting`   sizes, ages and tables as text
+`doctor/`      is it on, does it reach this environment's pip, would it resume
+`demo`         pip is stopped halfway and run again, without the plugin and with it
+`partials`     list and remove partial downloads
+`hook`         the line for a shell that puts pip-resume into other environments
+`demo_server`  the demo's index: one wheel on a slow connection, from 127.0.0.1
+`pip_command`  runs this environment's pip
+`formatting`   sizes, ages and tables for people
 """
 
 from __future__ import annotations

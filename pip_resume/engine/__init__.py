@@ -1,12 +1,17 @@
 """What a download does, from the first request to the file that pip gets. It knows neither pip nor paths on disk.
 
-`transfer`    the one verb: request, judge, write down, wait, until the file is complete and verified
-`handover`    the complete file goes to pip, and into its cache
-`local_copy`  the bytes that this run has: where each block goes
-`attempts`    the retry budget, the waits, and the history for the final message
-`reading`     the body of one response, block by block
-`interfaces`  what the engine needs from pip: Transport and Display
-`clock`       time and chance, as one argument
+`transfer`      the one loop: request, judge, write down, judge the end, wait, until the file is complete and verified
+`verification`  what follows when a body has ended
+`cursor`        where the next block of one body goes: compared or appended
+`state`         what one download works with, and what it has learned
+`handover`      the complete file goes to pip, and into its cache or the store
+`local_copy`    the partials of one download
+`attempts`      what is left of the limits, the waits, and the history for the final message
+`store_access`  the store for one download, as long as it can be used
+`waiting`       waits while another pip downloads the same artifact
+`reading`       the body of one response in blocks, and its speed
+`interfaces`    what the engine needs from pip: Transport and Display
+`clock`         time and chance, as one argument
 """
 
 from __future__ import annotations

@@ -1,13 +1,20 @@
 """The only place that imports pip, and only from within a running pip.
 
-`probe`          what the doctor runs in a child process: is pip-resume active in this environment's pip
-`download_step`  replaces pip's download step, and falls back to it
-`display`        pip's words and progress bar, the final error, the log of `pip -vv`
-`transport`      pip's session and its cache, for one link
-`failures`       classifies exceptions of the network, with a cause in words
-`http_cache`     pip's HTTP cache: look up, store, evict
-`compat`         how this pip differs from others
-`run`            what is remembered for one run of pip
+`probe`            what the doctor runs in a child process: is pip-resume active in this environment's pip
+`download_step`    replaces pip's download step, and falls back to it
+`display`          pip's words and progress bar, and the log of `pip -vv`
+`final_error`      the error after a download was given up
+`options`          what pip's options and our variables say about one run
+`patient_session`  gives pip's own requests the patience of a download
+`required_hashes`  the hashes in a requirements file
+`transport`        pip's session and its cache, for one link
+`body`             the body of a response, read as it arrives
+`failures`         classifies exceptions of the network, with a cause in words
+`http_cache`       pip's HTTP cache: look up, store, evict
+`own_session`      copies of pip's session for our own requests
+`status_line`      one line of a terminal that is rewritten while the user waits
+`compat`           how this pip differs from others
+`run`              what is remembered for one run of pip
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
 """Decisions as values and tables. Pure: no clock, file, socket, environment or chance.
 
 `endings`      what it means that a body has ended: the table ENDINGS
-`verdicts`     what to request, and what a response means: the table VERDICTS
+`verdicts`     what a response means: the table VERDICTS
+`planning`     what to request next, and what is worth storing
 `messages`     a request, the head of its response, and what is held, as values
 `checkpoint`   the record beside a partial
 `http_fields`  the HTTP fields that decide about a resume, parsed
-`retry`        the retry budget and its waits
-`trust`        what this run still believes of the server
+`retry`        how long a download goes on without a new byte, and its waits
+`statuses`     the statuses that decide about a retry, with the source of each
+`trust`        what this run still believes of the server, and what the next request is
 """
 
 from __future__ import annotations

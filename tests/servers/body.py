@@ -1,4 +1,4 @@
-"""How the body of an answer goes out: cut, framed, in pieces. No I/O."""
+"""The body of a response as it is sent: cut, framed, in pieces. No I/O."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ if TYPE_CHECKING:
 
 Body = Union[Answer, FileAnswer]
 
-# A slow body goes in at least so many pieces a second: an even trickle, no bursts.
+# A slow body is sent in at least this many pieces per second, so that it arrives evenly.
 PIECES_PER_SECOND = 20
-NEEDS_AN_END = frozenset({Framing.UNTIL_CLOSE, Framing.UNFINISHED_CHUNKS, Framing.BROKEN_CHUNKS})
+ENDS_WITH_THE_CONNECTION = frozenset({Framing.UNTIL_CLOSE, Framing.UNFINISHED_CHUNKS, Framing.BROKEN_CHUNKS})
 
 
 def is_cut(answer: Body, length: int) -> bool:
-    """Whether a body of this length ends early."""
+    """Whether a body of this length (in bytes) ends early."""
     return answer.cut_after is not None and answer.cut_after < length
 
 
 def ending(answer: Body, length: int) -> Then:
-    """How the connection goes on: as scripted, unless the script's cut lies behind the end of this body."""
+    """Return what happens to the connection: what the script says, unless its cut is after the end of this body."""
     then = answer.then if answer.cut_after is None or is_cut(answer, length) else Then.KEEP_ALIVE
-    return Then.CLOSE if then is Then.KEEP_ALIVE and answer.framing in NEEDS_AN_END else then
+    return Then.CLOSE if then is Then.KEEP_ALIVE and answer.framing in ENDS_WITH_THE_CONNECTION else then
 
 
 def cut_end(answer: Body, length: int) -> int:
-    """How many bytes of a body of this length go out."""
+    """Return the number of bytes that are sent of a body of this length."""
     return length if answer.cut_after is None else min(length, answer.cut_after)
 
 
 def pieces(answer: Body, body: bytes) -> Iterator[tuple[bytes, int]]:
-    """Yield what to write at once, and how many bytes of the body have gone with it and all before it."""
+    """Yield each piece as it is written, and the number of bytes of the body in it and in all pieces before it."""
     end = cut_end(answer, len(body))
     size = answer.piece if answer.rate is None else max(1, min(answer.piece, answer.rate // PIECES_PER_SECOND))
     for start in range(0, end, size):
@@ -47,7 +47,7 @@ def pieces(answer: Body, body: bytes) -> Iterator[tuple[bytes, int]]:
 
 
 def in_frame(framing: Framing, data: bytes, announced: int) -> bytes:
-    """The data as a chunk of the announced size, which it may not fill; or as it is."""
+    """Return the data as a chunk of the announced size, which may be larger than the data; or unchanged."""
     if framing in {Framing.LENGTH, Framing.UNTIL_CLOSE}:
         return data
     if framing is Framing.BROKEN_CHUNKS:

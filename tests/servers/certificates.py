@@ -1,4 +1,4 @@
-"""A certificate authority of our own, for localhost and 127.0.0.1 and for clients."""
+"""A certificate authority for the tests, with certificates for localhost, for 127.0.0.1 and for a client."""
 
 from __future__ import annotations
 
@@ -16,33 +16,30 @@ HOSTS = ("localhost", "127.0.0.1")
 
 @dataclass(frozen=True)
 class Certificates:
-    """Files in PEM form, as pip's --cert and --client-cert, curl and nginx take them."""
+    """Files in PEM format, as pip's --cert and --client-cert, curl and nginx need them."""
 
     ca_file: Path
     server_chain: Path
     server_key: Path
     client_file: Path
-    """Key and certificate in one file, as pip wants it."""
+    """Key and certificate in one file, as pip needs them."""
 
     def server_context(self) -> ssl.SSLContext:
-        """For a server that everybody may talk to who trusts `ca_file`."""
+        """Return the context of a server that accepts every client."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.server_chain, self.server_key)
         return context
 
     def server_context_that_asks_for_a_certificate(self) -> ssl.SSLContext:
-        """For a server that lets only clients in that show `client_file`."""
+        """Return the context of a server that accepts only clients with the certificate in `client_file`."""
         context = self.server_context()
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(self.ca_file)
         return context
 
-    def client_context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=str(self.ca_file))
-
 
 def issue_certificates(directory: Path) -> Certificates:
-    """Make a new authority and its certificates in this directory, which is made if need be."""
+    """Make a new authority and its certificates in this directory, which is created if it does not exist."""
     directory.mkdir(parents=True, exist_ok=True)
     files = Certificates(
         ca_file=directory / "ca.pem",

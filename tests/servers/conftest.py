@@ -1,4 +1,4 @@
-"""The fixtures of the test servers."""
+"""The fixtures for the tests of the servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A raw-socket server that plays scripts given as data: every answer and every way to break off.
+"""A server on raw sockets whose responses are scripts, given as data. It can break connections in every way.
 
 server.plays("/file", FileAnswer(content, cut_after=400, then=Then.RESET), FileAnswer(content))
 ...
@@ -37,20 +37,20 @@ NOT_SCRIPTED = Answer(404, body=b"no script for this path\n")
 
 
 class Greeting(enum.Enum):
-    """What a new connection meets, before TLS."""
+    """What happens to a new connection, before TLS."""
 
     SERVE = enum.auto()
     CLOSE = enum.auto()
     RESET = enum.auto()
     HANG = enum.auto()
-    """Accepted, then silence."""
+    """It is accepted, and stays silent."""
 
 
-PARTING = {Greeting.CLOSE: Then.DROP, Greeting.RESET: Then.RESET, Greeting.HANG: Then.STALL}
+END_AFTER = {Greeting.CLOSE: Then.DROP, Greeting.RESET: Then.RESET, Greeting.HANG: Then.STALL}
 
 
 class FaultServer(Recorded):
-    """Listens on a free port of 127.0.0.1 from construction to `close`; one thread per connection."""
+    """Listens on a free port of 127.0.0.1 from its construction to `close`. Each connection has a thread."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class FaultServer(Recorded):
         self._idle: set[Wire] = set()
         self._threads: list[threading.Thread] = []
         self.connections = 0
-        """Accepted so far, in whatever way they were greeted."""
+        """Number of connections accepted so far, with every greeting."""
         self._listener = Listener(self._greet)
         self._listener.open()
 
@@ -73,26 +73,26 @@ class FaultServer(Recorded):
 
     @property
     def host(self) -> str:
-        """A name that the certificate has, under https."""
+        """The host in the URLs of this server. With https it is a name in the certificate."""
         return "localhost" if self._tls else "127.0.0.1"
 
     def url(self, path: str) -> str:
         return f"{'https' if self._tls else 'http'}://{self.host}:{self.port}{path}"
 
     def plays(self, path: str, *answers: Scripted) -> None:
-        """Answer the first GET of this path with the first answer, and so on; the last repeats. A HEAD uses none up."""
+        """Play the first answer for the first GET of this path, and so on. The last repeats. A HEAD uses none up."""
         if self._tls is None and any(answer.then in {Then.GARBAGE_TLS, Then.BAD_MAC} for answer in answers):
-            raise ValueError("TLS faults need a server with TLS")
+            raise ValueError("TLS errors need a server with TLS")
         with self._lock:
             self._scripts[path] = list(answers)
 
     def greets(self, *greetings: Greeting) -> None:
-        """Treat the next connections so; the last one repeats."""
+        """Greet the next connections in this way. The last greeting repeats."""
         with self._lock:
             self._greetings = list(greetings)
 
     def refuse(self, for_s: float = math.inf) -> None:
-        """Close the idle connections and the listening socket; connections are refused when this returns."""
+        """Close the idle connections, and refuse new ones for this time. They are refused when this returns."""
         self._listener.close()
         with self._lock:
             idle = list(self._idle)
@@ -102,11 +102,11 @@ class FaultServer(Recorded):
             self._start(functools.partial(self._reopen_after, for_s))
 
     def listen_again(self) -> None:
-        """End a refusal, on the same port."""
+        """Accept connections again, on the same port."""
         self._listener.open()
 
     def close(self) -> None:
-        """Break off everything and wait for the threads."""
+        """Close all connections and wait for the threads."""
         self._closing.set()
         self._listener.close()
         with self._lock:
@@ -141,10 +141,10 @@ class FaultServer(Recorded):
         self._start(functools.partial(self._attend, wire, greeting))
 
     def _attend(self, wire: Wire, greeting: Greeting) -> None:
-        """The life of one connection."""
-        then = PARTING.get(greeting, Then.DROP)
+        """Serve one connection until it ends."""
+        then = END_AFTER.get(greeting, Then.DROP)
         try:
-            # OSError: the client has gone, or does not trust us. Both are everyday business here.
+            # OSError: the client has closed the connection, or rejects our certificate. Tests do both on purpose.
             with contextlib.suppress(OSError):
                 if greeting is Greeting.SERVE:
                     if self._tls is not None:
@@ -156,7 +156,7 @@ class FaultServer(Recorded):
                 self._open.discard(wire)
 
     def _converse(self, wire: Wire) -> Then:
-        """Answer requests until one of the answers, or the client, ends the connection."""
+        """Respond to requests until a response, or the client, ends the connection."""
         while not self._closing.is_set():
             with self._lock:
                 self._idle.add(wire)
@@ -185,7 +185,7 @@ class FaultServer(Recorded):
             return script.pop(0) if len(script) > 1 and request.method != "HEAD" else script[0]
 
     def _play(self, wire: Wire, answer: Scripted, exchange: Exchange) -> Then:
-        """Send one answer as far as it goes; returns how the connection goes on."""
+        """Send one response as the script says, and return what happens to the connection then."""
         if isinstance(answer, NoResponse):
             return answer.then
         self._closing.wait(answer.delay_s)
@@ -198,20 +198,20 @@ class FaultServer(Recorded):
         return ending(answer, len(reply.body))
 
     def _send_body(self, wire: Wire, answer: Body, body: bytes, exchange: Exchange) -> None:
-        """Keep to the rate, and count only what the client's side has acknowledged: a killed client got no more."""
-        begun_s, end = time.monotonic(), cut_end(answer, len(body))
+        """Send the body at its rate. Only what the client's system has acknowledged counts as sent."""
+        start_s, end = time.monotonic(), cut_end(answer, len(body))
         for data, so_far in pieces(answer, body):
             if so_far == end:
-                # Before it goes: the client may be done, and the test ask, before this thread runs again.
+                # Before the write: the client may be done, and the test may ask, before this thread runs again.
                 self.journal.note_sent(exchange, end)
             wire.write(data)
             if answer.rate is not None:
-                self._closing.wait(begun_s + so_far / answer.rate - time.monotonic())
+                self._closing.wait(start_s + so_far / answer.rate - time.monotonic())
             self.journal.note_sent(exchange, so_far - wire.unacknowledged())
 
 
 def encode_head(reply: Reply) -> bytes:
-    """Status line and fields as they go over the wire."""
+    """Return the status line and the fields as bytes."""
     try:
         reason = HTTPStatus(reply.status).phrase
     except ValueError:

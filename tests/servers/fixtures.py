@@ -1,4 +1,4 @@
-"""The test servers as fixtures; each test has its own."""
+"""The servers as fixtures; each test has its own server."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class StartNginx(Protocol):
-    """Start one more nginx; it is stopped after the test."""
+    """Starts an nginx that is stopped after the test; a test may call it several times."""
 
     def __call__(self, directives: str = "", certificates: Certificates | None = None) -> Nginx: ...
 
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """Made once: all servers of a run have the same certificate."""
+    """Issue certificates once per run: all servers have the same one."""
     return issue_certificates(tmp_path_factory.mktemp("certificates"))
 
 
@@ -41,7 +41,7 @@ def https_server(certificates: Certificates) -> Iterator[FaultServer]:
 
 @pytest.fixture(params=["http", "https"])
 def fault_server(request: pytest.FixtureRequest, certificates: Certificates) -> Iterator[FaultServer]:
-    """A test that takes this one runs twice."""
+    """Give a server with http, then one with https: a test with this fixture runs twice."""
     with FaultServer(certificates.server_context() if request.param == "https" else None) as server:
         yield server
 
@@ -60,7 +60,7 @@ def https_range_server(certificates: Certificates) -> Iterator[RangeServer]:
 
 @pytest.fixture
 def nginx_or_skip(tmp_path: Path) -> Iterator[StartNginx]:
-    """A function that starts an nginx with these server directives, over https if it gets certificates."""
+    """Give a function that starts an nginx with these directives; with certificates it uses https."""
     if find_nginx() is None:
         pytest.skip("nginx is not installed (Debian: apt install nginx-light)")
     running: list[Nginx] = []

@@ -1,4 +1,4 @@
-"""Wheels and sdists made on the spot, and the pages of a simple index that offers them (PEP 503, 629, 658, 691)."""
+"""Wheels and sdists made by the tests, and the pages of a simple index for them (PEP 503, 629, 658, 691)."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 HTML_TYPE = "text/html; charset=utf-8"
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
-# What the public package index says of its files: nobody needs to ask again.
+# What the public package index sends for its files: a cache never needs to request them again.
 IMMUTABLE = "max-age=365000000, immutable, public"
 LONG_AGO = "Fri, 03 Jan 2020 10:00:00 GMT"
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-# A day later, so that it is after that everywhere on earth: a zip file knows no earlier time.
+# A day later, so that it is not before ZIP_EPOCH in any time zone: a zip file cannot have an earlier time.
 ZIP_EPOCH_S = 315_619_200
 
 
@@ -39,13 +39,13 @@ class Artifact:
     filename: str
     content: bytes = field(repr=False)
     hashes: tuple[str, ...] = ("sha256",)
-    """Names of the algorithms that the page gives; an HTML page gives the first only, none if empty."""
+    """Names of the algorithms whose hashes the page has. An HTML page has only the first. Empty for no hash."""
     wrong_hashes: Mapping[str, str] = field(default_factory=dict)
-    """Given in place of the right ones."""
+    """Hashes that replace the right ones on the page."""
     metadata: bytes | None = None
-    """Offered beside the file (PEP 658); None: not offered."""
+    """Served as a file of its own (PEP 658). None if it is not."""
     base_url: str = ""
-    """Of another server that has the file; empty: the index itself."""
+    """The URL of a different server that has the file. Empty if the index itself has it."""
 
     @property
     def project(self) -> str:
@@ -63,17 +63,18 @@ class Artifact:
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
 
-    def told_hashes(self) -> dict[str, str]:
-        """What the index claims, right or wrong."""
+    def page_hashes(self) -> dict[str, str]:
+        """Return the hashes on the page, right or wrong."""
         right = {name: hashlib.new(name, self.content).hexdigest() for name in self.hashes}
         return {**right, **self.wrong_hashes}
 
-    def told_metadata(self) -> dict[str, str]:
+    def page_metadata(self) -> dict[str, str]:
+        """Return the hash of the metadata file, by its algorithm; empty if there is no such file."""
         return {"sha256": hashlib.sha256(self.metadata).hexdigest()} if self.metadata is not None else {}
 
 
 def html_page(*artifacts: Artifact) -> Answer:
-    """The project page with one link per artifact."""
+    """Return the project page in HTML, with one link for each artifact."""
     links = "\n".join(html_link(artifact) for artifact in artifacts)
     head = '<head><meta name="pypi:repository-version" content="1.0"></head>'
     page = f"<!DOCTYPE html><html>{head}<body>\n{links}\n</body></html>"
@@ -81,22 +82,22 @@ def html_page(*artifacts: Artifact) -> Answer:
 
 
 def html_link(artifact: Artifact) -> str:
-    fragment = "".join(f"#{name}={digest}" for name, digest in list(artifact.told_hashes().items())[:1])
-    told = ",".join(f"{name}={digest}" for name, digest in artifact.told_metadata().items())
-    attribute = f' data-dist-info-metadata="{told}" data-core-metadata="{told}"' if told else ""
+    fragment = "".join(f"#{name}={digest}" for name, digest in list(artifact.page_hashes().items())[:1])
+    hashes = ",".join(f"{name}={digest}" for name, digest in artifact.page_metadata().items())
+    attribute = f' data-dist-info-metadata="{hashes}" data-core-metadata="{hashes}"' if hashes else ""
     target = html.escape(f"{artifact.base_url}{artifact.path}{fragment}")
     return f'<a href="{target}"{attribute}>{artifact.filename}</a><br>'
 
 
 def json_page(*artifacts: Artifact) -> Answer:
-    """The same in JSON, which pip reads since 22.2: all hashes are given."""
+    """Return the project page in JSON, with all hashes. pip reads it since 22.2."""
     files = [
         {
             "filename": artifact.filename,
             "url": artifact.base_url + artifact.path,
-            "hashes": artifact.told_hashes(),
-            "core-metadata": artifact.told_metadata() or False,
-            "dist-info-metadata": artifact.told_metadata() or False,
+            "hashes": artifact.page_hashes(),
+            "core-metadata": artifact.page_metadata() or False,
+            "dist-info-metadata": artifact.page_metadata() or False,
         }
         for artifact in artifacts
     ]
@@ -105,13 +106,13 @@ def json_page(*artifacts: Artifact) -> Answer:
 
 
 def honest(artifact: Artifact) -> FileAnswer:
-    """The file as a good index serves it: a strong ETag, ranges, cacheable. Change it with dataclasses.replace."""
+    """Return the file as a good index serves it: a strong ETag, ranges, cacheable. dataclasses.replace changes it."""
     fields = {"Cache-Control": IMMUTABLE}
     return FileAnswer(artifact.content, etag=f'"{artifact.sha256[:32]}"', last_modified=LONG_AGO, fields=fields)
 
 
 def publish(server: FaultServer, *artifacts: Artifact, page: Callable[..., Answer] = html_page) -> None:
-    """Offer these artifacts, all files of their projects, below /simple/; they are served honestly until scripted."""
+    """Serve these artifacts, with their pages below /simple/. Each file is served correctly until it has a script."""
     for path in {artifact.index_path for artifact in artifacts}:
         server.plays(path, page(*(artifact for artifact in artifacts if artifact.index_path == path)))
     for artifact in artifacts:
@@ -122,20 +123,20 @@ def publish(server: FaultServer, *artifacts: Artifact, page: Callable[..., Answe
 
 
 def core_metadata(name: str, version: str, requires: tuple[str, ...] = ()) -> bytes:
-    """METADATA of a wheel, PKG-INFO of an sdist."""
+    """Return the METADATA of a wheel or the PKG-INFO of an sdist."""
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
     return "\n".join([*lines, *(f"Requires-Dist: {each}" for each in requires), ""]).encode()
 
 
 def noise(size: int, seed: int) -> bytes:
-    """Bytes that no compression makes smaller, the same for the same seed."""
+    """Return random bytes, which cannot be compressed. The same seed gives the same bytes."""
     return random.Random(seed).randbytes(size)
 
 
 def make_wheel(
     name: str, version: str = "1.0", size: int = 1000, seed: int = 0, requires: tuple[str, ...] = ()
 ) -> tuple[str, bytes]:
-    """A wheel that installs everywhere, of `size` bytes and some hundred more; returns its file name and content."""
+    """Make a wheel for every platform, a few hundred bytes larger than `size`; return its file name and content."""
     module = name.replace("-", "_")
     folder = f"{module}-{version}.dist-info"
     files = {
@@ -161,11 +162,11 @@ def record_hash(content: bytes) -> str:
 def wheel_artifact(
     name: str, version: str = "1.0", size: int = 1000, seed: int = 0, requires: tuple[str, ...] = ()
 ) -> Artifact:
-    """`make_wheel` as an artifact whose link has a sha256 and no metadata beside it."""
+    """Make a wheel whose link has a sha256, without a metadata file."""
     return Artifact(*make_wheel(name, version, size, seed, requires))
 
 
-# A build backend inside the sdist: building needs nothing but Python.
+# The sdist contains its build backend, so that only Python is needed to build it.
 BACKEND = """\
 import os, shutil, zipfile
 
@@ -203,7 +204,7 @@ backend-path = ["."]
 def make_sdist(
     name: str, version: str = "1.0", size: int = 1000, seed: int = 0, build_requires: tuple[str, ...] = ()
 ) -> tuple[str, bytes]:
-    """An sdist with its own build backend, of a bit more than `size` bytes; returns its file name and content."""
+    """Make an sdist with its own build backend, a little larger than `size`; return its file name and content."""
     module = name.replace("-", "_")
     files = {
         "PKG-INFO": core_metadata(name, version),
@@ -223,5 +224,5 @@ def make_sdist(
 def sdist_artifact(
     name: str, version: str = "1.0", size: int = 1000, seed: int = 0, build_requires: tuple[str, ...] = ()
 ) -> Artifact:
-    """`make_sdist` as an artifact whose link has a sha256."""
+    """Make an sdist whose link has a sha256."""
     return Artifact(*make_sdist(name, version, size, seed, build_requires))

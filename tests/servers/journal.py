@@ -1,4 +1,4 @@
-"""What a test server was asked and what it really sent."""
+"""What was requested from a server, and what it sent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it came over the wire."""
+    """One request as it arrived."""
 
     method: str
     path: str
@@ -24,19 +24,19 @@ class Request:
 
 @dataclass
 class Exchange:
-    """A request and what has been answered to it so far."""
+    """A request, and what has been sent as its response so far."""
 
     request: Request
     status: int | None = None
-    """None: no status line was sent."""
+    """None if no status line was sent."""
     first_pos: int = 0
     sent: int = 0
-    """Bytes of the body, without framing, that the client's side has acknowledged."""
+    """Number of bytes of the body, without framing, that the client's system has acknowledged."""
     started_s: float = field(default_factory=time.monotonic)
 
     @property
     def range(self) -> str | None:
-        """The Range field, None without one."""
+        """The Range field, or None."""
         return self.request.fields.get("range")
 
     @property
@@ -50,7 +50,10 @@ class Exchange:
 
 
 class Journal:
-    """The exchanges of one server, in the order of the requests; a path may be given with or without its query."""
+    """The exchanges of one server, in the order of the requests.
+
+    A path can be given with its query or without.
+    """
 
     def __init__(self) -> None:
         self._exchanges: list[Exchange] = []
@@ -64,13 +67,13 @@ class Journal:
         return exchange
 
     def note_sent(self, exchange: Exchange, sent: int) -> None:
-        """Record that `sent` bytes of the body have gone so far; never goes back."""
+        """Record that `sent` bytes of the body have been sent so far. A smaller number than before changes nothing."""
         with self._changed:
             exchange.sent = max(exchange.sent, sent)
             self._changed.notify_all()
 
     def exchanges(self, path: str | None = None) -> list[Exchange]:
-        """All exchanges, or those of one path."""
+        """Return all exchanges, or those of one path."""
         with self._changed:
             return [e for e in self._exchanges if path is None or path in {e.path, e.request.path}]
 
@@ -79,7 +82,7 @@ class Journal:
             self._exchanges.clear()
 
     def wait_until(self, path: str, sent: int, timeout_s: float) -> None:
-        """Block until `sent` bytes of this path have gone, over all its exchanges; TimeoutError after `timeout_s`."""
+        """Wait until `sent` bytes of this path have been sent in all its exchanges. Raises TimeoutError."""
         deadline_s = time.monotonic() + timeout_s
         with self._changed:
             while (so_far := sum(e.sent for e in self.exchanges(path) if e.carried_file_bytes)) < sent:
@@ -88,32 +91,33 @@ class Journal:
 
 
 class Recorded:
-    """The questions a test asks a server."""
+    """A server with a journal, and what tests ask about it."""
 
     def __init__(self) -> None:
         self.journal = Journal()
 
     def requests(self, path: str | None = None) -> list[Exchange]:
-        """All exchanges, or those of one path, oldest first."""
+        """Return all exchanges, or those of one path, oldest first."""
         return self.journal.exchanges(path)
 
     def asked_ranges(self, path: str) -> list[str | None]:
-        """The Range field of each GET, None where there was none."""
+        """Return the Range field of each GET; None for a GET without one."""
         return [e.range for e in self.requests(path) if e.request.method == "GET"]
 
     def statuses(self, path: str) -> list[int | None]:
+        """Return the status of each response; None for a request without one."""
         return [e.status for e in self.requests(path)]
 
     def sent(self, path: str) -> int:
-        """Bytes of the file sent in all 200 and 206 answers of this path together."""
+        """Return the number of bytes of the file in all 200 and 206 responses of this path."""
         return sum(e.sent for e in self.requests(path) if e.carried_file_bytes)
 
     def wait_until_sent(self, path: str, sent: int, timeout_s: float = 30.0) -> None:
-        """Block until that many bytes of the file have gone; TimeoutError after `timeout_s`."""
+        """Wait until this many bytes of the file have been sent. Raises TimeoutError after `timeout_s` seconds."""
         self.journal.wait_until(path, sent, timeout_s)
 
     def fetched_twice(self, path: str) -> int:
-        """Sum over the requests of: highest position sent before it, minus its first-pos, where that is positive."""
+        """Return how many bytes were sent again: for each response, those below the highest position sent before it."""
         highest = twice = 0
         for exchange in (e for e in self.requests(path) if e.carried_file_bytes):
             twice += max(0, highest - exchange.first_pos)
@@ -121,5 +125,5 @@ class Recorded:
         return twice
 
     def forget(self) -> None:
-        """Start counting anew; scripts go on where they are."""
+        """Forget all exchanges. Scripts continue where they are."""
         self.journal.clear()

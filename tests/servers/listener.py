@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Accepting polls, because closing a socket does not wake a thread that waits in accept() on every system.
+# accept() has a timeout, because on some systems closing a socket does not wake a thread that waits in accept().
 POLL_S = 0.02
 
 
 class Listener:
-    """Hands every accepted socket to `on_accept`, on its own thread, while it is open."""
+    """Gives every accepted socket to `on_accept`, in its own thread, while it is open."""
 
     def __init__(self, on_accept: Callable[[socket.socket], None]) -> None:
         self._on_accept = on_accept
@@ -23,10 +23,10 @@ class Listener:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self.port = 0
-        """Fixed by the first `open`."""
+        """0 before the first `open`. Then it stays the same."""
 
     def open(self) -> None:
-        """Begin to listen; nothing happens if it does already."""
+        """Start to listen. Nothing happens if it listens already."""
         with self._lock:
             if self._thread is not None:
                 return
@@ -41,7 +41,7 @@ class Listener:
             self._thread.start()
 
     def close(self) -> None:
-        """Refuse connections from the moment this returns."""
+        """Stop to listen. Connections are refused when this returns."""
         with self._lock:
             if self._thread is not None:
                 self._stop.set()

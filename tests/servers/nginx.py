@@ -1,4 +1,4 @@
-"""The real nginx, unprivileged, on a free port of 127.0.0.1, with all its files in one directory."""
+"""nginx as an ordinary user, on a free port of 127.0.0.1, with all its files in one directory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from servers.index_pages import Artifact
 
 START_S = 10.0
-# One process, no workers: nothing is left behind, and it stays the user that started it.
+# One process without workers, so that no process is left behind and none changes its user.
 CONFIGURATION = """
 daemon off;
 master_process off;
@@ -48,13 +48,13 @@ http {{
 
 
 def find_nginx() -> str | None:
-    """Path of the program, None if it is not installed; Debian keeps it where only the administrator looks."""
+    """Return the path of nginx, or None if it is not installed. On Debian it is in a directory that PATH lacks."""
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/local/bin")
 
 
 @dataclass(frozen=True)
 class Served:
-    """A line of the access log; written when the request is over, also when the client has gone."""
+    """A line of the access log. nginx writes it at the end of a request, even if the client closed the connection."""
 
     method: str
     path: str
@@ -65,7 +65,7 @@ class Served:
 
 
 class Nginx:
-    """Runs from construction to `close`; `directives` go into the server block as they are.
+    """Runs from its construction to `close`. `directives` are put into the server block unchanged.
 
     Raises RuntimeError with the error log if nginx does not start.
     """
@@ -89,7 +89,7 @@ class Nginx:
         return f"{self._scheme}://localhost:{self.port}{path}"
 
     def write(self, path: str, content: bytes, modified_s: float | None = None) -> None:
-        """Replace a file below the root; nginx makes Last-Modified and ETag of its size and time of change."""
+        """Replace a file below the root. nginx computes Last-Modified and ETag from its size and time of change."""
         target = self.root / path.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
         new = target.with_name(target.name + ".new")
@@ -99,7 +99,7 @@ class Nginx:
         new.replace(target)
 
     def publish(self, *artifacts: Artifact) -> None:
-        """Offer these artifacts below /simple/."""
+        """Serve these artifacts, with their pages below /simple/."""
         for path in {artifact.index_path for artifact in artifacts}:
             page = html_page(*(artifact for artifact in artifacts if artifact.index_path == path))
             self.write(f"{path}index.html", page.body)
@@ -109,14 +109,14 @@ class Nginx:
                 self.write(artifact.path + ".metadata", artifact.metadata)
 
     def served(self, path: str) -> list[Served]:
-        """The finished requests of this path, oldest first."""
+        """Return the finished requests of this path, oldest first."""
         pattern = re.compile(r'(\S+) (\S+) (\d+) (\d+) "(.*?)" "(.*)"')
         log = self._settled_log()
         lines = [match for match in map(pattern.fullmatch, log.splitlines()) if match and match[2] == path]
         return [Served(m[1], m[2], int(m[3]), int(m[4]), absent(m[5]), absent(m[6])) for m in lines]
 
     def _settled_log(self) -> str:
-        """The log once nothing is added any more: nginx writes when it is done, a moment after the client is."""
+        """Return the log when no line is added any more: nginx writes a line a moment after the client is done."""
         log, before = (self.directory / "access.log").read_text(), None
         for _ in range(40):
             if log == before:
@@ -137,7 +137,7 @@ class Nginx:
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [find_nginx() or "nginx", "-p", str(self.directory), "-c", str(self.directory / "nginx.conf")]
-        # -e: else it first tries the log of the whole machine.
+        # Without -e it first opens the log of the system.
         process = subprocess.Popen(
             [*command, "-e", str(self.directory / "error.log")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -153,12 +153,12 @@ class Nginx:
 
 
 def absent(logged: str) -> str | None:
-    """A field as logged: a quote inside comes as \\x22, and a dash says that there was none."""
+    """Return a field as it was before logging: nginx logs a quote as \\x22, and a dash if there is no field."""
     return None if logged == "-" else logged.replace("\\x22", '"')
 
 
 def free_port() -> int:
-    """A port that nobody used a moment ago."""
+    """Return a port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,4 +1,7 @@
-"""A proxy for http and https (RFC 9112 section 3.2.2, RFC 9110 section 9.3.6) that can die in mid-answer."""
+"""A proxy for http and https that can stop in the middle of a response.
+
+RFC 9112 section 3.2.2, RFC 9110 section 9.3.6.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,14 @@ TIMEOUT_S = 10.0
 
 
 class Proxy:
-    """Listens on a free port of 127.0.0.1 from construction to `close`; a connection to the server for each of ours."""
+    """Listens on a free port of 127.0.0.1 from its construction to `close`.
+
+    Each connection of a client gets its own connection to the server.
+    """
 
     def __init__(self) -> None:
         self.connections = 0
-        """Accepted so far."""
+        """Number of connections accepted so far."""
         self._left: int | None = None
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
@@ -33,11 +39,11 @@ class Proxy:
         return f"http://127.0.0.1:{self._listener.port}"
 
     def dies_after(self, size: int) -> None:
-        """Break everything off, and listen no more, when so many bytes have gone to clients."""
+        """Close all connections and stop to listen after this many bytes were sent to clients."""
         self._left = size
 
     def revive(self) -> None:
-        """Listen again, on the same port, for ever."""
+        """Listen again on the same port, without a limit."""
         self._left = None
         self._listener.open()
 
@@ -62,7 +68,7 @@ class Proxy:
         thread.start()
 
     def _attend(self, client: socket.socket) -> None:
-        # OSError: one of the two has gone, which ends the connection to the other.
+        # OSError: one of the two has closed its connection. That ends the other connection.
         with client, contextlib.suppress(OSError):
             head = read_head(client)
             method, target, rest = head.split(b" ", 2)
@@ -78,7 +84,7 @@ class Proxy:
             self._open.discard(client)
 
     def _relay(self, client: socket.socket, server: socket.socket) -> None:
-        """Copy in both directions until one side closes or this proxy dies."""
+        """Copy in both directions until one side closes or the proxy stops."""
         while True:
             for ready in select.select([client, server], [], [], TIMEOUT_S)[0]:
                 data = ready.recv(BLOCK_BYTES)
@@ -87,10 +93,10 @@ class Proxy:
                 if ready is client:
                     server.sendall(data)
                 else:
-                    client.sendall(self._within_life(data))
+                    client.sendall(self._within_limit(data))
 
-    def _within_life(self, data: bytes) -> bytes:
-        """As much of the data as this proxy lives to pass on. Raises ConnectionError when it is dead."""
+    def _within_limit(self, data: bytes) -> bytes:
+        """Return the part of the data that is below the limit. Raises ConnectionError if none is."""
         with self._lock:
             if self._left is None:
                 return data
@@ -98,7 +104,7 @@ class Proxy:
         if not data:
             self._listener.close()
             self._hang_up()
-            raise ConnectionError("dead")
+            raise ConnectionError("stopped")
         return data
 
     def _hang_up(self) -> None:
@@ -109,7 +115,7 @@ class Proxy:
 
 
 def read_head(client: socket.socket) -> bytes:
-    """All up to the empty line, and what may follow it."""
+    """Return all bytes up to the empty line, and possibly some after it."""
     head = b""
     while b"\r\n\r\n" not in head:
         received = client.recv(4096)

@@ -1,6 +1,6 @@
-"""An honest HTTP server made with werkzeug: ranges, conditions, redirects, basic auth and a simple index.
+"""A correct HTTP server, made with werkzeug: ranges, conditions, redirects, basic auth and a simple index.
 
-It shares no code with the answers of the fault server, so that a mistake in one shows against the other.
+It shares no code with the responses of the fault server, so that comparing the two shows mistakes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound, Unauthorized
 from werkzeug.serving import make_server
 from werkzeug.utils import redirect
-from werkzeug.wrappers import Request as Asked
+from werkzeug.wrappers import Request as HttpRequest
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import wrap_file
 
@@ -35,19 +35,19 @@ PIECE_BYTES = 16384
 
 @dataclass(frozen=True)
 class Resource:
-    """What a path holds."""
+    """The file at a path."""
 
     content: bytes = field(repr=False)
     etag: str | None = None
-    """As it goes over the wire, with its quotes."""
+    """As it is sent, with its quotes."""
     last_modified: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
-    """Cache-Control, Vary and so on."""
+    """Further fields: Cache-Control, Vary and so on."""
 
 
 @dataclass(frozen=True)
 class Redirect:
-    """To a path of this server or to a whole URL."""
+    """A redirect to a path of this server or to a complete URL."""
 
     location: str
     status: int = 302
@@ -55,7 +55,7 @@ class Redirect:
 
 @dataclass(frozen=True)
 class SignedRedirect:
-    """Every request is sent on with a 302 to a URL of its own, which is good for one request only."""
+    """A redirect (302) to a new URL for each request. Each of these URLs works for one request only."""
 
     resource: Resource
 
@@ -64,7 +64,7 @@ Held = Union[Resource, Redirect, SignedRedirect]
 
 
 class RangeServer(Recorded):
-    """Listens on a free port of 127.0.0.1 from construction to `close`."""
+    """Listens on a free port of 127.0.0.1 from its construction to `close`."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         super().__init__()
@@ -89,15 +89,15 @@ class RangeServer(Recorded):
         return f"{self._scheme}://{userinfo and userinfo + '@'}{host}:{self.port}{path}"
 
     def holds(self, path: str, held: Held) -> None:
-        """Serve this under the path from now on."""
+        """Serve this at the path from now on."""
         self._held[path] = held
 
     def requires(self, user: str, password: str) -> None:
-        """Answer 401 to every request without these credentials from now on."""
+        """Respond to every request without these credentials with a 401 from now on."""
         self._credentials = (user, password)
 
     def publish(self, *artifacts: Artifact) -> None:
-        """Offer these artifacts below /simple/, as JSON to whoever accepts that, and hold their files."""
+        """Serve these artifacts, with their pages below /simple/: as JSON if the client accepts it, else as HTML."""
         for path in {artifact.index_path for artifact in artifacts}:
             self._pages[path] = tuple(artifact for artifact in artifacts if artifact.index_path == path)
         for artifact in artifacts:
@@ -118,14 +118,14 @@ class RangeServer(Recorded):
         self.close()
 
     def _application(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        asked = Asked(environ)
-        fields = {name.lower(): value for name, value in asked.headers}
-        query = asked.query_string.decode()
-        exchange = self.journal.begin(Request(asked.method, asked.path + (query and "?" + query), fields))
+        request = HttpRequest(environ)
+        fields = {name.lower(): value for name, value in request.headers}
+        query = request.query_string.decode()
+        exchange = self.journal.begin(Request(request.method, request.path + (query and "?" + query), fields))
         try:
-            response = self._respond(asked)
+            response = self._respond(request)
         except HTTPException as error:
-            response = error.get_response(asked)
+            response = error.get_response(request)
         exchange.status = response.status_code
         exchange.first_pos = response.content_range.start or 0
         return self._counted(response(environ, start_response), exchange)
@@ -137,15 +137,15 @@ class RangeServer(Recorded):
             self.journal.note_sent(exchange, sent)
             yield data
 
-    def _respond(self, asked: Asked) -> Response:
-        self._check_credentials(asked)
-        if asked.path in self._pages:
-            return self._page(asked)
-        if asked.path.startswith("/signed/"):
-            return send(asked, self._redeem(asked.path))
-        held = self._held.get(asked.path)
+    def _respond(self, request: HttpRequest) -> Response:
+        self._check_credentials(request)
+        if request.path in self._pages:
+            return self._page(request)
+        if request.path.startswith("/signed/"):
+            return send(request, self._redeem(request.path))
+        held = self._held.get(request.path)
         if isinstance(held, Resource):
-            return send(asked, held)
+            return send(request, held)
         if isinstance(held, SignedRedirect):
             path = f"/signed/{next(self._numbers)}"
             self._signed[path] = held.resource
@@ -154,8 +154,8 @@ class RangeServer(Recorded):
             return redirect(held.location, held.status)
         raise NotFound
 
-    def _check_credentials(self, asked: Asked) -> None:
-        given = asked.authorization
+    def _check_credentials(self, request: HttpRequest) -> None:
+        given = request.authorization
         if self._credentials and (given is None or (given.username, given.password) != self._credentials):
             raise Unauthorized(www_authenticate=WWWAuthenticate("basic", {"realm": "packages"}))
 
@@ -165,15 +165,15 @@ class RangeServer(Recorded):
         self._used.add(path)
         return self._signed[path]
 
-    def _page(self, asked: Asked) -> Response:
-        wants_json = JSON_TYPE in asked.accept_mimetypes.values()
-        page = (json_page if wants_json else html_page)(*self._pages[asked.path])
+    def _page(self, request: HttpRequest) -> Response:
+        wants_json = JSON_TYPE in request.accept_mimetypes.values()
+        page = (json_page if wants_json else html_page)(*self._pages[request.path])
         return Response(page.body, page.status, dict(page.fields))
 
 
-def send(asked: Asked, resource: Resource) -> Response:
-    """The resource as werkzeug understands the request's Range and conditions; raise HTTPException for a 416."""
-    body = wrap_file(asked.environ, io.BytesIO(resource.content), PIECE_BYTES)
+def send(request: HttpRequest, resource: Resource) -> Response:
+    """Return what werkzeug makes of the request's Range and conditions. Raises HTTPException for a 416."""
+    body = wrap_file(request.environ, io.BytesIO(resource.content), PIECE_BYTES)
     response = Response(body, direct_passthrough=True, mimetype="application/octet-stream")
     response.content_length = len(resource.content)
     response.headers.extend(resource.fields)
@@ -181,4 +181,4 @@ def send(asked: Asked, resource: Resource) -> Response:
         response.headers["ETag"] = resource.etag
     if resource.last_modified is not None:
         response.headers["Last-Modified"] = resource.last_modified
-    return response.make_conditional(asked, accept_ranges=True, complete_length=len(resource.content))
+    return response.make_conditional(request, accept_ranges=True, complete_length=len(resource.content))

@@ -1,4 +1,4 @@
-"""What a fault server answers, as data. No I/O."""
+"""The script of a fault server, as data: an answer is one step of it, and its reply is the response. No I/O."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ if TYPE_CHECKING:
 
 
 class Then(enum.Enum):
-    """What happens to the connection when the body has been sent as far as the script says."""
+    """What happens to the connection after the part of the body that the script sends."""
 
     KEEP_ALIVE = enum.auto()
     CLOSE = enum.auto()
-    """Orderly: TLS close_notify, then FIN."""
+    """TLS close_notify, then FIN."""
     DROP = enum.auto()
-    """FIN without close_notify: a plain end of file on some Pythons, an SSL error on others."""
+    """FIN without close_notify: an end of file for some versions of Python, an SSL error for others."""
     RESET = enum.auto()
     STALL = enum.auto()
-    """Silence on an open connection until the client leaves."""
+    """The connection stays open and silent until the client closes it."""
     GARBAGE_TLS = enum.auto()
-    """Bytes that are no TLS record, under the TLS layer."""
+    """Bytes that are not a TLS record."""
     BAD_MAC = enum.auto()
-    """A TLS record that nobody encrypted."""
+    """A TLS record of random bytes: its MAC is wrong."""
 
 
 class Framing(enum.Enum):
-    """How the end of the body is told (RFC 9112 section 6.3)."""
+    """How the client finds the end of the body (RFC 9112 section 6.3)."""
 
     LENGTH = enum.auto()
     CHUNKED = enum.auto()
     UNFINISHED_CHUNKS = enum.auto()
-    """All the data, but no last chunk."""
+    """All data, but no last chunk."""
     BROKEN_CHUNKS = enum.auto()
-    """A chunk size that is no number where the body is cut."""
+    """After the data comes a chunk size that is not a number."""
     UNTIL_CLOSE = enum.auto()
 
 
 @dataclass(frozen=True)
 class Reply:
-    """ResponseHead and whole body of one answer, before anything goes wrong."""
+    """The status, the fields and the complete body of a response, before it is cut."""
 
     status: int
     fields: Mapping[str, str]
@@ -55,11 +55,11 @@ class Reply:
 
 @dataclass(frozen=True)
 class Answer:
-    """A literal answer.
+    """A literal response.
 
-    `cut_after` is a number of bytes of this body; one that is not longer ends as if neither that nor `then` was given.
-    `rate` is bytes per second, `piece` bytes per write. `refuse_s`: for so long the server does not listen once the
-    answer has ended.
+    `cut_after`: the number of bytes of the body that are sent. A body that is not longer is not cut, and `then` is
+    ignored. `rate`: bytes per second. `piece`: bytes per write. `delay_s`: seconds before the response. `refuse_s`:
+    seconds after it in which the server refuses connections.
     """
 
     status: int = 200
@@ -74,10 +74,10 @@ class Answer:
     refuse_s: float = 0.0
 
     def __post_init__(self) -> None:
-        forbid_silent_cut(self)
+        require_end_of_cut_body(self)
 
     def reply(self, request: Request) -> Reply:  # noqa: ARG002
-        """The same whatever is asked."""
+        """Return the same reply to every request."""
         fields = with_defaults(self.fields, self.framing, len(self.body))
         named = re.match(r"bytes (\d+)-", fields.get("Content-Range", ""))
         return Reply(self.status, fields, self.body, int(named[1]) if named else 0)
@@ -85,11 +85,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class FileAnswer:
-    """A file, served as Range, If-Range, If-None-Match and If-Modified-Since ask, as far as it is not told to lie.
+    """A file, served according to Range, If-Range, If-None-Match and If-Modified-Since.
 
-    The lies: `fields` replace those of 200 and 206 (None removes one; {first} {last} {length} {complete} are filled),
-    `shift` is added to the asked first-pos, `flips` are positions in the file whose byte is sent wrong,
-    `partial_status` replaces 206, `multipart` wraps the range. The rest as in `Answer`.
+    It can deviate from the RFC. `fields` replace those of a 200 or a 206: None removes a field, and {first}, {last},
+    {length} and {complete} in a value are filled in. `shift` is added to the requested first-pos. `flips` are the
+    positions in the file of bytes that are sent wrong. `partial_status` replaces 206. `multipart` wraps the range.
+    The other values are those of `Answer`.
     """
 
     content: bytes
@@ -110,10 +111,13 @@ class FileAnswer:
     refuse_s: float = 0.0
 
     def __post_init__(self) -> None:
-        forbid_silent_cut(self)
+        require_end_of_cut_body(self)
 
     def reply(self, request: Request) -> Reply:
-        """RFC 9110 section 13.2.2: If-None-Match before If-Modified-Since before If-Range before Range."""
+        """Return the reply to a request.
+
+        RFC 9110 section 13.2.2: If-None-Match comes before If-Modified-Since, then If-Range, then Range.
+        """
         if self._is_not_modified(request):
             return Reply(304, with_defaults(self._validators(), Framing.LENGTH, 0), b"")
         wanted = self._wanted(request)
@@ -127,20 +131,20 @@ class FileAnswer:
         return self._reply_with(self.partial_status, range(first, max(first + 1, min(wanted.stop, complete))))
 
     def _wanted(self, request: Request) -> range | None:
-        """The positions to send, None for the whole file; may begin behind its end."""
+        """Return the positions to send, which may start after the end of the file; None for the complete file."""
         condition = request.fields.get("if-range")
         if not self.ranges or (condition is not None and condition not in self._strong_validators()):
             return None
         complete = len(self.content)
-        asked = re.fullmatch(r"bytes=(\d*)-(\d*)", request.fields.get("range", ""))
-        if not asked or asked[0] == "bytes=-":
+        requested = re.fullmatch(r"bytes=(\d*)-(\d*)", request.fields.get("range", ""))
+        if not requested or requested[0] == "bytes=-":
             return None
-        if not asked[1]:
-            return range(max(0, complete - int(asked[2])), complete)
-        return range(int(asked[1]), int(asked[2]) + 1 if asked[2] else complete)
+        if not requested[1]:
+            return range(max(0, complete - int(requested[2])), complete)
+        return range(int(requested[1]), int(requested[2]) + 1 if requested[2] else complete)
 
     def _strong_validators(self) -> set[str]:
-        """What If-Range may name: no weak ETag ever matches (RFC 9110 section 13.1.5)."""
+        """Return what If-Range may contain. A weak ETag never matches (RFC 9110 section 13.1.5)."""
         strong = {self.etag} if self.etag and not self.etag.startswith("W/") else set()
         return strong | ({self.last_modified} if self.last_modified else set())
 
@@ -169,33 +173,33 @@ class FileAnswer:
         if self.multipart and status != 200:
             body = bytearray(as_multipart(fields, bytes(body), named))
         overridden = {**with_defaults(fields, self.framing, len(body)), **self.fields}
-        told = {name: value.format(**named) for name, value in overridden.items() if value is not None}
-        return Reply(status, told, bytes(body), span.start)
+        sent = {name: value.format(**named) for name, value in overridden.items() if value is not None}
+        return Reply(status, sent, bytes(body), span.start)
 
 
 @dataclass(frozen=True)
 class NoResponse:
-    """The request is read and nothing is answered."""
+    """The request is read, and no response is sent."""
 
     then: Then = Then.CLOSE
     refuse_s: float = 0.0
 
     def __post_init__(self) -> None:
         if self.then is Then.KEEP_ALIVE:
-            raise ValueError("without an answer the connection cannot go on; STALL is silence")
+            raise ValueError("without a response the connection cannot be kept; for a silent one use STALL")
 
 
 Scripted = Union[Answer, FileAnswer, NoResponse]
 
 
-def forbid_silent_cut(answer: Answer | FileAnswer) -> None:
-    """A body that is cut has to end in some way."""
+def require_end_of_cut_body(answer: Answer | FileAnswer) -> None:
+    """Raise ValueError for a cut body whose connection would be kept."""
     if answer.cut_after is not None and answer.then is Then.KEEP_ALIVE:
-        raise ValueError("cut_after needs a `then` other than KEEP_ALIVE; STALL is silence")
+        raise ValueError("cut_after needs a `then` other than KEEP_ALIVE; for a silent connection use STALL")
 
 
 def with_defaults(fields: Mapping[str, str], framing: Framing, length: int) -> dict[str, str]:
-    """The fields that every answer has, where the script does not name them itself."""
+    """Return the fields with those that every response has, unless the script replaces them."""
     defaults = {"Date": formatdate(usegmt=True)}
     if framing is Framing.LENGTH:
         defaults["Content-Length"] = str(length)
@@ -207,7 +211,7 @@ def with_defaults(fields: Mapping[str, str], framing: Framing, length: int) -> d
 
 
 def as_multipart(fields: dict[str, str], body: bytes, named: Mapping[str, int]) -> bytes:
-    """One range as multipart/byteranges (RFC 9110 section 14.6); changes `fields` to say so."""
+    """Return one range as multipart/byteranges (RFC 9110 section 14.6), and change `fields` accordingly."""
     inner = f"Content-Type: {fields['Content-Type']}\r\nContent-Range: {fields.pop('Content-Range').format(**named)}"
     fields["Content-Type"] = "multipart/byteranges; boundary=SEPARATOR"
     return f"--SEPARATOR\r\n{inner}\r\n\r\n".encode() + body + b"\r\n--SEPARATOR--\r\n"

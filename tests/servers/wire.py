@@ -1,4 +1,4 @@
-"""One accepted connection: reads requests, writes bytes, ends in every way a connection can end."""
+"""One accepted connection: it reads requests, writes bytes, and can end in many ways."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from servers.script import Then
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Small, so that what the kernel holds back is never mistaken for what the client got.
+# Small, so that few bytes wait in the kernel: they are written, but the client has not got them.
 SEND_BUFFER_BYTES = 16384
 HEAD_LIMIT_BYTES = 65536
 PARTING_S = 1.0
@@ -28,7 +28,7 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Wire:
-    """A connection, with TLS or without; every method may raise OSError when the client has gone."""
+    """A connection, with TLS or without. Every method may raise OSError if the client has closed it."""
 
     def __init__(self, accepted: socket.socket) -> None:
         accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
@@ -38,13 +38,13 @@ class Wire:
         self._unread = b""
 
     def start_tls(self, context: ssl.SSLContext) -> None:
-        """Raise OSError when the client does not agree or has gone."""
-        # wrap_socket leaves the socket of a client that has gone open, up to Python 3.13 at least.
+        """Start TLS. Raises OSError if the handshake fails or the client has closed the connection."""
+        # Up to Python 3.13 at least, wrap_socket does not close a socket that the client has closed.
         self._socket.getpeername()
         self._socket = context.wrap_socket(self._socket, server_side=True)
 
     def read_request(self) -> Request | None:
-        """The next request without its body, None at the end of the connection."""
+        """Return the next request without its body; None at the end of the connection."""
         while b"\r\n\r\n" not in self._unread:
             received = self._socket.recv(4096)
             if not received or len(self._unread) > HEAD_LIMIT_BYTES:
@@ -53,7 +53,7 @@ class Wire:
         head, _, self._unread = self._unread.partition(b"\r\n\r\n")
         line, *rest = head.decode("latin-1").split("\r\n")
         method, target, _ = line.split(" ", 2)
-        # What a proxy passes on may still name scheme and host (RFC 9112 section 3.2.2).
+        # A request through a proxy may have the scheme and the host (RFC 9112 section 3.2.2).
         path = re.sub(r"^https?://[^/]*", "", target)
         named = (text.partition(":") for text in rest)
         return Request(method, path, {name.strip().lower(): value.strip() for name, _, value in named})
@@ -62,17 +62,17 @@ class Wire:
         self._socket.sendall(data)
 
     def unacknowledged(self) -> int:
-        """Bytes written that the client's side has not taken yet, as they are on the wire (with TLS overhead)."""
-        answer: bytes = fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, b"\0" * 4)
-        return int.from_bytes(answer, "little")
+        """Return how many of the bytes written the client's system has not acknowledged, with the overhead of TLS."""
+        waiting: bytes = fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, b"\0" * 4)
+        return int.from_bytes(waiting, "little")
 
     def hang_up(self) -> None:
-        """Wake every thread that waits on this connection; callable from another thread."""
+        """Shut the connection down, so that no thread waits for it. Any thread may call this."""
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def end(self, then: Then) -> None:
-        """End the connection; returns when it is closed."""
+        """End the connection as `then` says. It is closed when this returns."""
         ways: dict[Then, Callable[[], None]] = {
             Then.CLOSE: self._close,
             Then.DROP: self._drop,
@@ -89,7 +89,7 @@ class Wire:
 
     def _close(self) -> None:
         if isinstance(self._socket, ssl.SSLSocket):
-            # Not blocking: the first half sends our close_notify, for the second a client may let us wait for ever.
+            # Not blocking: unwrap() sends our close_notify, and then waits for the client's, which may never arrive.
             self._socket.setblocking(False)
             with contextlib.suppress(OSError):
                 self._socket.unwrap()
@@ -100,7 +100,7 @@ class Wire:
         self._wait_for_client(PARTING_S)
 
     def _reset(self) -> None:
-        # What is still queued would be thrown away by the reset, and the client would have less than the script says.
+        # A reset discards the bytes that are still queued, and the client must get all that the script says.
         deadline_s = time.monotonic() + PARTING_S
         while self.unacknowledged() and time.monotonic() < deadline_s:
             time.sleep(0.001)
@@ -114,7 +114,7 @@ class Wire:
         self._wait_for_client(PARTING_S)
 
     def _wait_for_client(self, timeout_s: float | None) -> None:
-        """Swallow what the client still says until it closes: closing with unread data would be a reset."""
+        """Read what the client sends until it closes: closing a socket with unread data would be a reset."""
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             left_s = None if deadline_s is None else max(0.0, deadline_s - time.monotonic())

@@ -1,4 +1,4 @@
-"""The digest that runs along, in whatever order bytes are written and caught up with."""
+"""The digest that is computed while a file is written, for every order of blocks."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pip_resume.storage.digest import CATCH_UP_BYTES, RunningDigest
 CONTENT = bytes(range(256)) * 16
 
 
-def reads(content: bytes, seen: list[int] | None = None) -> Callable[[int, int], bytes]:
+def reader_of(content: bytes, sizes: list[int] | None = None) -> Callable[[int, int], bytes]:
     def read_at(position: int, size: int) -> bytes:
-        if seen is not None:
-            seen.append(size)
+        if sizes is not None:
+            sizes.append(size)
         return content[position : position + size]
 
     return read_at
 
 
 @pytest.mark.parametrize("name", ["sha256", "sha512", "sha384", "sha224", "sha1", "md5"])
-def test_blocks_in_order_need_no_second_look(name: str) -> None:
+def test_blocks_in_order_are_hashed_at_once(name: str) -> None:
     running = RunningDigest(Digest(name, hashlib.new(name, CONTENT).hexdigest()))
 
     for position in range(0, len(CONTENT), 100):
@@ -35,7 +35,7 @@ def test_blocks_in_order_need_no_second_look(name: str) -> None:
     assert running.matches()
 
 
-def test_one_wrong_byte_does_not_match() -> None:
+def test_a_wrong_byte_does_not_match() -> None:
     running = RunningDigest(Digest("sha256", hashlib.sha256(CONTENT).hexdigest()))
 
     running.update(0, CONTENT[:-1] + b"x")
@@ -43,33 +43,33 @@ def test_one_wrong_byte_does_not_match() -> None:
     assert not running.matches()
 
 
-def test_a_block_behind_a_gap_is_left_to_be_read() -> None:
+def test_a_block_after_a_gap_is_hashed_by_catching_up() -> None:
     running = RunningDigest(Digest("sha256", hashlib.sha256(CONTENT).hexdigest()))
     running.update(1000, CONTENT[1000:])
     assert running.hashed == 0
 
-    while running.catch_up(reads(CONTENT), len(CONTENT)):
+    while running.catch_up(reader_of(CONTENT), len(CONTENT)):
         pass
 
     assert running.matches()
 
 
-def test_catching_up_reads_a_little_at_a_time() -> None:
+def test_catching_up_reads_blocks_of_limited_size() -> None:
     content = bytes(2 * CATCH_UP_BYTES + 5)
     sizes: list[int] = []
     running = RunningDigest(Digest("sha256", hashlib.sha256(content).hexdigest()))
 
-    while running.catch_up(reads(content, sizes), len(content)):
+    while running.catch_up(reader_of(content, sizes), len(content)):
         pass
 
     assert sizes == [CATCH_UP_BYTES, CATCH_UP_BYTES, 5]
     assert running.matches()
 
 
-def test_catching_up_ends_where_the_file_does() -> None:
+def test_catching_up_ends_at_the_end_of_the_file() -> None:
     running = RunningDigest(Digest("sha256", hashlib.sha256(CONTENT).hexdigest()))
 
-    while running.catch_up(reads(CONTENT[:10]), len(CONTENT)):
+    while running.catch_up(reader_of(CONTENT[:10]), len(CONTENT)):
         pass
 
     assert running.hashed == 10
@@ -77,17 +77,17 @@ def test_catching_up_ends_where_the_file_does() -> None:
 
 
 @given(st.binary(max_size=200), st.lists(st.tuples(st.integers(0, 200), st.integers(0, 200), st.booleans())))
-def test_in_any_order_it_is_the_digest_of_what_is_hashed(content: bytes, steps: list[tuple[int, int, bool]]) -> None:
+def test_the_digest_is_right_for_every_order_of_blocks(content: bytes, steps: list[tuple[int, int, bool]]) -> None:
     running = RunningDigest(Digest("sha256", hashlib.sha256(content).hexdigest()))
 
     for position, size, catches_up in steps:
         if catches_up:
-            running.catch_up(reads(content), min(position, len(content)))
+            running.catch_up(reader_of(content), min(position, len(content)))
         else:
             running.update(position, content[position : position + size])
 
     assert running.hashed <= len(content)
     assert running.matches() or running.hashed < len(content)
-    while running.catch_up(reads(content), len(content)):
+    while running.catch_up(reader_of(content), len(content)):
         pass
     assert running.matches()

@@ -1,18 +1,17 @@
-"""What holds for every series of failures and for every line, however slow."""
+"""What holds for every series of failed attempts."""
 
 from __future__ import annotations
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pip_resume.engine.reading import MAX_BLOCK_BYTES, MIN_BLOCK_BYTES, Pace
 from pip_resume.protocol.retry import MAX_DELAY_S, PROGRESS_BYTES, Budget
 
 RETRIES = st.integers(0, 20)
 
 
 @given(RETRIES, st.lists(st.integers(-10, PROGRESS_BYTES // 32), min_size=21))
-def test_a_line_that_brings_nothing_is_given_up_after_the_retries(retries: int, gains: list[int]) -> None:
+def test_a_download_without_progress_ends_after_the_retries(retries: int, gains: list[int]) -> None:
     budget, attempts = Budget(retries), 0
     assume(sum(gain for gain in gains[: retries + 1] if gain > 0) < PROGRESS_BYTES)
 
@@ -24,7 +23,7 @@ def test_a_line_that_brings_nothing_is_given_up_after_the_retries(retries: int, 
 
 
 @given(st.integers(1, 20), st.lists(st.integers(PROGRESS_BYTES, 2**62), max_size=50))
-def test_a_line_that_makes_progress_is_never_given_up(retries: int, gains: list[int]) -> None:
+def test_a_download_with_progress_never_ends(retries: int, gains: list[int]) -> None:
     budget = Budget(retries)
     for gain in gains:
         budget = budget.after(gain)
@@ -33,7 +32,7 @@ def test_a_line_that_makes_progress_is_never_given_up(retries: int, gains: list[
 
 
 @given(RETRIES, st.lists(st.integers(0, 2 * PROGRESS_BYTES), max_size=200))
-def test_attempts_are_bounded_by_the_bytes_they_brought(retries: int, gains: list[int]) -> None:
+def test_the_number_of_attempts_is_limited_by_the_new_bytes(retries: int, gains: list[int]) -> None:
     budget, attempts = Budget(retries), 0
     for gain in gains:
         if budget.is_spent:
@@ -46,19 +45,9 @@ def test_attempts_are_bounded_by_the_bytes_they_brought(retries: int, gains: lis
 
 
 @given(st.lists(st.integers(0, 2 * PROGRESS_BYTES)), st.floats(0, 1, exclude_max=True))
-def test_a_delay_is_bounded_and_grows_until_there_is_progress(gains: list[int], chance: float) -> None:
+def test_a_wait_has_a_maximum_and_grows_until_there_is_progress(gains: list[int], chance: float) -> None:
     budget = Budget(retries=10**6)
     for gain in gains:
         before, budget = budget, budget.after(gain)
         assert 0 <= budget.delay_s(chance) <= MAX_DELAY_S
         assert budget.barren == 0 or budget.delay_s(chance) >= before.delay_s(chance)
-
-
-@given(st.lists(st.tuples(st.integers(0, 2**20), st.floats(0, 100))))
-def test_blocks_stay_within_their_bounds_however_fast_the_line_is(blocks: list[tuple[int, float]]) -> None:
-    now_s = 1000.0
-    pace = Pace(now_s)
-    for size, wait_s in blocks:
-        now_s += wait_s
-        pace.after_block(size, now_s)
-        assert MIN_BLOCK_BYTES <= pace.block_bytes <= MAX_BLOCK_BYTES

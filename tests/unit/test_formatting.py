@@ -1,0 +1,55 @@
+"""Sizes, ages, numbers and tables for people."""
+
+from __future__ import annotations
+
+import pytest
+
+from pip_resume.commands.formatting import align, counted, format_age, format_size
+
+DAY_S = 86400
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        pytest.param(0, "0 bytes", id="nothing"),
+        pytest.param(1000, "1000 bytes", id="largest in bytes"),
+        pytest.param(1001, "1.0 kB", id="smallest in kB"),
+        pytest.param(9_999, "10.0 kB", id="one decimal place"),
+        pytest.param(10_001, "10 kB", id="no decimal place"),
+        pytest.param(999_999, "999 kB", id="rounded down"),
+        pytest.param(1_000_001, "1.0 MB", id="smallest in MB"),
+        pytest.param(3_250_000_000, "3250.0 MB", id="MB is the largest unit"),
+    ],
+)
+def test_a_size_is_formatted_as_pip_does(size: int, shown: str) -> None:
+    assert format_size(size) == shown
+
+
+@pytest.mark.parametrize(
+    ("age_s", "shown"),
+    [
+        pytest.param(-5.0, "0 s", id="time in the future"),
+        pytest.param(59.4, "59 s", id="seconds"),
+        pytest.param(60.0, "1 min", id="one minute"),
+        pytest.param(3599.0, "59 min", id="almost an hour"),
+        pytest.param(2 * 3600.0, "2 h", id="hours"),
+        pytest.param(15.9 * DAY_S, "15 d", id="days"),
+    ],
+)
+def test_an_age_is_in_the_largest_unit_that_fits(age_s: float, shown: str) -> None:
+    assert format_age(age_s) == shown
+
+
+def test_a_noun_is_in_the_plural_unless_there_is_one() -> None:
+    assert [counted(number, "partial") for number in (0, 1, 2)] == ["0 partials", "1 partial", "2 partials"]
+
+
+def test_columns_are_aligned_and_lines_have_no_trailing_blanks() -> None:
+    rows = [("File", "Stored", "Host"), ("a.whl", "5 bytes", "h"), ("longer.whl", "12 kB", "")]
+
+    assert align(rows, right=frozenset({1})) == [
+        "File         Stored  Host",
+        "a.whl       5 bytes  h",
+        "longer.whl    12 kB",
+    ]
