@@ -88,8 +88,8 @@ class ServerBusy(ConnectionLost):
         self.retry_after_s = retry_after_s
 
 
-class NotTheFile(ConnectionLost):
-    """A body ended as it should, but it was not the file: a page, or a different file."""
+class UselessBody(ConnectionLost):
+    """A body ended as it should, but it was of no use: a page, a different file, or too few bytes."""
 
 
 class PipError(ResumeError):

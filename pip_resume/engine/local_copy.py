@@ -72,6 +72,11 @@ class LocalCopy:
         return current
 
     @property
+    def has_any(self) -> bool:
+        """Whether there is a partial."""
+        return self._main is not None
+
+    @property
     def has_digest(self) -> bool:
         """Whether a digest decides in the end."""
         return self._artifact.digest is not None
@@ -188,14 +193,30 @@ class LocalCopy:
         if not self.has_digest and brought < self._unhashed_overlap:
             self._unhashed_overlap = max(self._unhashed_overlap // 2, MIN_OVERLAP_BYTES)
 
-    def take_file(self, source: Path) -> bool:
+    def take_file(self, source: Path, offered: Checkpoint) -> bool:
         """Hold the bytes of a file in pip's cache, without reading them; return False if that is not possible."""
         self.drop()
         try:
             self._main = Partial.of_cached_file(source, self._location, self._artifact)
         except (OSError, StoreUnusable):
             return False
+        self._main.note(offered)
         return True
+
+    def continue_cached(self, head: ResponseHead, complete_length: int | None) -> None:
+        """Continue with the start of the file that pip's cache has, unless an earlier run has stored more of it.
+
+        Raises PartialBusy.
+        """
+        cached, self._main = self.current, None
+        try:
+            stored = self.store.claim_for(head._replace(from_cache=False), complete_length)
+            self._main = stored or Partial.in_directory(self._location, self._artifact)
+            self.origin = Origin(overlap=OVERLAP_BYTES, is_this_run=False, is_compared=False)
+            if self._main.offset < cached.offset:
+                self._main.replace_by(cached)
+        finally:
+            cached.discard()
 
     def has_right_digest(self) -> bool:
         """Whether the digest is known and matches. False if the file cannot be read back."""

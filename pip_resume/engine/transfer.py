@@ -23,11 +23,11 @@ from pip_resume.errors import (
     GaveUp,
     NoResponse,
     NoSpace,
-    NotTheFile,
     PartialBusy,
     PipError,
     ServerBusy,
     Stage,
+    UselessBody,
     WrongBytes,
 )
 from pip_resume.protocol.checkpoint import Checkpoint, recorded_fields, recorded_name
@@ -115,7 +115,8 @@ class _Run:
         if finished is not None:
             copy.store.forget_earlier()
             return finished
-        copy.claim_earlier()
+        if not copy.has_any:
+            copy.claim_earlier()
         self._state.attempts.begin_at(copy.held.offset)
         return None
 
@@ -126,10 +127,7 @@ class _Run:
             return None
         with contextlib.closing(response):
             exchange = self._judge(Request(), response)
-            finished = self._receive(exchange) if exchange.verdict.action is Action.APPEND else None
-        if finished is None:
-            self._state.copy.drop()
-        return finished
+            return self._receive(exchange) if exchange.verdict.action is Action.APPEND else None
 
     def _step(self) -> Finished | None:
         """Verify what is complete, else send one request and act on its response. None if more has to be requested."""
@@ -201,12 +199,12 @@ class _Run:
     def _receive(self, exchange: Exchange) -> Finished | None:
         """Write the body of a response down, and see whether the file is complete then."""
         state, copy, verdict = self._state, self._state.copy, exchange.verdict
+        offered = self._checkpoint_of(exchange)
         if exchange.head.from_cache:
             source = state.transport.cached_file(exchange.response)
-            if source is not None and copy.take_file(source):
+            if source is not None and copy.take_file(source, offered):
                 self._announce(exchange)
                 return verification.after_body(state, exchange, copy.held.offset, 0)
-        offered = self._checkpoint_of(exchange)
         copy.prepare(exchange.head, verdict, offered)
         self._announce(exchange)
         cursor = Cursor(copy, verdict.first_pos, offered)
@@ -219,7 +217,7 @@ class _Run:
         except ConnectionLost as lost:
             if exchange.head.from_cache:
                 return verification.wrong_file(state, exchange)
-            self._after_lost_body(exchange, cursor, is_file=not isinstance(lost, NotTheFile))
+            self._after_lost_body(exchange, cursor, is_file=not isinstance(lost, UselessBody))
             raise
 
     def _write_body(self, exchange: Exchange, cursor: Cursor) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pip_resume.errors import ConnectionLost, NotTheFile
+from pip_resume.errors import ConnectionLost, UselessBody
 from pip_resume.protocol.checkpoint import with_length
 from pip_resume.protocol.endings import Ended, Outcome, conclude
 
@@ -24,6 +24,12 @@ def after_body(state: State, exchange: Exchange, position: int, gained: int) -> 
     state.display.concluded(ending, ended.held)
     if ending.outcome is Outcome.LOST:
         raise ConnectionLost(ending.reason)
+    if ending.outcome is Outcome.TOO_LITTLE:
+        raise UselessBody(ending.reason)
+    if ending.outcome is Outcome.CONTINUE:
+        state.transport.evict(exchange.response)
+        copy.continue_cached(exchange.head, ended.length)
+        return None
     if ending.outcome is Outcome.MORE:
         state.trust = state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=True)
         return None
@@ -62,7 +68,7 @@ def _is_plausible(state: State, exchange: Exchange | None) -> bool:
 def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
     """Start over after a complete file that is wrong, once. pip judges the next one.
 
-    Raises NotTheFile if the server sent it instead of a range: a plain request may still get the right one.
+    Raises UselessBody if the server sent it instead of a range: a plain request may still get the right one.
     """
     copy, response = state.copy, None if exchange is None else exchange.response
     if response is not None and response.head.from_cache:
@@ -74,7 +80,7 @@ def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
         return None
     if copy.has_beside and exchange is not None and exchange.ignored_range:
         copy.drop_beside()
-        raise NotTheFile("the server sent a different file instead of a range")
+        raise UselessBody("the server sent a different file instead of a range")
     state.trust = state.trust.after_wrong()
     if not copy.has_digest and not copy.has_beside:
         state.trust = state.trust._replace(is_container_checked=True)

@@ -8,11 +8,11 @@
 `patient_session`  gives pip's own requests the patience of a download
 `required_hashes`  the hashes in a requirements file
 `transport`        pip's session and its cache, for one link
-`body`             the body of a response, read as it arrives
 `failures`         classifies exceptions of the network, with a cause in words
 `http_cache`       pip's HTTP cache: look up, store, evict
 `own_session`      copies of pip's session for our own requests
 `status_line`      one line of a terminal that is rewritten while the user waits
+`body`             the body of a response, read as it arrives
 `compat`           how this pip differs from others
 `run`              what is remembered for one run of pip
 """

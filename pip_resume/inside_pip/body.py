@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import select
+import socket
 from typing import Any
 
-_BLOCK_BYTES = 16 * 1024
-"""What one read of a body that cannot be read as it arrives waits for: one TLS record."""
+_LOOK_S = 3.0
+"""While nothing arrives, how often to look whether this computer still has the address of the connection."""
+
+
+class AddressLost(OSError):
+    """This computer no longer has the address of its end of a connection."""
 
 
 class Body:
@@ -15,16 +21,64 @@ class Body:
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
-        self._fp = getattr(raw, "_fp", None)
+        self._fp: Any = getattr(raw, "_fp", None)
         is_network = isinstance(self._fp, http.client.HTTPResponse)
         if not is_network:
-            self.read = self._read_block
+            self._read_some = self._read_block
         elif hasattr(raw, "read1"):
-            self.read = self._read1
+            self._read_some = self._read1
         else:
-            self.read = self._read1_past_urllib3
-        self._socket = _socket_of(self._fp) if is_network else None
+            self._read_some = self._read1_past_urllib3
+        # The rest of a chunk may be buffered here while the socket has nothing.
+        self._socket: Any = _socket_of(self._fp) if is_network and not getattr(self._fp, "chunked", False) else None
         self._poll: Any = None
+        self._is_ready = True
+        """Whether the next read need not wait. Not known before the first one: the start may be buffered."""
+
+    def read(self, size: int) -> bytes:
+        """Return what has arrived, up to ``size`` bytes. Wait for the first byte; empty at the end."""
+        if not self._is_ready:
+            self._wait()
+        block = self._read_some(size)
+        self._is_ready = len(block) == size  # Only then more may be buffered here.
+        return block
+
+    def has_more(self, wait_s: float) -> bool:
+        """Whether bytes have arrived, or do within ``wait_s`` seconds. False if that cannot be known."""
+        if self._socket is None:
+            return False
+        self._is_ready = self._has_pending() or self._is_readable(wait_s)
+        return self._is_ready
+
+    def _wait(self) -> None:
+        """Wait for bytes, and look now and then whether they can still arrive.
+
+        A laptop that changes networks gets no sign that its connections are dead: its address is gone.
+        """
+        timeout_s = None if self._socket is None else self._socket.gettimeout()
+        if timeout_s is None or self._fp.isclosed() or self._has_pending():
+            return
+        while timeout_s > 0:
+            wait_s = min(timeout_s, _LOOK_S)
+            if self._is_readable(wait_s):
+                return
+            timeout_s -= wait_s
+            if _has_lost_address(self._socket):
+                raise AddressLost
+        raise socket.timeout("timed out")
+
+    def _has_pending(self) -> bool:
+        """Whether TLS has decrypted bytes that were not read yet."""
+        pending = getattr(self._socket, "pending", None)
+        return pending is not None and pending() > 0
+
+    def _is_readable(self, wait_s: float) -> bool:
+        if not hasattr(select, "poll"):  # Windows
+            return bool(select.select([self._socket], [], [], wait_s)[0])
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(self._socket, select.POLLIN)
+        return bool(self._poll.poll(wait_s * 1000))
 
     def _read_block(self, size: int) -> bytes:
         """Read from pip's cache."""
@@ -44,22 +98,21 @@ class Body:
             self._raw.release_conn()
         return block
 
-    def has_more(self, wait_s: float) -> bool:
-        """Whether bytes have arrived, or do within ``wait_s`` seconds. False if that cannot be known."""
-        if self._socket is None:
-            return False
-        pending = getattr(self._socket, "pending", None)
-        if pending is not None and pending() > 0:
-            return True
-        if not hasattr(select, "poll"):  # Windows
-            return bool(select.select([self._socket], [], [], wait_s)[0])
-        if self._poll is None:
-            self._poll = select.poll()
-            self._poll.register(self._socket, select.POLLIN)
-        return bool(self._poll.poll(wait_s * 1000))
-
 
 def _socket_of(fp: Any) -> Any:
     """Return the socket behind an http.client response; None if there is none, as with TLS through a TLS proxy."""
     found = getattr(getattr(getattr(fp, "fp", None), "raw", None), "_sock", None)
     return found if hasattr(found, "fileno") and hasattr(found, "recv_into") else None
+
+
+def _has_lost_address(connected: Any) -> bool:
+    """Whether this computer no longer has the address of its end of a connection. False if that cannot be known."""
+    try:
+        address = connected.getsockname()
+        with socket.socket(connected.family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address[0], 0, *address[2:]))
+    except OSError as error:
+        return error.errno == errno.EADDRNOTAVAIL
+    except (AttributeError, ValueError, TypeError, IndexError):
+        return False
+    return False

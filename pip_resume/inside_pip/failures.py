@@ -13,6 +13,7 @@ from pip._vendor.urllib3 import connection as urllib3_connection
 from pip._vendor.urllib3 import exceptions as urllib3_exceptions
 
 from pip_resume.inside_pip import compat
+from pip_resume.inside_pip.body import AddressLost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,6 +100,7 @@ _CAUSES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str]
     (ConnectionRefusedError, "connection refused"),
     (http.client.RemoteDisconnected, "closed without a response"),  # Also a ConnectionResetError.
     (ConnectionResetError, "reset by peer"),
+    (AddressLost, "the network address has changed"),
     ((BrokenPipeError, *_TLS_ENDINGS, http.client.IncompleteRead), "closed early"),
     (urllib3_exceptions.ReadTimeoutError, "read timed out"),
     (urllib3_exceptions.NewConnectionError, "cannot connect"),  # Also a ConnectTimeoutError.

@@ -79,6 +79,9 @@ def _without_copying_bodies(adapter: Any) -> Callable[..., Response]:
     def build_response(request: PreparedRequest, response: Any, *args: Any, **kwargs: Any) -> Response:
         from_cache = bool(args[0]) if args else kwargs.get("from_cache", False)
         if from_cache or response.status in (304, *_PERMANENT_REDIRECTS):
+            # pip caches a permanent redirect. It must lead to where the file is cached.
+            if not from_cache:
+                kwargs = {**kwargs, "cacheable_methods": ("GET",)}
             with_copy: Response = build_with_copy(request, response, *args, **kwargs)
             return with_copy
         built: Response = HTTPAdapter.build_response(adapter, request, response)

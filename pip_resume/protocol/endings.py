@@ -11,11 +11,16 @@ if TYPE_CHECKING:
     from pip_resume.protocol.messages import Held, ResponseHead
     from pip_resume.protocol.verdicts import Verdict
 
+_MOST_PARTS = 10
+"""If more small parts than this are missing, with a second's wait before each, a complete response is tried."""
+
 
 class Outcome(enum.Enum):
     """What to do after a body has ended."""
 
     LOST = "the connection ended before the body did: wait, then request the rest"
+    TOO_LITTLE = "the same, but a ranged request has brought too little to count as one that worked"
+    CONTINUE = "pip's cache has only the start of the file: remove its entry, and request the rest"
     MORE = "the server sends the file in parts: request the next one at once"
     WRONG = "these bytes cannot be the file"
     CHECK = "nothing is missing as far as anybody has said: the digest decides"
@@ -52,6 +57,12 @@ class Ended(NamedTuple):
         return self.length is not None and self.position < self.length
 
     @property
+    def is_barely_worth_it(self) -> bool:
+        """Whether a complete response is likely to be faster than all the small parts that are missing."""
+        rest = (self.length or 0) - self.position
+        return self.verdict.first_pos > 0 and self.gained < QUICK_BYTES and rest > _MOST_PARTS * self.gained
+
+    @property
     def is_of_unknown_length(self) -> bool:
         return self.length is None and self.verdict.end is not None
 
@@ -65,12 +76,18 @@ class Ending(NamedTuple):
     applies: Callable[[Ended], bool]
     outcome: Outcome
     reason: str = ""
-    """Why the connection counts as lost, for people. Only with LOST and CHECK_OR_LOST."""
+    """Why the connection counts as lost, for people. Only with LOST, TOO_LITTLE and CHECK_OR_LOST."""
 
 
 ENDINGS: tuple[Ending, ...] = (
     Ending(
         "a cut body from pip's cache",
+        "RFC 9111 section 3.3",
+        lambda ended: ended.is_short and ended.head.from_cache and ended.position > 0,
+        Outcome.CONTINUE,
+    ),
+    Ending(
+        "nothing from pip's cache",
         "RFC 9111 section 3.3",
         lambda ended: ended.is_short and ended.head.from_cache,
         Outcome.WRONG,
@@ -81,6 +98,13 @@ ENDINGS: tuple[Ending, ...] = (
         "RFC 9110 section 15.3.7",
         lambda ended: ended.lacks_rest and ended.gained >= QUICK_BYTES,
         Outcome.MORE,
+    ),
+    Ending(
+        "a small part of a long rest",
+        "RFC 9110 section 15.3.7",
+        lambda ended: ended.lacks_rest and ended.is_barely_worth_it,
+        Outcome.TOO_LITTLE,
+        "the server sends only small parts",
     ),
     Ending(
         "a small part",

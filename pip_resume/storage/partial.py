@@ -117,6 +117,12 @@ class Partial:
             raise
         return other
 
+    def replace_by(self, other: Partial) -> None:
+        """Hold the bytes of ``other``, and what is known of them, in place of ours. Ours must be fewer."""
+        self._part.truncate(0)
+        self._part.copy_from(other._part, other.offset)
+        self.note(other.checkpoint)
+
     def has_right_digest(self) -> bool:
         """Whether the bytes match the link's hash. Only if the link has one."""
         return self._part.has_right_digest()

@@ -73,6 +73,10 @@ class StoredPartial(Partial):
             self.take_over(self.beside(length, self.checkpoint))
         self.note(self.checkpoint._replace(synced=min(self.checkpoint.synced, length)))
 
+    def replace_by(self, other: Partial) -> None:
+        self.take_over(self.beside(0, other.checkpoint))
+        super().replace_by(other)
+
     def beside(self, length: int, checkpoint: Checkpoint) -> StoredPartial:
         """Return a second partial that starts with the first ``length`` bytes of this one, under a name of its own."""
         stem = self._name[: -len(PART)]
