@@ -1,0 +1,128 @@
+"""Runs a case with plain pip and with the plugin, in turn."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import signal
+from typing import TYPE_CHECKING
+
+from benchmarks.cases import OTHER_FILES_BYTES, Case
+from benchmarks.measure import Command, Figures, Watch, measure_success
+from benchmarks.pairs import PLAIN, WITH_PLUGIN, Contender, Pair, variables_below
+from benchmarks.results import Result, Round
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.served_wheels import ServedWheel, Site
+
+
+class Wheels:
+    """The wheels that the server has; each is made when a case first needs it."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._made: dict[str, ServedWheel] = {}
+
+    def of(self, case: Case) -> list[ServedWheel]:
+        """Return the wheels that this case downloads."""
+        return [self._wheel(f"noise-{size}-{number}", size) for number, size in enumerate(case.sizes)]
+
+    def _wheel(self, project: str, size: int) -> ServedWheel:
+        if project not in self._made:
+            payload = size - OTHER_FILES_BYTES if size > OTHER_FILES_BYTES else size
+            self._made[project] = self.site.publish_wheel(project, payload)
+        return self._made[project]
+
+
+class CaseRuns:
+    """The runs of one case in one environment, with all their files below one directory."""
+
+    def __init__(self, case: Case, contender: Contender, wheels: Wheels, home: Path) -> None:
+        self._case = case
+        self._contender = contender
+        self._site = wheels.site
+        self._wheels = wheels.of(case)
+        self._home = home
+        self._saved_cache = home.with_name(f"{home.name}-saved")
+
+    def prepare(self) -> None:
+        """Do once what every run needs: fill the cache, or store a partial download."""
+        self._clear()
+        if self._case.keeps_cache:
+            self._run(None)
+        elif self._resumes:
+            # This makes the record of a partial download; each run sets the size of its file.
+            self._run(Watch(self._watched, self._wheels[0].size // 50, signal.SIGINT))
+            shutil.copytree(self._home / "cache", self._saved_cache)
+
+    def run(self) -> Figures:
+        """Run the command once; return its figures."""
+        self._clear()
+        if self._resumes:
+            self._store_partial(self._stored_bytes)
+        watch = Watch(self._watched, self._stored_bytes) if self._case.resumed_at is not None else None
+        before = self._site.traffic()
+        figures = self._run(watch)
+        after = self._site.traffic()
+        return dataclasses.replace(
+            figures, wire_bytes=after.body_bytes - before.body_bytes, requests=after.requests - before.requests
+        )
+
+    def remove(self) -> None:
+        """Remove all files of the runs."""
+        for directory in (self._home, self._saved_cache):
+            shutil.rmtree(directory, ignore_errors=True)
+
+    @property
+    def _resumes(self) -> bool:
+        return self._case.resumed_at is not None and bool(self._contender.switch)
+
+    @property
+    def _stored_bytes(self) -> int:
+        return int(self._wheels[0].size * (self._case.resumed_at or 0.0))
+
+    @property
+    def _watched(self) -> tuple[Path, ...]:
+        return (self._home / "tmp", self._home / "cache")
+
+    def _clear(self) -> None:
+        names = ("tmp", "result") if self._case.keeps_cache else ("tmp", "result", "cache")
+        for name in names:
+            shutil.rmtree(self._home / name, ignore_errors=True)
+        for name in ("tmp", "cache"):
+            (self._home / name).mkdir(parents=True, exist_ok=True)
+
+    def _store_partial(self, length: int) -> None:
+        """Store the first `length` bytes of the file, as an earlier run would have."""
+        shutil.copytree(self._saved_cache, self._home / "cache", dirs_exist_ok=True)
+        (part,) = (self._home / "cache").rglob("*.part")
+        shutil.copyfile(self._site.path(self._wheels[0].filename), part)
+        with part.open("rb+") as file:
+            file.truncate(length)
+
+    def _run(self, watch: Watch | None) -> Figures:
+        index_url = self._site.slow_index_url if self._case.is_slow else self._site.index_url
+        result = self._home / "result"
+        requirements = self._home / "requirements.txt"
+        requirements.write_text("".join(f"{wheel.project}==1.0\n" for wheel in self._wheels))
+        pip_command = [part.format(result=result) for part in self._case.pip_command]
+        index = ["--index-url", index_url, "--cert", str(self._site.certificates.ca_file)]
+        arguments = self._contender.pip_command(*pip_command, "--no-deps", *index, "--requirement", str(requirements))
+        variables = variables_below(self._home, self._contender.switch)
+        return measure_success(Command(arguments, variables, self._home, watch), self._home / "output.txt")
+
+
+def measure_case(case: Case, pair: Pair, wheels: Wheels, work: Path, rounds: int) -> Result:
+    """Measure a case: plain pip, the plugin, plain pip, the plugin, and so on."""
+    plain = CaseRuns(case, pair.plain, wheels, work / PLAIN)
+    ours = CaseRuns(case, pair.ours, wheels, work / WITH_PLUGIN)
+    try:
+        plain.prepare()
+        ours.prepare()
+        measured = tuple(Round(plain.run(), ours.run()) for _ in range(rounds))
+    finally:
+        plain.remove()
+        ours.remove()
+    return Result(case.name, case.title, pair.pip_version, measured)
