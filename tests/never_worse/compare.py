@@ -1,0 +1,162 @@
+"""Promise 0 as a comparison: the same situation for plain pip and for pip-resume, and what is worse with pip-resume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from never_worse.playing import play
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from never_worse.playing import Played, Run
+    from never_worse.situation import Situation
+
+OVERLAP_BYTES = 64 * 1024
+"""What pip-resume may request again, to compare it: once a run, and without a hash in every ranged request."""
+READ_AHEAD_BYTES = 256 * 1024
+"""What may be lost when a run is killed or a body ends early: it was received, but not yet written."""
+STORED_FROM_BYTES = 1024 * 1024
+SLOWER_BY, SLOWER_BY_S = 1.1, 1.0
+MOST_REQUESTS, WINDOW_S = 40, 30.0
+"""In any 30 seconds: the design allows 30 requests, and its first ones come without a wait."""
+
+
+class Violation(NamedTuple):
+    """One way in which pip-resume was worse."""
+
+    name: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A situation, and what came of it on both sides."""
+
+    situation: Situation
+    plain: Played
+    ours: Played
+    violations: tuple[Violation, ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(violation.name for violation in self.violations)
+
+
+def compare(situation: Situation, *, with_plugin: bool = True) -> Comparison:
+    """Play a situation to both sides. `with_plugin=False` compares plain pip with itself."""
+    plain, ours = play(situation, with_plugin=False), play(situation, with_plugin=with_plugin)
+    return Comparison(situation, plain, ours, tuple(find_violations(situation, plain, ours)))
+
+
+def find_violations(situation: Situation, plain: Played, ours: Played) -> Iterator[Violation]:
+    """Yield everything in which the second side is worse than the first."""
+    if plain.runs_needed is not None:
+        yield from _later_or_dearer(situation, plain, ours)
+    yield from _wrong_bytes(plain, ours)
+    yield from _left_behind(plain, ours)
+    yield from _next_run(situation, plain, ours)
+    yield from _hammering(plain, ours)
+    for run in (*ours.runs, ours.next_run):
+        if run.ended.how in ("hung", "endless", "broken"):
+            yield Violation(run.ended.how, run.ended.text)
+        if run.ended.failed_inside_pip:
+            yield Violation("failed inside pip", run.ended.failed_inside_pip)
+
+
+def _later_or_dearer(situation: Situation, plain: Played, ours: Played) -> Iterator[Violation]:
+    if ours.runs_needed is None:
+        yield Violation("no success", f"plain pip has the file in run {plain.runs_needed}; {_story(ours)}")
+        return
+    if ours.runs_needed > (plain.runs_needed or 0):
+        yield Violation("more runs", f"{ours.runs_needed}, not {plain.runs_needed}; {_story(ours)}")
+    most = plain.body_bytes + allowed_bytes(situation, ours)
+    if ours.body_bytes > most:
+        yield Violation("more bytes", f"{ours.body_bytes}, plain pip {plain.body_bytes}, allowed {most}")
+    healing_s = healing_bytes(situation, ours) / situation.bytes_per_s
+    if ours.ended_s > SLOWER_BY * plain.ended_s + SLOWER_BY_S + healing_s:
+        kind = "later" if plain.runs_needed == 1 else "later, over several runs"
+        yield Violation(kind, f"after {ours.ended_s:.1f} s, plain pip {plain.ended_s:.1f} s")
+
+
+def allowed_bytes(situation: Situation, ours: Played) -> int:
+    """Return how many bytes more than plain pip's are no violation."""
+    overlaps = len(ours.runs)
+    if situation.file.link_hash == "none":
+        overlaps += sum(request.first_pos is not None for run in ours.runs for request in run.requests)
+    broken = sum(run.breaks + (run.ended.how in ("killed", "interrupted")) for run in ours.runs)
+    return OVERLAP_BYTES * overlaps + READ_AHEAD_BYTES * broken + healing_bytes(situation, ours)
+
+
+def healing_bytes(situation: Situation, ours: Played) -> int:
+    """Return the bytes that healing may cost in vain.
+
+    In a run that ends with a wrong digest one fresh download is promised. And plain pip may have the file in its cache
+    by luck: it stores the wrong file, which the index names in the next run.
+    """
+    return 2 * situation.file.size * sum("HashMismatch" in run.ended.text for run in ours.runs)
+
+
+def _wrong_bytes(plain: Played, ours: Played) -> Iterator[Violation]:
+    for run in (*ours.runs, ours.next_run):
+        if run.ended.how == "wrong" and not _has(plain, "wrong"):
+            yield Violation("wrong file accepted", run.ended.text)
+        is_mixed = run.ended.how in ("wrong", "unsound") and run.ended.text == "mixed"
+        if is_mixed and not _has(plain, run.ended.how, "mixed"):
+            yield Violation("mixed bytes", f"pip has them and finds them {run.ended.how}")
+
+
+def _has(played: Played, how: str, text: str = "") -> bool:
+    return any(run.ended.how == how and text in run.ended.text for run in (*played.runs, played.next_run))
+
+
+def _left_behind(plain: Played, ours: Played) -> Iterator[Violation]:
+    def left(played: Played) -> set[str]:
+        orderly = [run.ended for run in (*played.runs, played.next_run) if run.ended.how != "killed"]
+        return {name for ended in orderly for name in ended.left_in_temp}
+
+    if left(ours) and not left(plain):
+        yield Violation("left in pip's temporary directory", ", ".join(sorted(left(ours))))
+
+
+def _next_run(situation: Situation, plain: Played, ours: Played) -> Iterator[Violation]:
+    """Compare a run after all others, in which server and network work."""
+    if plain.next_run.ended.how != "right":
+        return
+    if ours.next_run.ended.how != "right":
+        yield Violation("next run fails", f"{ours.next_run.ended.how}: {ours.next_run.ended.text}")
+        return
+    most = plain.next_run.body_bytes + OVERLAP_BYTES
+    if ours.next_run.body_bytes > most and not _is_cached_against_the_rules(situation):
+        sizes = f"{ours.next_run.body_bytes} bytes, plain pip {plain.next_run.body_bytes}"
+        yield Violation("next run finds less", sizes)
+
+
+def _is_cached_against_the_rules(situation: Situation) -> bool:
+    """Whether a pip that resumes (25.2 and newer) caches the file although RFC 9111 forbids it.
+
+    It stores what says no-store, and what a temporary redirect has led to, under the URL of the link. pip-resume has
+    other means to keep a file, but only if its hash is known and if it is larger than 1 MiB.
+    """
+    is_kept = situation.file.link_hash != "none" and situation.file.size > STORED_FROM_BYTES
+    is_forbidden = situation.file.caching == "no-store" or any(hop.status != 301 for hop in situation.hops)
+    return is_forbidden and not is_kept
+
+
+def _hammering(plain: Played, ours: Played) -> Iterator[Violation]:
+    def most(run: Run) -> int:
+        times = [request.at_s for request in run.requests]
+        return max((sum(begin <= at < begin + WINDOW_S for at in times) for begin in times), default=0)
+
+    ours_most = max(map(most, ours.runs))
+    if ours_most > max(MOST_REQUESTS, *map(most, plain.runs)):
+        yield Violation("too many requests", f"{ours_most} within {WINDOW_S:.0f} s")
+
+
+def _story(played: Played) -> str:
+    ends = [f"{run.ended.how} {run.ended.text[:160]}".strip() for run in played.runs]
+    return "; ".join(f"run {number}: {end}" for number, end in enumerate(ends, 1))

@@ -1,0 +1,79 @@
+"""What a situation consists of, as names that can be counted."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from never_worse.situation import Refusal, Situation
+
+_GROUPS = {
+    "a 1xx before the response": (102, 103),
+    "202 or 204": (202, 204),
+    "an odd 3xx": (300, 304, 305),
+    "a 4xx that says later": (408, 421, 425),
+    "a 5xx of Cloudflare's": (520, 521, 524, 530),
+    "500 or 504": (500, 504),
+    "403 or 404": (403, 404),
+}
+
+
+def ingredients(situation: Situation) -> frozenset[str]:
+    """Return the names of all ingredients, with those that have their default."""
+    parts: list[Any] = [situation, situation.file, situation.ranges, situation.user]
+    named = {name for part in parts for name in _plain_fields(part)}
+    troubles: list[Any] = [
+        *situation.cuts,
+        *situation.outages,
+        *situation.slow,
+        *situation.sleeps,
+        *situation.hops,
+        *situation.user.stops,
+    ]
+    troubles += [situation.replacement] if situation.replacement is not None else []
+    named |= {name for trouble in troubles for name in _named(trouble)}
+    return frozenset(named | {name for refusal in situation.refusals for name in _refusal(refusal)})
+
+
+def _plain_fields(part: Any) -> Iterator[str]:
+    """Yield one name for each field that is a word, a number or a switch."""
+    for field in fields(part):
+        value = getattr(part, field.name)
+        if isinstance(value, (str, bool, int, float)) or value is None:
+            yield f"{type(part).__name__.lower()}: {field.name}={value}"
+
+
+def _named(trouble: Any) -> Iterator[str]:
+    kind = type(trouble).__name__.lower()
+    yield kind
+    for field in fields(trouble):
+        value = getattr(trouble, field.name)
+        if isinstance(value, (str, bool)):
+            yield f"{kind}: {field.name}={value}"
+    if kind == "cut":
+        yield f"cut: {'of every connection' if trouble.every else 'once'}"
+    if kind in ("hop", "stop"):
+        yield f"{kind}: {trouble.status if kind == 'hop' else f'run {trouble.run}'}"
+    if kind == "outage":
+        yield f"outage: {_length(trouble.lasts_s)}"
+
+
+def _length(seconds: float) -> str:
+    return "up to 8 s" if seconds <= 8 else "up to 40 s" if seconds <= 40 else "up to 240 s"
+
+
+def _refusal(refusal: Refusal) -> Iterator[str]:
+    """Yield the names of a refusal. Statuses that need no count of their own share one."""
+    what = str(refusal.how)
+    if refusal.how == "status":
+        status = refusal.status
+        shared = {number: name for name, numbers in _GROUPS.items() for number in numbers}
+        is_single = refusal.of == "range" and status in (403, 404, 500)
+        what = str(status) if is_single else shared.get(status, str(status))
+    yield f"refusal of {'ranges' if refusal.of == 'range' else 'others'}: {what}"
+    yield f"refusal: of={refusal.of}"
+    if refusal.how == "status" and refusal.retry_after != "none":
+        yield f"refusal: Retry-After in {refusal.retry_after}"
