@@ -9,10 +9,10 @@ import io
 import random
 import zipfile
 import zlib
-from typing import Literal
+from typing import Callable, Literal
 
 BuildName = Literal["first", "different", "one byte", "longer"]
-FileKind = Literal["build", "truncated", "page", "gzip of a build", "mixed"]
+FileKind = Literal["build", "truncated", "page", "build with a page at the end", "gzip of a build", "mixed"]
 
 LOGIN_PAGE = (b"<html><title>Log in</title>" + b"<p>Please log in to use this network.</p>" * 120 + b"</html>")[:5000]
 ERROR_PAGE = b"<html><title>502 Bad Gateway</title>" + b"<p>The upstream server has gone away.</p>" * 16 + b"</html>"
@@ -73,16 +73,18 @@ def is_sound_container(content: bytes) -> bool:
 
 def kind_of(content: bytes, size: int) -> tuple[FileKind, str]:
     """Return what a file is, and of which build. `mixed` is everything that no server has sent as one body."""
-    names: tuple[BuildName, ...] = ("first", "different", "one byte", "longer")
-    for name in names:
-        if content == build(size, name):
-            return "build", name
-    for name in names:
-        if build(size, name).startswith(content):
-            return "truncated", name
     if content in (LOGIN_PAGE, ERROR_PAGE):
         return "page", ""
-    for name in names:
-        if gzipped(size, name).startswith(content):
-            return "gzip of a build", name
-    return "mixed", ""
+    kinds: tuple[tuple[FileKind, Callable[[BuildName], bool]], ...] = (
+        ("build", lambda name: content == build(size, name)),
+        ("truncated", lambda name: build(size, name).startswith(content)),
+        ("build with a page at the end", lambda name: build(size, name).startswith(_without_page(content))),
+        ("gzip of a build", lambda name: gzipped(size, name).startswith(content)),
+    )
+    names: tuple[BuildName, ...] = ("first", "different", "one byte", "longer")
+    found = ((kind, name) for kind, fits in kinds for name in names if fits(name))
+    return next(found, ("mixed", ""))
+
+
+def _without_page(content: bytes) -> bytes:
+    return content[: -len(ERROR_PAGE)] if content.endswith(ERROR_PAGE) else content

@@ -78,13 +78,13 @@ CUTS: Mapping[CutHow, int] = {"close": 30, "reset": 25, "tls record": 9, "tls eo
 OUTAGES: Mapping[OutageHow, int] = {"refused": 30, "unreachable": 15, "dns": 15, "silence": 22, "certificate": 18}
 RANGE_STATUSES = (400, 403, 404, 405, 406, 416, 500, 501, 502, 503)
 BUSY_STATUSES = {503: 30, 429: 25, 500: 10, 502: 10, 504: 5, 408: 5, 425: 5, 520: 3, 521: 4, 524: 3, 404: 5, 403: 5}
-ODD_STATUSES = {204: 3, 202: 2, 300: 2, 304: 3, 305: 2, 102: 2, 103: 3, 421: 1, 530: 2}
+ODD_STATUSES = {204: 3, 202: 2, 102: 2, 103: 2, 300: 3, 304: 3, 305: 3, 421: 2, 425: 2, 521: 3, 530: 2}
 OTHER_REFUSALS: tuple[RefusalHow, ...] = ("reset", "silence", "login page", "login redirect", "close")
-BUILDS: Mapping[Build, int] = {"different": 40, "one byte": 30, "longer": 30}
+BUILDS: Mapping[Build, int] = {"different": 36, "one byte": 34, "longer": 30}
 NEW_VALIDATORS: Mapping[NewValidators, int] = {"new": 40, "same": 30, "new date only": 30}
 HOPS: Mapping[HopTo, int] = {"same host": 22, "other host": 30, "signed": 33, "http": 15}
 CACHED: Mapping[Cached, int] = {"nothing": 82, "right": 5, "old build": 5, "wrong bytes": 4, "truncated": 4}
-BEFORE: Mapping[Before, int] = {"nothing": 80, "index page": 11, "metadata": 9}
+BEFORE: Mapping[Before, int] = {"nothing": 80, "index page": 8, "metadata": 6, "index page and metadata": 6}
 
 
 class _Draw:
@@ -153,11 +153,11 @@ class _Draw:
         """Return a refusal: of ranges most often for good, of other requests only for some time."""
         if of == "range":
             how: RefusalHow = "status" if self.is_so(72) else self.one(*OTHER_REFUSALS)
-            status = self.of(ODD_STATUSES) if self.is_so(17) else self.one(*RANGE_STATUSES)
+            status = self.of(ODD_STATUSES) if self.is_so(25) else self.one(*RANGE_STATUSES)
             begins, lasts_s = Moment(), FOREVER if self.is_so(65) else self.duration_s()
         else:
             how = "status" if self.is_so(72) else self.one(*OTHER_REFUSALS)
-            status = self.of(ODD_STATUSES) if self.is_so(12) else self.of(BUSY_STATUSES)
+            status = self.of(ODD_STATUSES) if self.is_so(26) else self.of(BUSY_STATUSES)
             begins, lasts_s = self.moment() if self.is_so(60) else Moment(), self.duration_s()
         retry_after: RetryAfter = "none"
         if status in (429, 503) and self.is_so(60):
@@ -187,13 +187,14 @@ class _Draw:
 
     def situation(self) -> Situation:
         main = self.of({"cut": 46, "outage": 18, "stop": 18, "two": 9, "none": 9})
-        refusals = [self.refusal("range")] if self.is_so(44) else []
-        refusals += [self.refusal("any")] if self.is_so(15) else []
-        refusals += [self.refusal("plain")] if self.is_so(7) else []
+        refusals = [self.refusal("range")] if self.is_so(54) else []
+        refusals += [self.refusal("any")] if self.is_so(17) else []
+        refusals += [self.refusal("plain")] if self.is_so(8) else []
         stops = (self.stop(),) if main in ("stop", "two") or self.is_so(6) else ()
         return Situation(
             file=self.file(),
             scheme="https" if self.is_so(84) else "http",
+            is_link_signed=self.is_so(5),
             hops=self.hops(),
             ranges=self.ranges(),
             bytes_per_s=self.of({5_000_000.0: 80, 300_000.0: 12, 30_000.0: 8}),
@@ -201,7 +202,7 @@ class _Draw:
             outages=(self.outage(),) if main == "outage" or self.is_so(6) else (),
             refusals=tuple(refusals),
             slow=(self.slow(),) if self.is_so(10) else (),
-            replacement=self.replacement() if self.is_so(11) else None,
+            replacement=self.replacement() if self.is_so(12) else None,
             serves_stale=self.is_so(4),
             sleeps=(Sleep(self.moment(), self.one(60.0, 3600.0)),) if self.is_so(4) else (),
             user=self.user(stops),

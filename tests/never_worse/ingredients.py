@@ -10,15 +10,7 @@ if TYPE_CHECKING:
 
     from never_worse.situation import Refusal, Situation
 
-_GROUPS = {
-    "a 1xx before the response": (102, 103),
-    "202 or 204": (202, 204),
-    "an odd 3xx": (300, 304, 305),
-    "a 4xx that says later": (408, 421, 425),
-    "a 5xx of Cloudflare's": (520, 521, 524, 530),
-    "500 or 504": (500, 504),
-    "403 or 404": (403, 404),
-}
+_COUNTED_FOR_RANGES = (400, 403, 404, 405, 406, 416, 500, 501, 502, 503)
 
 
 def ingredients(situation: Situation) -> frozenset[str]:
@@ -68,12 +60,22 @@ def _length(seconds: float) -> str:
 def _refusal(refusal: Refusal) -> Iterator[str]:
     """Yield the names of a refusal. Statuses that need no count of their own share one."""
     what = str(refusal.how)
+    is_of_ranges = refusal.of == "range"
     if refusal.how == "status":
-        status = refusal.status
-        shared = {number: name for name, numbers in _GROUPS.items() for number in numbers}
-        is_single = refusal.of == "range" and status in (403, 404, 500)
-        what = str(status) if is_single else shared.get(status, str(status))
-    yield f"refusal of {'ranges' if refusal.of == 'range' else 'others'}: {what}"
+        what = _status(refusal.status, is_of_ranges=is_of_ranges)
+    elif not is_of_ranges:
+        what = "login" if "login" in what else "no response"
+    yield f"refusal of {'ranges' if is_of_ranges else 'others'}: {what}"
     yield f"refusal: of={refusal.of}"
     if refusal.how == "status" and refusal.retry_after != "none":
         yield f"refusal: Retry-After in {refusal.retry_after}"
+
+
+def _status(status: int, *, is_of_ranges: bool) -> str:
+    if status in (_COUNTED_FOR_RANGES if is_of_ranges else (429, 503)):
+        return str(status)
+    if status >= 400:
+        return "other 4xx or 5xx"
+    if not is_of_ranges:
+        return "1xx, 2xx or 3xx"
+    return "3xx" if status >= 300 else "1xx or 2xx"

@@ -183,14 +183,15 @@ def _download(world: World, directories: Directories, switches: Switches) -> tup
         download = _downloader(session, situation)
         origin = f"{situation.scheme}://{LINK_HOST}"
         build = "different" if situation.serves_stale else world.build_at(world.state.now_s)
-        if situation.user.before == "index page":
+        if situation.user.before.startswith("index page"):
             page = collector._get_index_content(Link(origin + INDEX_PATH), session=session)
             if page is None or FILENAME.encode() not in page.content:
                 return "failed", "no matching distribution found"
-        if situation.user.before == "metadata":
+        if situation.user.before.endswith("metadata"):
             prepare.get_http_url(Link(f"{origin}{FILE_PATH}.metadata"), download)
         fragment, hashes = _hashes(situation, build)
-        found = prepare.get_http_url(Link(f"{origin}{FILE_PATH}{fragment}"), download, hashes=hashes)
+        query = f"?signature={world.state.now_s}" if situation.is_link_signed else ""
+        found = prepare.get_http_url(Link(f"{origin}{FILE_PATH}{query}{fragment}"), download, hashes=hashes)
         return judge_file(Path(found.path), world.size)
 
 
@@ -261,5 +262,5 @@ def _hashes(situation: Situation, build: Any) -> tuple[str, Any]:
 @contextlib.contextmanager
 def directories_in(parent: Path) -> Iterator[Directories]:
     """Make directories below `parent`, and remove them afterwards."""
-    with tempfile.TemporaryDirectory(dir=parent) as root:
+    with tempfile.TemporaryDirectory(prefix="never-worse-", dir=parent) as root:
         yield Directories(Path(root))

@@ -35,7 +35,7 @@ NewValidators = Literal["new", "same", "new date only"]
 HopTo = Literal["same host", "other host", "signed", "http"]
 StopHow = Literal["kill", "ctrl-c"]
 Cached = Literal["nothing", "right", "old build", "wrong bytes", "truncated"]
-Before = Literal["nothing", "index page", "metadata"]
+Before = Literal["nothing", "index page", "metadata", "index page and metadata"]
 
 
 @dataclass(frozen=True)
@@ -193,6 +193,8 @@ class Situation:
 
     file: File = File()
     scheme: Scheme = "https"
+    is_link_signed: bool = False
+    """Whether the link has a query that is new in each run."""
     hops: tuple[Hop, ...] = ()
     ranges: Ranges = Ranges()
     bytes_per_s: float = 5_000_000.0
