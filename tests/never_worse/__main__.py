@@ -9,6 +9,8 @@ from itertools import islice
 from never_worse.compare import compare
 from never_worse.session import Report, describe, play_seeds, shrink_one, start_worker, workers
 
+MOST_REAL = 300
+
 
 def main() -> int:
     options = _parser().parse_args()
@@ -16,6 +18,10 @@ def main() -> int:
         import pip
 
         print(f"pip {pip.__version__}, Python {sys.version.split()[0]}")
+    if options.real:
+        from never_worse.real import play_many
+
+        return play_many(options.first, min(options.count, MOST_REAL), options.pips)
     if options.seed is not None:
         return _one(options.seed)
     report = Report()
@@ -37,6 +43,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--shrink", type=int, default=12, help="how many violations to shrink")
     parser.add_argument("--plain-twice", action="store_true", help="compare plain pip with itself: finds nothing")
+    parser.add_argument("--real", action="store_true", help="over real sockets, in real time, to real pips")
+    parser.add_argument("--pips", nargs="+", default=["26.3", "25.0.1"], help="versions of pip, for --real")
     parser.add_argument("--pip-info", action="store_true", help="print the version of pip first")
     return parser
 

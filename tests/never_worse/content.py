@@ -17,11 +17,13 @@ FileKind = Literal["build", "truncated", "page", "build with a page at the end",
 LOGIN_PAGE = (b"<html><title>Log in</title>" + b"<p>Please log in to use this network.</p>" * 120 + b"</html>")[:5000]
 ERROR_PAGE = b"<html><title>502 Bad Gateway</title>" + b"<p>The upstream server has gone away.</p>" * 16 + b"</html>"
 METADATA = b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n"
-INDEX_PAGE = b'<!DOCTYPE html><html><body><a href="/packages/demo-1.0-py3-none-any.whl">demo</a></body></html>'
 FILENAME = "demo-1.0-py3-none-any.whl"
 
-_MEMBER = "demo/data.bin"
-_ZIP_OVERHEAD = 2 * len(_MEMBER) + 30 + 46 + 22
+_INFO = {
+    "demo-1.0.dist-info/METADATA": METADATA,
+    "demo-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nGenerator: none\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    "demo-1.0.dist-info/RECORD": b"demo/data.bin,,\ndemo-1.0.dist-info/METADATA,,\ndemo-1.0.dist-info/WHEEL,,\n",
+}
 _MOST_NOISE = 9_000_000
 _FLIPPED_AT = 200
 """Near the start, so that a file whose end is from the other build has a wrong CRC."""
@@ -35,19 +37,21 @@ def _noise() -> bytes:
 
 @functools.lru_cache(maxsize=64)
 def build(size: int, name: BuildName) -> bytes:
-    """Return a wheel of this many bytes (`longer` has a tenth more): a zip file with one member that is not packed."""
+    """Return a wheel of this many bytes (`longer` has a tenth more): a zip file that packs nothing."""
     length = size + size // 10 if name == "longer" else size
     start = {"different": 1_000_003, "longer": 2_000_003}.get(name, 0)
-    noise = (_noise() + _noise())[start : start + length - _ZIP_OVERHEAD]
+    noise = (_noise() + _noise())[start : start + length - len(_wheel(b""))]
     if name == "one byte":
         noise = noise[:_FLIPPED_AT] + bytes([noise[_FLIPPED_AT] ^ 1]) + noise[_FLIPPED_AT + 1 :]
+    return _wheel(noise)
+
+
+def _wheel(data: bytes) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr(zipfile.ZipInfo(_MEMBER), noise)
-    content = packed.getvalue()
-    if len(content) != length:
-        raise ValueError(f"{len(content)} bytes, not {length}")
-    return content
+        for name, member in {"demo/data.bin": data, **_INFO}.items():
+            archive.writestr(zipfile.ZipInfo(name), member)
+    return packed.getvalue()
 
 
 @functools.lru_cache(maxsize=64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from never_worse.situation import (
@@ -21,6 +22,7 @@ from never_worse.situation import (
     Framing,
     Hop,
     HopTo,
+    IfRange,
     LastModified,
     LinkHash,
     Moment,
@@ -54,36 +56,43 @@ FRAMINGS: Mapping[Framing, int] = {
     "close": 7,
     "unfinished chunks": 4,
     "length too long": 5,
-    "length too short": 3,
+    "length too short": 4,
 }
 SUPPORTS: Mapping[Support, int] = {
-    "honoured": 66,
-    "ignored": 9,
-    "starts late": 5,
-    "starts early": 5,
-    "other bytes": 4,
-    "multipart": 6,
-    "200 with Content-Range": 5,
+    "ignored": 22,
+    "starts late": 19,
+    "starts early": 13,
+    "other bytes": 18,
+    "multipart": 19,
+    "200 with Content-Range": 16,
 }
 CONTENT_RANGES: Mapping[ContentRange, int] = {
-    "standard": 72,
-    "no unit": 5,
-    "equals sign": 5,
-    "spaces": 5,
-    "no length": 7,
-    "missing": 6,
+    "no unit": 20,
+    "equals sign": 19,
+    "spaces": 19,
+    "no length": 22,
+    "missing": 20,
 }
-AT_ENDS: Mapping[AtEnd, int] = {"416": 60, "416 without length": 13, "200": 13, "empty 206": 14}
+ODD_RANGES = {
+    "support": 36,
+    "content_range": 25,
+    "most_bytes": 13,
+    "at_end": 8,
+    "if_range": 6,
+    "has_validators": 8,
+    "is_labelled_gzip": 9,
+}
+AT_ENDS: Mapping[AtEnd, int] = {"416 without length": 33, "200": 33, "empty 206": 34}
 CUTS: Mapping[CutHow, int] = {"close": 30, "reset": 25, "tls record": 9, "tls eof": 9, "silence": 12, "error page": 15}
 OUTAGES: Mapping[OutageHow, int] = {"refused": 30, "unreachable": 15, "dns": 15, "silence": 22, "certificate": 18}
 RANGE_STATUSES = (400, 403, 404, 405, 406, 416, 500, 501, 502, 503)
-BUSY_STATUSES = {503: 30, 429: 25, 500: 10, 502: 10, 504: 5, 408: 5, 425: 5, 520: 3, 521: 4, 524: 3, 404: 5, 403: 5}
-ODD_STATUSES = {204: 3, 202: 2, 102: 2, 103: 2, 300: 3, 304: 3, 305: 3, 421: 2, 425: 2, 521: 3, 530: 2}
+BUSY_STATUSES = {503: 30, 429: 33, 500: 10, 502: 10, 504: 5, 408: 5, 425: 5, 520: 3, 521: 4, 524: 3, 404: 5, 403: 5}
+ODD_STATUSES = ((102, 103, 202, 204), (300, 304, 305), (421, 425, 521, 530))
 OTHER_REFUSALS: tuple[RefusalHow, ...] = ("reset", "silence", "login page", "login redirect", "close")
 BUILDS: Mapping[Build, int] = {"different": 36, "one byte": 34, "longer": 30}
 NEW_VALIDATORS: Mapping[NewValidators, int] = {"new": 40, "same": 30, "new date only": 30}
 HOPS: Mapping[HopTo, int] = {"same host": 22, "other host": 30, "signed": 33, "http": 15}
-CACHED: Mapping[Cached, int] = {"nothing": 82, "right": 5, "old build": 5, "wrong bytes": 4, "truncated": 4}
+CACHED: Mapping[Cached, int] = {"nothing": 82, "right": 5, "old build": 5, "wrong bytes": 5, "truncated": 5, "cut": 5}
 BEFORE: Mapping[Before, int] = {"nothing": 80, "index page": 8, "metadata": 6, "index page and metadata": 6}
 
 
@@ -91,6 +100,7 @@ class _Draw:
     """Draws the ingredients of one situation."""
 
     def __init__(self, seed: int) -> None:
+        self._seed = seed
         self._rng = random.Random(seed)
 
     def of(self, weights: Mapping[T, int]) -> T:
@@ -126,14 +136,21 @@ class _Draw:
         )
 
     def ranges(self) -> Ranges:
-        return Ranges(
+        """Return what the server does with Range: one to three things are odd."""
+        odd = Ranges(
             support=self.of(SUPPORTS),
             content_range=self.of(CONTENT_RANGES),
-            if_range="ignored" if self.is_so(25) else "honoured",
-            has_validators=self.is_so(90),
+            if_range="ignored",
+            has_validators=False,
             at_end=self.of(AT_ENDS),
-            most_bytes=self.of({0: 88, 2_000: 4, 40_000: 3, 300_000: 5}),
+            most_bytes=self.of({2_000: 34, 40_000: 33, 300_000: 33}),
+            is_labelled_gzip=True,
         )
+        names: set[str] = set()
+        number = self.of({1: 25, 2: 40, 3: 35})
+        while len(names) < number:
+            names.add(self.of(ODD_RANGES))
+        return replace(Ranges(), **{name: getattr(odd, name) for name in names})
 
     def hops(self) -> tuple[Hop, ...]:
         number = self.of({0: 72, 1: 21, 2: 7})
@@ -149,20 +166,28 @@ class _Draw:
         begins = self.moment() if self.is_so(80) else Moment()
         return Outage(self.of(OUTAGES), begins, self.duration_s())
 
+    def refusal_of_ranges(self) -> Refusal:
+        """Return a refusal of ranges, most often for good. The kinds take turns, so that each occurs often enough."""
+        kinds: tuple[RefusalHow | int | tuple[int, ...], ...] = (*RANGE_STATUSES, *OTHER_REFUSALS, *ODD_STATUSES)
+        kind = kinds[self._seed % len(kinds)]
+        lasts_s = FOREVER if self.is_so(65) else self.duration_s()
+        if isinstance(kind, str):
+            return Refusal(kind, "range", lasts_s=lasts_s)
+        return self.status(self.one(*kind) if isinstance(kind, tuple) else kind, "range", Moment(), lasts_s)
+
     def refusal(self, of: Of) -> Refusal:
-        """Return a refusal: of ranges most often for good, of other requests only for some time."""
-        if of == "range":
-            how: RefusalHow = "status" if self.is_so(72) else self.one(*OTHER_REFUSALS)
-            status = self.of(ODD_STATUSES) if self.is_so(25) else self.one(*RANGE_STATUSES)
-            begins, lasts_s = Moment(), FOREVER if self.is_so(65) else self.duration_s()
-        else:
-            how = "status" if self.is_so(72) else self.one(*OTHER_REFUSALS)
-            status = self.of(ODD_STATUSES) if self.is_so(26) else self.of(BUSY_STATUSES)
-            begins, lasts_s = self.moment() if self.is_so(60) else Moment(), self.duration_s()
+        """Return a refusal that is not only of ranges. It lasts for some time."""
+        begins, lasts_s = self.moment() if self.is_so(60) else Moment(), self.duration_s()
+        if self.is_so(28):
+            return Refusal(self.one(*OTHER_REFUSALS), of, begins=begins, lasts_s=lasts_s)
+        status = self.one(*self.one(*ODD_STATUSES)) if self.is_so(31) else self.of(BUSY_STATUSES)
+        return self.status(status, of, begins, lasts_s)
+
+    def status(self, status: int, of: Of, begins: Moment, lasts_s: float) -> Refusal:
         retry_after: RetryAfter = "none"
-        if status in (429, 503) and self.is_so(60):
+        if status in (429, 503) and self.is_so(80):
             retry_after = self.one("seconds", "date")
-        return Refusal(how, of, status, begins, lasts_s, retry_after, self.one(1, 10, 30, 70, 120))
+        return Refusal("status", of, status, begins, lasts_s, retry_after, self.one(1, 10, 30, 70, 120))
 
     def slow(self) -> Slow:
         rate = self.one(100.0, 900.0, 3_000.0, 20_000.0, 100_000.0)
@@ -186,9 +211,18 @@ class _Draw:
         )
 
     def situation(self) -> Situation:
-        main = self.of({"cut": 46, "outage": 18, "stop": 18, "two": 9, "none": 9})
-        refusals = [self.refusal("range")] if self.is_so(54) else []
-        refusals += [self.refusal("any")] if self.is_so(17) else []
+        theme = self.of({"any": 83, "changed": 10, "end": 7})
+        drawn = self.any()
+        if theme == "changed":
+            return self.changed(drawn)
+        return self.at_the_end(drawn) if theme == "end" else drawn
+
+    def any(self) -> Situation:
+        """Return a situation in which every ingredient is drawn by itself, but for what would hide another one."""
+        main = self.of({"cut": 48, "outage": 18, "stop": 18, "two": 9, "none": 7})
+        ranges = self.of({"refused": 60, "odd": 39, "fine": 1})
+        refusals = [self.refusal_of_ranges()] if ranges == "refused" or self.is_so(10) else []
+        refusals += [self.refusal("any")] if self.is_so(19) else []
         refusals += [self.refusal("plain")] if self.is_so(8) else []
         stops = (self.stop(),) if main in ("stop", "two") or self.is_so(6) else ()
         return Situation(
@@ -196,16 +230,46 @@ class _Draw:
             scheme="https" if self.is_so(84) else "http",
             is_link_signed=self.is_so(5),
             hops=self.hops(),
-            ranges=self.ranges(),
+            ranges=self.ranges() if ranges == "odd" else Ranges(),
             bytes_per_s=self.of({5_000_000.0: 80, 300_000.0: 12, 30_000.0: 8}),
             cuts=tuple(self.cut() for _ in range(self.of({1: 75, 2: 25}))) if main in ("cut", "two") else (),
             outages=(self.outage(),) if main == "outage" or self.is_so(6) else (),
             refusals=tuple(refusals),
             slow=(self.slow(),) if self.is_so(10) else (),
-            replacement=self.replacement() if self.is_so(12) else None,
+            replacement=self.replacement() if self.is_so(5) else None,
             serves_stale=self.is_so(4),
             sleeps=(Sleep(self.moment(), self.one(60.0, 3600.0)),) if self.is_so(4) else (),
             user=self.user(stops),
+        )
+
+    def changed(self, drawn: Situation) -> Situation:
+        """Return a situation in which the file changes just when its download is broken."""
+        share = self.one(0.1, 0.5, 0.9)
+        is_cut = self.is_so(50)
+        if_range: IfRange = "ignored" if self.is_so(65) else "honoured"
+        return replace(
+            drawn,
+            file=replace(drawn.file, link_hash="none" if self.is_so(75) else "sha256", framing="length"),
+            cuts=(Cut(self.of(CUTS), at=share),) if is_cut else (),
+            outages=(),
+            refusals=(),
+            ranges=replace(drawn.ranges, support="honoured", if_range=if_range),
+            replacement=Replacement(Moment(share), self.of(BUILDS), self.of(NEW_VALIDATORS)),
+            serves_stale=False,
+            user=replace(drawn.user, stops=() if is_cut else (Stop(share=share),), cached="nothing"),
+        )
+
+    def at_the_end(self, drawn: Situation) -> Situation:
+        """Return a situation in which the end of the file is not certain."""
+        framing: Framing = self.one("close", "unfinished chunks", "length too long", "length")
+        cuts = (Cut(self.of(CUTS), at=self.one(1.0, 0.5)),) if framing == "length" or self.is_so(30) else ()
+        at_end: AtEnd = "416" if self.is_so(40) else self.of(AT_ENDS)
+        return replace(
+            drawn,
+            file=replace(drawn.file, link_hash="none" if self.is_so(55) else "sha256", framing=framing),
+            ranges=Ranges(at_end=at_end, content_range="no length" if self.is_so(25) else "standard"),
+            cuts=cuts,
+            refusals=(),
         )
 
     def replacement(self) -> Replacement:

@@ -70,7 +70,7 @@ def play(situation: Situation, *, with_plugin: bool) -> Played:
             stops = tuple(stop for stop in situation.user.stops if stop.run == len(runs) + 1)
             runs.append(_run(world, directories, Switches(with_plugin, stops, f"{len(runs)}")))
         world.state.now_s += situation.user.gap_s
-        honest = World(_settled(without_trouble(situation), world), world.state, epoch_s)
+        honest = World(settled(without_trouble(situation), world, world.state.now_s), world.state, epoch_s)
         return Played(tuple(runs), _run(honest, directories, Switches(with_plugin)))
 
 
@@ -111,9 +111,9 @@ def without_trouble(situation: Situation) -> Situation:
     )
 
 
-def _settled(honest: Situation, world: World) -> Situation:
+def settled(honest: Situation, world: World, at_s: float) -> Situation:
     """Return the situation with the build that the index names by now, and no further change."""
-    build = "different" if world.situation.serves_stale else world.build_at(world.state.now_s)
+    build = "different" if world.situation.serves_stale else world.build_at(at_s)
     if build == "first":
         return replace(honest, replacement=None)
     changed = honest.replacement or Replacement(build="different")
@@ -143,8 +143,12 @@ def _fill_cache(situation: Situation, directories: Directories, epoch_s: float) 
     first = build(file.size, "first")
     world.other_content = {
         "right": first,
+        "cut": first,
         "old build": build(file.size, "different"),
         "wrong bytes": first[: len(first) // 2] + bytes(len(first) - len(first) // 2),
         "truncated": first[: len(first) // 2],
     }[situation.user.cached]
     run_pip(world, directories, Switches(with_plugin=False))
+    if situation.user.cached == "cut":
+        for path in directories.cache.rglob("*.body"):  # Since pip 23.3. Before, the body is a part of the entry.
+            os.truncate(path, path.stat().st_size // 2)

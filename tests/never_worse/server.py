@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from never_worse import content
-from never_worse.content import ERROR_PAGE, FILENAME, INDEX_PAGE, LOGIN_PAGE, METADATA
+from never_worse.content import ERROR_PAGE, FILENAME, LOGIN_PAGE, METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,10 +73,22 @@ def reply_to(world: World, request: Request, at_s: float) -> Reply:
     if request.host == LOGIN_HOST:
         return _dated(world, _page(LOGIN_PAGE), at_s)
     if request.path == INDEX_PATH:
-        return _dated(world, _page(INDEX_PAGE), at_s)
+        return _dated(world, _page(index_page(world, at_s)), at_s)
     if request.path.endswith(".metadata"):
         return _dated(world, Reply(200, {"Content-Type": "text/plain"}, METADATA), at_s)
     return _dated(world, _file_or_redirect(world, request, at_s), at_s)
+
+
+def index_page(world: World, at_s: float) -> bytes:
+    """Return the page that names the file, with its hash if links have one."""
+    name: BuildName = "different" if world.situation.serves_stale else world.build_at(at_s)
+    algorithm = world.situation.file.link_hash
+    fragment = ""
+    if algorithm in ("sha256", "md5"):
+        fragment = f"#{algorithm}={content.hexdigest(world.size, name, algorithm)}"
+    query = f"?signature={at_s}" if world.situation.is_link_signed else ""
+    link = f'<a href="{FILE_PATH}{query}{fragment}">{FILENAME}</a>'
+    return f"<!DOCTYPE html><html><body>{link}</body></html>".encode()
 
 
 def _dated(world: World, reply: Reply, at_s: float) -> Reply:
@@ -220,6 +232,8 @@ def _part(world: World, plain: Reply, first_pos: int) -> Reply:
     fields = dict(plain.fields)
     if not ranges.has_validators:
         fields = {name: value for name, value in fields.items() if name not in ("ETag", "Last-Modified")}
+    if ranges.is_labelled_gzip:
+        fields["Content-Encoding"] = "gzip"
     shown = _content_range(world, start, end - 1, len(complete))
     if ranges.support == "multipart":
         return _multipart(replace(plain, fields=fields, body=body, first_pos=start), shown)

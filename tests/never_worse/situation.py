@@ -34,7 +34,7 @@ Build = Literal["different", "one byte", "longer"]
 NewValidators = Literal["new", "same", "new date only"]
 HopTo = Literal["same host", "other host", "signed", "http"]
 StopHow = Literal["kill", "ctrl-c"]
-Cached = Literal["nothing", "right", "old build", "wrong bytes", "truncated"]
+Cached = Literal["nothing", "right", "old build", "wrong bytes", "truncated", "cut"]
 Before = Literal["nothing", "index page", "metadata", "index page and metadata"]
 
 
@@ -81,6 +81,8 @@ class Ranges:
     """The response to a range that starts at the end of the file."""
     most_bytes: int = 0
     """The largest part that one 206 has; 0: no limit."""
+    is_labelled_gzip: bool = False
+    """Whether a 206 says Content-Encoding: gzip although a 200 does not."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,8 @@ class User:
     """None if the user does not give that option."""
     timeout_s: int = 15
     cached: Cached = "nothing"
-    """What pip's HTTP cache has for the link before the first run."""
+    """What pip's HTTP cache has for the link before the first run. `cut` is an entry whose body lacks its second half,
+    `truncated` one that says that this is all."""
     before: Before = "nothing"
     """What a run requests before the file."""
 
