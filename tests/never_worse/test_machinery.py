@@ -16,7 +16,7 @@ from never_worse.one_run import Ended
 from never_worse.playing import Played, Run, play
 from never_worse.session import SELDOM, play_plain_twice
 from never_worse.shrinking import shrink
-from never_worse.situation import Cut, File, Moment, Outage, Refusal, Situation, Stop, User, as_source
+from never_worse.situation import Cut, File, Moment, Outage, Refusal, Replacement, Situation, Stop, User, as_source
 from never_worse.world import RequestLine
 
 SIZE = Situation().file.size
@@ -53,6 +53,21 @@ def played(*runs: Run, next_run: Run | None = None) -> Played:
 )
 def test_each_way_to_be_worse_is_found(name: str, ours: Played) -> None:
     assert name in {violation.name for violation in find_violations(Situation(), played(), ours)}
+
+
+def test_ranged_tries_may_take_time_only_where_plain_pip_had_given_up() -> None:
+    barren = (RequestLine(1, "/", 5, 0), RequestLine(16, "/", 5, 0), RequestLine(31, "/", None, 200))
+    ours = played(replace(run(at_s=(0, 32)), requests=barren))
+    in_one_run, in_two_runs = played(), played(run(FAILED, sent=0), run(at_s=(5, 6)))
+    assert {each.name for each in find_violations(Situation(), in_one_run, ours)} == {"later"}
+    assert not list(find_violations(Situation(), in_two_runs, ours))
+
+
+def test_a_fresh_download_is_allowed_only_after_wrong_bytes() -> None:
+    ours = played(run(sent=2 * SIZE))
+    changed = Situation(replacement=Replacement())
+    assert {each.name for each in find_violations(Situation(), played(), ours)} == {"more bytes"}
+    assert not list(find_violations(changed, played(), ours))
 
 
 def test_equal_outcomes_have_no_violation() -> None:
