@@ -18,6 +18,8 @@ OVERLAP_BYTES = 64 * 1024
 READ_AHEAD_BYTES = 256 * 1024
 """What may be lost when a run is killed or a body ends early: it was received, but not yet written."""
 BARREN_RANGES = 2
+LARGE_PART_BYTES = 40_000
+"""A server that sends parts of this size, or larger ones, is not asked too often if they are requested at once."""
 STORED_FROM_BYTES = 1024 * 1024
 SLOWER_BY, SLOWER_BY_S = 1.1, 1.0
 MOST_REQUESTS, WINDOW_S = 40, 30.0
@@ -67,7 +69,8 @@ def worse_than_plain(situation: Situation, plain: Played, ours: Played) -> Itera
         yield from _later_or_dearer(situation, plain, ours)
     yield from _left_behind(plain, ours)
     yield from _next_run(situation, plain, ours)
-    yield from _hammering(plain, ours)
+    if situation.ranges.most_bytes < LARGE_PART_BYTES:
+        yield from _hammering(plain, ours)
 
 
 def _later_or_dearer(situation: Situation, plain: Played, ours: Played) -> Iterator[Violation]:
@@ -97,13 +100,23 @@ def allowed_bytes(situation: Situation, ours: Played) -> int:
 
 
 def healing_bytes(situation: Situation, ours: Played) -> int:
-    """Return the bytes that healing may cost in vain: one fresh download is promised after wrong bytes.
+    """Return the bytes that right bytes may cost: one fresh download is promised after wrong ones.
 
     In a run that ends with a wrong digest it may be in vain. And plain pip may then have the file in its cache by
     luck: it stores the wrong file, which the index names in the next run.
     """
     in_vain = 2 * sum("HashMismatch" in run.ended.text for run in ours.runs)
-    return situation.file.size * (in_vain + _sends_wrong_bytes(situation))
+    restarts = 0 if _can_be_joined(situation) else sum(run.breaks for run in ours.runs)
+    return situation.file.size * (in_vain + restarts + _sends_wrong_bytes(situation))
+
+
+def _can_be_joined(situation: Situation) -> bool:
+    """Whether the parts of a file may be put together: by its hash, or by a strong validator (RFC 9110 section 8.8).
+
+    A pip that resumes does it without, too. That is a risk that pip-resume does not take.
+    """
+    file = situation.file
+    return file.link_hash != "none" or file.etag == "strong" or (file.last_modified == "old" and file.has_date)
 
 
 def _sends_wrong_bytes(situation: Situation) -> bool:

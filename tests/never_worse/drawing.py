@@ -56,7 +56,7 @@ FRAMINGS: Mapping[Framing, int] = {
     "close": 7,
     "unfinished chunks": 4,
     "length too long": 5,
-    "length too short": 4,
+    "length too short": 6,
 }
 SUPPORTS: Mapping[Support, int] = {
     "ignored": 22,
@@ -67,7 +67,7 @@ SUPPORTS: Mapping[Support, int] = {
     "200 with Content-Range": 16,
 }
 CONTENT_RANGES: Mapping[ContentRange, int] = {
-    "no unit": 20,
+    "no unit": 23,
     "equals sign": 19,
     "spaces": 19,
     "no length": 22,
@@ -90,7 +90,7 @@ BUSY_STATUSES = {503: 30, 429: 33, 500: 10, 502: 10, 504: 5, 408: 5, 425: 5, 520
 ODD_STATUSES = ((102, 103, 202, 204), (300, 304, 305), (421, 425, 521, 530))
 OTHER_REFUSALS: tuple[RefusalHow, ...] = ("reset", "silence", "login page", "login redirect", "close")
 BUILDS: Mapping[Build, int] = {"different": 36, "one byte": 34, "longer": 30}
-NEW_VALIDATORS: Mapping[NewValidators, int] = {"new": 40, "same": 30, "new date only": 30}
+NEW_VALIDATORS: Mapping[NewValidators, int] = {"new": 50, "same": 25, "new date only": 25}
 HOPS: Mapping[HopTo, int] = {"same host": 22, "other host": 30, "signed": 33, "http": 15}
 CACHED: Mapping[Cached, int] = {"nothing": 82, "right": 5, "old build": 5, "wrong bytes": 5, "truncated": 5, "cut": 5}
 BEFORE: Mapping[Before, int] = {"nothing": 80, "index page": 8, "metadata": 6, "index page and metadata": 6}
@@ -154,7 +154,9 @@ class _Draw:
 
     def hops(self) -> tuple[Hop, ...]:
         number = self.of({0: 72, 1: 21, 2: 7})
-        return tuple(Hop(self.one(301, 302, 307), self.of(HOPS)) for _ in range(number))
+        hops = (Hop(self.one(301, 302, 307), self.of(HOPS)) for _ in range(number))
+        # Nobody redirects for good to a URL that expires.
+        return tuple(replace(hop, status=302) if hop.to == "signed" and hop.status == 301 else hop for hop in hops)
 
     def cut(self) -> Cut:
         if self.is_so(80):
@@ -196,7 +198,7 @@ class _Draw:
         return Slow(rate, self.moment(), FOREVER if is_only_open else lasts_s, only_open=is_only_open)
 
     def stop(self) -> Stop:
-        return Stop("kill" if self.is_so(75) else "ctrl-c", self.of({1: 85, 2: 15}), self.share())
+        return Stop("kill" if self.is_so(75) else "ctrl-c", self.share())
 
     def user(self, stops: tuple[Stop, ...]) -> User:
         resume_retries: int | None = None if self.is_so(82) else self.one(0, 1, 10, 30)
@@ -211,20 +213,20 @@ class _Draw:
         )
 
     def situation(self) -> Situation:
-        theme = self.of({"any": 83, "changed": 10, "end": 7})
+        theme = self.of({"any": 64, "odd": 16, "changed": 10, "end": 10})
         drawn = self.any()
-        if theme == "changed":
-            return self.changed(drawn)
-        return self.at_the_end(drawn) if theme == "end" else drawn
+        themes = {"odd": self.odd, "changed": self.changed, "end": self.at_the_end}
+        return themes[theme](drawn) if theme in themes else drawn
 
     def any(self) -> Situation:
         """Return a situation in which every ingredient is drawn by itself, but for what would hide another one."""
-        main = self.of({"cut": 48, "outage": 18, "stop": 18, "two": 9, "none": 7})
-        ranges = self.of({"refused": 60, "odd": 39, "fine": 1})
+        main = self.of({"cut": 47, "outage": 20, "stop": 18, "two": 9, "none": 6})
+        ranges = self.of({"refused": 80, "odd": 19, "fine": 1})
         refusals = [self.refusal_of_ranges()] if ranges == "refused" or self.is_so(10) else []
-        refusals += [self.refusal("any")] if self.is_so(19) else []
-        refusals += [self.refusal("plain")] if self.is_so(8) else []
-        stops = (self.stop(),) if main in ("stop", "two") or self.is_so(6) else ()
+        refusals += [self.refusal("any")] if self.is_so(24) else []
+        refusals += [self.refusal("plain")] if self.is_so(10) else []
+        number = self.of({1: 80, 2: 20}) if main in ("stop", "two") or self.is_so(6) else 0
+        stops = tuple(self.stop() for _ in range(number))
         return Situation(
             file=self.file(),
             scheme="https" if self.is_so(84) else "http",
@@ -233,13 +235,29 @@ class _Draw:
             ranges=self.ranges() if ranges == "odd" else Ranges(),
             bytes_per_s=self.of({5_000_000.0: 80, 300_000.0: 12, 30_000.0: 8}),
             cuts=tuple(self.cut() for _ in range(self.of({1: 75, 2: 25}))) if main in ("cut", "two") else (),
-            outages=(self.outage(),) if main == "outage" or self.is_so(6) else (),
+            outages=(self.outage(),) if main == "outage" or self.is_so(8) else (),
             refusals=tuple(refusals),
             slow=(self.slow(),) if self.is_so(10) else (),
             replacement=self.replacement() if self.is_so(5) else None,
             serves_stale=self.is_so(4),
             sleeps=(Sleep(self.moment(), self.one(60.0, 3600.0)),) if self.is_so(4) else (),
             user=self.user(stops),
+        )
+
+    def odd(self, drawn: Situation) -> Situation:
+        """Return a situation in which the server is asked for a range for certain, and does something odd with it."""
+        share = self.one(0.5, 0.75, 0.9)
+        is_cut = self.is_so(60)
+        return replace(
+            drawn,
+            file=replace(drawn.file, etag="strong", size=self.one(1_200_000, 3_000_000), framing="length"),
+            scheme="https",
+            hops=(),
+            ranges=self.ranges(),
+            cuts=(Cut(self.of(CUTS), at=share),) if is_cut else (),
+            outages=(),
+            refusals=(),
+            user=replace(drawn.user, stops=() if is_cut else (Stop(share=share),), cached="nothing"),
         )
 
     def changed(self, drawn: Situation) -> Situation:
@@ -249,11 +267,18 @@ class _Draw:
         if_range: IfRange = "ignored" if self.is_so(65) else "honoured"
         return replace(
             drawn,
-            file=replace(drawn.file, link_hash="none" if self.is_so(75) else "sha256", framing="length"),
+            file=replace(
+                drawn.file,
+                size=1_200_000,
+                link_hash="none" if self.is_so(80) else "sha256",
+                etag="strong" if self.is_so(80) else "weak",
+                framing="length",
+            ),
+            scheme="https",
             cuts=(Cut(self.of(CUTS), at=share),) if is_cut else (),
             outages=(),
             refusals=(),
-            ranges=replace(drawn.ranges, support="honoured", if_range=if_range),
+            ranges=Ranges(if_range=if_range, has_validators=self.is_so(85)),
             replacement=Replacement(Moment(share), self.of(BUILDS), self.of(NEW_VALIDATORS)),
             serves_stale=False,
             user=replace(drawn.user, stops=() if is_cut else (Stop(share=share),), cached="nothing"),
@@ -266,7 +291,7 @@ class _Draw:
         at_end: AtEnd = "416" if self.is_so(40) else self.of(AT_ENDS)
         return replace(
             drawn,
-            file=replace(drawn.file, link_hash="none" if self.is_so(55) else "sha256", framing=framing),
+            file=replace(drawn.file, link_hash="none" if self.is_so(65) else "sha256", framing=framing),
             ranges=Ranges(at_end=at_end, content_range="no length" if self.is_so(25) else "standard"),
             cuts=cuts,
             refusals=(),

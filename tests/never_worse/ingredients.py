@@ -47,8 +47,8 @@ def _named(trouble: Any) -> Iterator[str]:
             yield f"{kind}: {field.name}={value}"
     if kind == "cut":
         yield f"cut: {'of every connection' if trouble.every else 'once'}"
-    if kind in ("hop", "stop"):
-        yield f"{kind}: {trouble.status if kind == 'hop' else f'run {trouble.run}'}"
+    if kind == "hop":
+        yield f"hop: {trouble.status}"
     if kind == "outage":
         yield f"outage: {_length(trouble.lasts_s)}"
 

@@ -27,12 +27,12 @@ from never_worse.simulated import Endless, Network, install
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from never_worse.situation import Situation, Stop
+    from never_worse.situation import Situation
     from never_worse.world import State, World
 
 REAL_LIMIT_S = 60
 """A run that takes longer on the real clock is killed."""
-_ROW = re.compile(r"pip-resume: (end of the body: )?.*row '([^']+)'")
+_ROW = re.compile(r"pip-resume: (end of the body: )?.*row '(.+?)' \(")
 # What pip and requests would read from whoever runs the tests.
 _FOREIGN = re.compile(r"(PIP_.*|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|SSL_CERT_.*|NETRC|.*_proxy)", re.IGNORECASE)
 
@@ -42,7 +42,6 @@ class Switches:
     """How a run of pip is started."""
 
     with_plugin: bool
-    stops: tuple[Stop, ...] = ()
     seed: str = ""
 
 
@@ -118,7 +117,7 @@ def _be_child(world: World, directories: Directories, switches: Switches, writin
             os.dup2(null, descriptor)
         sys.stdout = sys.stderr = io.StringIO()
         warnings.simplefilter("ignore")
-        network = Network(world, switches.stops, lambda: leave(Ended("killed")))
+        network = Network(world, lambda: leave(Ended("killed")))
         install(network, switches.seed)
         leave(_run(world, directories, switches))
     except BaseException as error:

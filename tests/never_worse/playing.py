@@ -67,8 +67,7 @@ def play(situation: Situation, *, with_plugin: bool) -> Played:
         while len(runs) < MOST_RUNS and (not runs or runs[-1].ended.how != "right"):
             if runs:
                 world.state.now_s += situation.user.gap_s
-            stops = tuple(stop for stop in situation.user.stops if stop.run == len(runs) + 1)
-            runs.append(_run(world, directories, Switches(with_plugin, stops, f"{len(runs)}")))
+            runs.append(_run(world, directories, Switches(with_plugin, f"{len(runs)}")))
         world.state.now_s += situation.user.gap_s
         honest = World(settled(without_trouble(situation), world, world.state.now_s), world.state, epoch_s)
         return Played(tuple(runs), _run(honest, directories, Switches(with_plugin)))

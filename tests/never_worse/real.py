@@ -89,21 +89,21 @@ class RealWorld:
             while len(runs) < MOST_RUNS and (not runs or runs[-1].ended.how != "right"):
                 if runs:
                     time.sleep(self._situation.user.gap_s)
-                runs.append(self._run(len(runs) + 1))
+                runs.append(self._run())
             world = self.server.world
             world.situation = settled(without_trouble(self._situation), world, self.server.now_s)
-            return Played(tuple(runs), self._run(0))
+            return Played(tuple(runs), self._run())
         finally:
             self.server.close()
             self._environment.end()
 
-    def _run(self, number: int) -> Run:
+    def _run(self) -> Run:
         """Start the pips, kill them where the situation says so, and see what they have."""
         server, state = self.server, self.server.world.state
         begun_s, sent, requests, breaks = server.now_s, server.body_bytes, len(state.requests), state.breaks
         targets = [self._environment.new_target() for _ in range(self._pips)]
         running = [self._environment.start(*self._arguments(target)) for target in targets]
-        is_stopped = self._stop(running, number, sent)
+        is_stopped = self._stop(running)
         results = [each.wait(RUN_LIMIT_S) for each in running]
         ended_s = server.now_s
         endings = [self._ending(*pair) for pair in zip(results, targets)]
@@ -120,12 +120,14 @@ class RealWorld:
         index = ["--index-url", self.server.url("/simple/")]
         return ["download", "--no-deps", *options, *index, *trust, "--dest", str(target), "demo"]
 
-    def _stop(self, running: list[RunningPip], number: int, sent: int) -> bool:
-        """Stop the pips when so much has been sent in this run; return whether that has happened."""
-        stops = [stop for stop in self._situation.user.stops if stop.run == number]
+    def _stop(self, running: list[RunningPip]) -> bool:
+        """Stop the pips when so much has been sent for the first time; return whether that has happened."""
+        state = self.server.world.state
+        stops = [stop for stop in self._situation.user.stops if stop.name not in state.used]
         while stops and any(each.is_running() for each in running):
             stop = stops[0]
-            if self.server.body_bytes - sent >= stop.share * self._situation.file.size:
+            if state.highest >= max(1, int(stop.share * self._situation.file.size)):
+                state.used.add(stop.name)
                 for each in running:
                     each.kill() if stop.how == "kill" else each.interrupt()
                 return True

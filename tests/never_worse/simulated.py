@@ -19,7 +19,7 @@ from never_worse.server import Request
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from never_worse.situation import Outage, Stop
+    from never_worse.situation import Outage
     from never_worse.world import World
 
 CONNECT_S = 0.05
@@ -200,11 +200,10 @@ def _parse(data: bytes, host: str, scheme: str) -> Request:
 class Network:
     """Makes connections, and ends the run where the situation says so."""
 
-    def __init__(self, world: World, stops: tuple[Stop, ...], kill: Callable[[], None]) -> None:
+    def __init__(self, world: World, kill: Callable[[], None]) -> None:
         """`kill` ends this process. It does not return."""
         self.world = world
         self.clock = Clock(world)
-        self._stops = list(stops)
         self._kill = kill
         self._arrived = 0
         self._requests = 0
@@ -219,10 +218,12 @@ class Network:
         self._arrived = max(self._arrived, event.position)
 
     def stop_if_due(self) -> None:
-        """End the run if so much of the file has arrived in it."""
-        for stop in self._stops:
-            if self._arrived and self._arrived >= int(stop.share * self.world.size):
-                self._stops.remove(stop)
+        """End the run if so much of the file has arrived now for the first time."""
+        used = self.world.state.used
+        for stop in self.world.situation.user.stops:
+            is_due = self._arrived >= max(1, int(stop.share * self.world.size))
+            if is_due and stop.name not in used:
+                used.add(stop.name)
                 if stop.how == "kill":
                     self._kill()
                 raise KeyboardInterrupt

@@ -167,9 +167,14 @@ class Stop:
     """The user, or the system, ends a run of pip."""
 
     how: StopHow = "kill"
-    run: int = 1
     share: float = 0.5
-    """The share of the file that has arrived, in this run, when it happens."""
+    """The share of the file at which it happens, when that share arrives for the first time in all runs. So a run that
+    has failed before is not spared by it."""
+
+    @property
+    def name(self) -> str:
+        """What is noted when it has happened."""
+        return f"{self.how} at {self.share}"
 
 
 @dataclass(frozen=True)
