@@ -154,6 +154,15 @@ def newest_tools(session: nox.Session) -> None:
     session.run("pytest", *IN_PARALLEL, *session.posargs)
 
 
+@nox.parametrize("pip", ["26.3", "25.0.1", "23.2.1"])
+def never_worse(session: nox.Session, pip: str) -> None:
+    """Compare with plain pip in 2,000 simulated situations for each pip: `nox -s never_worse -- --count 200`."""
+    install_groups(session, "test")
+    session.install("--upgrade", f"pip=={pip}")
+    arguments = ["--pip-info", *session.posargs]
+    session.run("python", "-m", "never_worse", *arguments, env={"PYTHONPATH": os.pathsep.join([".", "tests"])})
+
+
 @nox.session
 def pip_suite(session: nox.Session) -> None:
     """Run pip's own tests without the plugin and with it: `nox -s pip_suite -- PATH-OF-A-PIP-SOURCE-CHECKOUT`."""

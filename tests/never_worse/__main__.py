@@ -1,0 +1,75 @@
+"""Many situations for promise 0, with the pip that is installed: `python -m never_worse --count 2000`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from itertools import islice
+
+from never_worse.compare import compare
+from never_worse.session import Report, describe, play_seeds, shrink_one, start_worker, workers
+
+MOST_REAL = 300
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    if options.pip_info:
+        import pip
+
+        print(f"pip {pip.__version__}, Python {sys.version.split()[0]}")
+    if options.real:
+        from never_worse.real import play_many
+
+        return play_many(options.first, min(options.count, MOST_REAL), options.pips)
+    if options.seed is not None:
+        return _one(options.seed)
+    report = Report()
+    seeds = range(options.first, options.first + options.count)
+    for seed, comparison in play_seeds(seeds, options.processes, with_plugin=not options.plain_twice):
+        report.add(seed, comparison)
+        if report.played % 500 == 0:
+            print(f"... {report.played} played, {len(report.failed)} with a violation", flush=True)
+    _print_violations(report, options)
+    print("\n".join(report.lines()))
+    return 1 if report.failed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m never_worse", description=__doc__)
+    parser.add_argument("--count", type=int, default=2000, help="number of situations")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--seed", type=int, help="play this seed alone and show what happened")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--shrink", type=int, default=12, help="how many violations to shrink")
+    parser.add_argument("--plain-twice", action="store_true", help="compare plain pip with itself: finds nothing")
+    parser.add_argument("--real", action="store_true", help="over real sockets, in real time, to real pips")
+    parser.add_argument("--pips", nargs="+", default=["26.3", "25.0.1"], help="versions of pip, for --real")
+    parser.add_argument("--pip-info", action="store_true", help="print the version of pip first")
+    return parser
+
+
+def _one(seed: int) -> int:
+    from never_worse.drawing import draw
+
+    start_worker()
+    comparison = compare(draw(seed))
+    print("\n".join(describe(seed, comparison)))
+    return 1 if comparison.violations else 0
+
+
+def _print_violations(report: Report, options: argparse.Namespace) -> None:
+    """Print the seeds of each kind of violation, and the simplest situation for some of them."""
+    kinds = sorted(report.by_kind().items(), key=lambda item: -len(item[1]))
+    for names, seeds in kinds:
+        print(f"{len(seeds):5} x {', '.join(sorted(names))}: seeds {' '.join(map(str, seeds[:12]))}")
+    if options.plain_twice:
+        return
+    with workers(options.processes) as pool:
+        jobs = [(seeds[0], sorted(names)[0]) for names, seeds in islice(kinds, options.shrink)]
+        for (seed, _name), shrunk in zip(jobs, pool.map(shrink_one, *zip(*jobs)) if jobs else ()):
+            print("\n".join(describe(seed, shrunk)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
