@@ -17,7 +17,7 @@ from pip_resume.protocol.http_fields import (
     parse_empty_content_range,
     parse_loose_content_range,
 )
-from pip_resume.protocol.statuses import ABOUT_THE_USER, NOT_IMPLEMENTED, WAIT_STATUSES
+from pip_resume.protocol.statuses import ABOUT_THE_USER, NOT_IMPLEMENTED, says_later
 from pip_resume.protocol.trust import FULL, Trust
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Row(NamedTuple):
 
 def _is_busy(case: Case) -> bool:
     # urllib3 obeys Retry-After on 413, 429 and 503 (Retry.RETRY_AFTER_STATUS_CODES).
-    return case.head.status in WAIT_STATUSES or (case.head.status == 413 and "retry-after" in case.head.fields)
+    return says_later(case.head.status) or (case.head.status == 413 and "retry-after" in case.head.fields)
 
 
 def _is_416_at_the_end(case: Case) -> bool:
