@@ -146,14 +146,20 @@ def _is_busy(case: Case) -> bool:
 
 
 def _is_416_at_the_end(case: Case) -> bool:
-    lengths = {case.sent_length, case.held.checkpoint.complete_length} - {None}
-    # A 416 for a first-pos below its own complete-length is contradictory. It is trusted only if a digest can decide.
-    agrees = case.held.digest_known or case.request.first_pos == case.held.offset
-    return case.is_ranged and case.head.status == 416 and lengths == {case.held.offset} and agrees
+    return case.head.status == 416 and _is_at_the_end(case, case.sent_length)
 
 
 def _is_empty_part_at_the_end(case: Case) -> bool:
-    return case.is_part and parse_empty_content_range(case.head.fields.get("content-range")) == case.held.offset > 0
+    length = parse_empty_content_range(case.head.fields.get("content-range"))
+    return case.is_part and length is not None and _is_at_the_end(case, length)
+
+
+def _is_at_the_end(case: Case, sent_length: int | None) -> bool:
+    """Whether no byte is missing, by each complete-length that is known."""
+    lengths = {sent_length, case.held.checkpoint.complete_length} - {None}
+    # A response without bytes for a first-pos below the end contradicts itself: only a digest can prove it right.
+    agrees = case.held.digest_known or case.request.first_pos == case.held.offset
+    return case.is_ranged and lengths == {case.held.offset} and agrees
 
 
 def _is_no_response_to_a_range(case: Case) -> bool:
