@@ -15,6 +15,7 @@ from pip_resume.protocol.http_fields import (
     parse_content_coding,
     parse_content_range,
     parse_empty_content_range,
+    parse_entity_tag,
     parse_loose_content_range,
 )
 from pip_resume.protocol.statuses import ABOUT_THE_USER, NOT_IMPLEMENTED, says_later
@@ -106,10 +107,20 @@ class Case(NamedTuple):
         ours = parse_content_coding(self.held.checkpoint.field("content-encoding"))
         return self.held.offset > 0 and parse_content_coding(self.head.fields.get("content-encoding")) != ours
 
-    def differs_in(self, name: str) -> bool:
-        """Whether both responses have this field, with different values."""
-        ours, theirs = self.held.checkpoint.field(name), self.head.fields.get(name)
+    @property
+    def has_different_date(self) -> bool:
+        """Whether both responses have a Last-Modified, and they differ."""
+        ours, theirs = self.held.checkpoint.field("last-modified"), self.head.fields.get("last-modified")
         return ours is not None and theirs is not None and theirs != ours
+
+    @property
+    def is_date_forgiven(self) -> bool:
+        """Whether a different date counts no more: the run has started over for one, and a strong ETag is equal.
+
+        A weak ETag, or none, does not prove equal bytes (RFC 9110 section 8.8.1).
+        """
+        tag = parse_entity_tag(self.held.checkpoint.field("etag"))
+        return self.trust.forgave_date and tag is not None and not tag.weak
 
     @property
     def has_different_etag(self) -> bool:
@@ -262,7 +273,7 @@ VERDICTS: tuple[Row, ...] = (
     Row(
         "206 with a different date",
         "RFC 9110 section 15.3.7.3",
-        lambda case: case.is_part and case.differs_in("last-modified") and not case.trust.forgave_date,
+        lambda case: case.is_part and case.held.offset > 0 and case.has_different_date and not case.is_date_forgiven,
         Action.ASK_PLAINLY,
         "the file on the server has a different date",
     ),
@@ -285,7 +296,7 @@ VERDICTS: tuple[Row, ...] = (
     Row("anything else", "RFC 9110 section 15", lambda _case: True, Action.FAIL),
 )
 DATE_DIFFERS = "206 with a different date"
-"""The row that applies once per file and run: mirrors may differ in their dates."""
+"""The row that applies once per file and run if the ETags are equal: mirrors may differ in their dates."""
 
 
 def judge(request: Request, head: ResponseHead, held: Held, trust: Trust = FULL) -> Verdict:
