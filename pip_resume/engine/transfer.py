@@ -180,7 +180,7 @@ class _Run:
         if action is Action.FAIL or (action is Action.ASK_PLAINLY and state.trust.is_spent):
             state.transport.reject(response)
         if action is Action.ASK_PLAINLY:
-            self._ask_plainly(exchange.verdict.reason)
+            self._ask_plainly(exchange.verdict.reason, is_ranged=exchange.request.is_ranged)
             state.trust = state.trust._replace(
                 forgave_date=state.trust.forgave_date or exchange.verdict.row == DATE_DIFFERS
             )
@@ -192,8 +192,8 @@ class _Run:
             return verification.check(state, exchange)
         return self._receive(exchange)
 
-    def _ask_plainly(self, reason: str) -> None:
-        self._state.trust = self._state.trust.after_refusal()
+    def _ask_plainly(self, reason: str, *, is_ranged: bool) -> None:
+        self._state.trust = self._state.trust.after_refusal(is_ranged=is_ranged)
         self._state.display.asking_plainly(reason)
 
     def _receive(self, exchange: Exchange) -> Finished | None:
@@ -260,7 +260,7 @@ class _Run:
         if self._state.copy.has_beside:
             self._state.copy.drop_beside()
         else:
-            self._ask_plainly(reason)
+            self._ask_plainly(reason, is_ranged=True)
             self._state.attempts.begin_at(0)
 
     def _after_lost_body(self, exchange: Exchange, cursor: Cursor, *, is_file: bool) -> None:
