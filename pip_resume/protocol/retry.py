@@ -100,7 +100,7 @@ class Budget(NamedTuple):
     failed: int = 0
     """Attempts since the last progress, including the one that made it."""
     barren: int = 0
-    """Attempts in a row that brought nothing new."""
+    """Attempts in a row that were too small to count as progress."""
     gained: int = 0
     """New bytes since the last progress, in attempts too small to count as progress."""
     last_gain: int = 0
@@ -122,7 +122,7 @@ class Budget(NamedTuple):
         """Return the seconds before the next attempt. ``chance`` in [0, 1) shortens it."""
         if self.last_gain >= QUICK_BYTES:
             return 0.0
-        if self.barren == 0:
+        if self.last_gain > 0:
             return SHORT_DELAY_S
         if limits.waits_s is not None:
             return limits.waits_s[(self.failed - 1) % len(limits.waits_s)]
