@@ -45,6 +45,10 @@ class Attempts:
             self.has_response = True
             self._limits = limits(self._options)
 
+    def pip_has_retried(self) -> None:
+        """Take note that the request that has just failed had pip's own ``--retries``."""
+        self._budget = self._budget._replace(failed=self._budget.failed + len(self._options.connect_waits_s))
+
     def begin_at(self, offset: int) -> None:
         """Count only bytes beyond this offset as new."""
         if offset >= self._highest or self._fresh_starts < _MOST_FRESH_STARTS:

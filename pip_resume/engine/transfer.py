@@ -33,7 +33,7 @@ from pip_resume.errors import (
 from pip_resume.protocol.checkpoint import Checkpoint, recorded_fields, recorded_name
 from pip_resume.protocol.messages import Request
 from pip_resume.protocol.planning import plan_request, retry_after_s
-from pip_resume.protocol.retry import Reached, limits_before_response
+from pip_resume.protocol.retry import limits_before_response
 from pip_resume.protocol.verdicts import DATE_DIFFERS, Action, judge
 
 if TYPE_CHECKING:
@@ -158,9 +158,9 @@ class _Run:
         state.display.requested(request, state.copy.held)
         try:
             response = state.transport.first() if is_pips else state.transport.get(request.fields)
-        except NoResponse as lost:
-            if is_pips and state.transport.reached is Reached.NONE and lost.error is not None:
-                raise PipError(lost.error) from lost  # pip has used up its --retries.
+        except NoResponse:
+            if is_pips:
+                state.attempts.pip_has_retried()
             raise
         finally:
             state.watch.lap(2 * state.transport.timeout_s)
