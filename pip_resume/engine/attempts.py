@@ -61,7 +61,9 @@ class Attempts:
 
     def bytes_compared(self, number: int) -> None:
         """Take note that so many bytes of an earlier run were found equal for the first time. They count as new."""
-        self._compared += number
+        if number:
+            self._compared += number
+            self.bytes_arrived()
 
     def wait_after(self, lost: ConnectionLost, held: Held) -> None:
         """Record a failed attempt and wait until the next one is due. Raises GaveUp if there is none."""
