@@ -43,18 +43,23 @@ def choose_digest(hashes: Mapping[str, str], required: Mapping[str, Sequence[str
     """Return the digest to verify, out of those that the index gives; None if there is no well-formed one.
 
     ``hashes`` maps names of algorithms to hexadecimal digests; ``required`` has those of a requirements file, which are
-    used if the index gives none. A value of the wrong length is ignored here: no file can match it, and pip reports
-    that itself.
+    used if the index gives none, and if all of them are of one algorithm: pip takes a file that has any of them. A
+    value of the wrong length is ignored here: no file can match it, and pip reports that itself.
     """
     for name in IDENTITIES + WEAKER:
         value = hashes.get(name, "").lower()
         if _is_well_formed(name, value):
             return Digest(name, value)
-    for name in IDENTITIES + WEAKER:
-        allowed = [value.lower() for value in (required or {}).get(name, ()) if _is_well_formed(name, value.lower())]
-        if allowed:
-            return Digest(name, allowed[0], tuple(allowed[1:]))
-    return None
+    allowed = [
+        (name, value.lower())
+        for name in IDENTITIES + WEAKER
+        for value in (required or {}).get(name, ())
+        if _is_well_formed(name, value.lower())
+    ]
+    if len({name for name, _ in allowed}) != 1:
+        return None
+    (name, first), *others = allowed
+    return Digest(name, first, tuple(value for _, value in others))
 
 
 def _is_well_formed(name: str, value: str) -> bool:

@@ -9,10 +9,12 @@ Sizes use the units that pip prints: ``K``, ``KB``, ``M``, ``MB``, ... are power
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_T = TypeVar("_T")
 
 SWITCH = "PIP_RESUME"
 KEEP_DAYS = "PIP_RESUME_KEEP_DAYS"
@@ -63,34 +65,26 @@ class Settings(NamedTuple):
 
 def parse_settings(environ: Mapping[str, str]) -> Settings:
     """Read the variables; an empty one counts as unset, as it does for pip's own options. Raises nothing."""
-    keep_days: float | None = DEFAULT_KEEP_DAYS
-    max_size: int | None = DEFAULT_MAX_SIZE
     complaints = []
-    if environ.get(KEEP_DAYS):
-        keep_days = _parse_days(environ[KEEP_DAYS])
-    if keep_days is None:
-        keep_days = DEFAULT_KEEP_DAYS
-        complaints.append(
-            f"{KEEP_DAYS} is {_quote(environ[KEEP_DAYS])}, which is not a number of days such as 14 or 0.5; "
-            f"using the default, {DEFAULT_KEEP_DAYS:g}."
-        )
-    if environ.get(MAX_SIZE):
-        max_size = parse_size(environ[MAX_SIZE])
-    if max_size is None:
-        max_size = DEFAULT_MAX_SIZE
-        complaints.append(
-            f"{MAX_SIZE} is {_quote(environ[MAX_SIZE])}, which is not a size such as 500M, 1.5GiB or 20 GB; "
-            f"using the default, {DEFAULT_MAX_SIZE // 1024**3}GiB."
-        )
-    patience_s = _parse_patience_s(environ.get(PATIENCE, ""))
-    if environ.get(PATIENCE) and patience_s is None:
-        complaints.append(
-            f"{PATIENCE} is {_quote(environ[PATIENCE])}, which is not a duration such as 90s, 5m or 2h; "
-            f"using the default, {DEFAULT_PATIENCE_S / 60:g}m."
-        )
-    retries_text = environ.get(PIPS_OWN_NAME, "").strip()
-    retries = int(retries_text) if _RETRIES.fullmatch(retries_text) else None
-    return Settings(keep_days, max_size, tuple(complaints), patience_s, retries)
+
+    def read(name: str, parse: Callable[[str], _T | None], expected: str, default: str) -> _T | None:
+        text = environ.get(name, "")
+        value = parse(text) if text else None
+        if text and value is None:
+            complaints.append(f"{name} is {_quote(text)}, which is not {expected}; using the default, {default}.")
+        return value
+
+    keep_days = read(KEEP_DAYS, _parse_days, "a number of days such as 14 or 0.5", f"{DEFAULT_KEEP_DAYS:g}")
+    max_size = read(MAX_SIZE, parse_size, "a size such as 500M, 1.5GiB or 20 GB", f"{DEFAULT_MAX_SIZE // 1024**3}GiB")
+    patience_s = read(PATIENCE, _parse_patience_s, "a duration such as 90s, 5m or 2h", f"{DEFAULT_PATIENCE_S / 60:g}m")
+    retries = read(PIPS_OWN_NAME, _parse_retries, "a number of retries such as 5", "pip's own")
+    return Settings(
+        DEFAULT_KEEP_DAYS if keep_days is None else keep_days,
+        DEFAULT_MAX_SIZE if max_size is None else max_size,
+        tuple(complaints),
+        patience_s,
+        retries,
+    )
 
 
 def unknown_names(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -127,6 +121,10 @@ def _parse_patience_s(text: str) -> float | None:
 
 def _parse_days(text: str) -> float | None:
     return float(text.strip()) if _DAYS.fullmatch(text.strip()) else None
+
+
+def _parse_retries(text: str) -> int | None:
+    return int(text.strip()) if _RETRIES.fullmatch(text.strip()) else None
 
 
 def _quote(value: str) -> str:

@@ -45,6 +45,10 @@ class Attempts:
             self.has_response = True
             self._limits = limits(self._options)
 
+    def pip_has_retried(self) -> None:
+        """Take note that the request that has just failed had pip's own ``--retries``."""
+        self._budget = self._budget._replace(failed=self._budget.failed + len(self._options.connect_waits_s))
+
     def begin_at(self, offset: int) -> None:
         """Count only bytes beyond this offset as new."""
         if offset >= self._highest or self._fresh_starts < _MOST_FRESH_STARTS:
@@ -57,7 +61,9 @@ class Attempts:
 
     def bytes_compared(self, number: int) -> None:
         """Take note that so many bytes of an earlier run were found equal for the first time. They count as new."""
-        self._compared += number
+        if number:
+            self._compared += number
+            self.bytes_arrived()
 
     def wait_after(self, lost: ConnectionLost, held: Held) -> None:
         """Record a failed attempt and wait until the next one is due. Raises GaveUp if there is none."""

@@ -64,9 +64,9 @@ class SpeedWatch:
         window_s = self._watch.elapsed_s - self._window_s
         if window_s < SPEED_WINDOW_S:
             return
+        self._speeds.note(self._bytes, window_s)
         speed = self._bytes / window_s
         self._window_s, self._bytes = self._watch.elapsed_s, 0
-        self._speeds.note(int(speed * window_s), window_s)
         if self._can_resume and speed < min(MIN_BYTES_PER_S, self._speeds.fastest / SLOW_SHARE):
             self._speeds.expect_less()
             raise ConnectionLost("slower than 1 KiB/s")

@@ -33,7 +33,7 @@ from pip_resume.errors import (
 from pip_resume.protocol.checkpoint import Checkpoint, recorded_fields, recorded_name
 from pip_resume.protocol.messages import Request
 from pip_resume.protocol.planning import plan_request, retry_after_s
-from pip_resume.protocol.retry import Reached, limits_before_response
+from pip_resume.protocol.retry import limits_before_response
 from pip_resume.protocol.verdicts import DATE_DIFFERS, Action, judge
 
 if TYPE_CHECKING:
@@ -158,9 +158,9 @@ class _Run:
         state.display.requested(request, state.copy.held)
         try:
             response = state.transport.first() if is_pips else state.transport.get(request.fields)
-        except NoResponse as lost:
-            if is_pips and state.transport.reached is Reached.NONE and lost.error is not None:
-                raise PipError(lost.error) from lost  # pip has used up its --retries.
+        except NoResponse:
+            if is_pips:
+                state.attempts.pip_has_retried()
             raise
         finally:
             state.watch.lap(2 * state.transport.timeout_s)
@@ -180,7 +180,7 @@ class _Run:
         if action is Action.FAIL or (action is Action.ASK_PLAINLY and state.trust.is_spent):
             state.transport.reject(response)
         if action is Action.ASK_PLAINLY:
-            self._ask_plainly(exchange.verdict.reason)
+            self._ask_plainly(exchange.verdict.reason, is_ranged=exchange.request.is_ranged)
             state.trust = state.trust._replace(
                 forgave_date=state.trust.forgave_date or exchange.verdict.row == DATE_DIFFERS
             )
@@ -192,8 +192,8 @@ class _Run:
             return verification.check(state, exchange)
         return self._receive(exchange)
 
-    def _ask_plainly(self, reason: str) -> None:
-        self._state.trust = self._state.trust.after_refusal()
+    def _ask_plainly(self, reason: str, *, is_ranged: bool) -> None:
+        self._state.trust = self._state.trust.after_refusal(is_ranged=is_ranged)
         self._state.display.asking_plainly(reason)
 
     def _receive(self, exchange: Exchange) -> Finished | None:
@@ -260,7 +260,7 @@ class _Run:
         if self._state.copy.has_beside:
             self._state.copy.drop_beside()
         else:
-            self._ask_plainly(reason)
+            self._ask_plainly(reason, is_ranged=True)
             self._state.attempts.begin_at(0)
 
     def _after_lost_body(self, exchange: Exchange, cursor: Cursor, *, is_file: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pip_resume.engine.clock import Stopwatch
 from pip_resume.engine.reading import SLOW_SHARE, SPEED_WINDOW_S
 
 if TYPE_CHECKING:
@@ -27,20 +28,23 @@ def wait_for_other(store: Store, artifact: Artifact, display: Display, clock: Cl
     Too slow is below MIN_BYTES_PER_S, or below a quarter of the fastest connection that this run has had.
     """
     slowest = max(MIN_BYTES_PER_S, speeds.fastest / SLOW_SHARE)
-    start_s, start_offset = clock.elapsed_s(), -1
+    watch = Stopwatch(clock)
+    start_s, start_offset = 0.0, -1
     while True:
         progress = store.progress(artifact)
         if progress is None:
             return True
         display.waiting_for_other(progress.offset, progress.complete_length)
-        now_s = clock.elapsed_s()
+        window_s = watch.elapsed_s - start_s
         if start_offset < 0 or progress.offset < start_offset:
-            start_s, start_offset = now_s, progress.offset
-        elif now_s - start_s >= SPEED_WINDOW_S:
-            if progress.offset - start_offset < slowest * (now_s - start_s):
+            start_s, start_offset = watch.elapsed_s, progress.offset
+        elif window_s >= SPEED_WINDOW_S:
+            if progress.offset - start_offset < slowest * window_s:
                 return False
-            start_s, start_offset = now_s, progress.offset
-        clock.sleep_s(_poll_s(progress))
+            start_s, start_offset = watch.elapsed_s, progress.offset
+        poll_s = _poll_s(progress)
+        clock.sleep_s(poll_s)
+        watch.lap(poll_s)
 
 
 def _poll_s(progress: Progress) -> float:

@@ -68,6 +68,7 @@ def _try_again(send: Callable[[], Any], error: Exception, host: str, options: Op
     """Send a request again until it has a response. Raises pip's own error when the limits are spent."""
     clock = SystemClock()
     attempts = Attempts(limits_before_response(options, RUN.reached(host)), options, display, clock, Stopwatch(clock))
+    attempts.pip_has_retried()
     while True:
         try:
             attempts.wait_after(NoResponse(cause_of(error), error), Held())

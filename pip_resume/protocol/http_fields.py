@@ -151,8 +151,9 @@ def parse_empty_content_range(text: str | None) -> int | None:
     match = _CONTENT_RANGE.fullmatch((text or "").strip(_OWS))
     if match is None or match["complete"] is None:
         return None
-    first_pos, last_pos, complete_length = int(match["first"]), int(match["last"]), int(match["complete"])
-    return complete_length if first_pos == complete_length == last_pos + 1 else None
+    first_pos, last_pos, complete_length = (int(match[name]) for name in ("first", "last", "complete"))
+    is_at_the_end = first_pos == complete_length == last_pos + 1
+    return complete_length if is_at_the_end and complete_length <= LARGEST_NUMBER else None
 
 
 def encode_content_range(content_range: ContentRange) -> str:

@@ -81,17 +81,17 @@ def limits(options: Options) -> Limits:
 
 
 def limits_before_response(options: Options, reached: Reached) -> Limits:
-    """Return the limits while the link's host has not answered this download yet.
+    """Return the limits while the link's host has not answered this download: at least those of pip's ``--retries``.
 
     A host that has answered in this run is worth the same patience as in the middle of a file. One that has not may not
-    exist: plain pip gives up after its ``--retries``, and so do we, unless another host shows that the network works.
+    exist: it is worth some patience only if a different host shows that the network works.
     """
-    if reached is Reached.THIS_HOST:
-        return limits(options)
-    retries = len(options.connect_waits_s)
-    if reached is Reached.OTHER_HOST and options.retries and options.patience_s:
-        return Limits(retries, min(OTHER_HOST_PATIENCE_S, options.patience_s))
-    return Limits(retries, 0.0, options.connect_waits_s or (0.0,))
+    later, waits_s = limits(options), options.connect_waits_s
+    if reached is Reached.NONE or later.idle_s == 0:
+        return Limits(len(waits_s), 0.0, waits_s or (0.0,))
+    if reached is Reached.OTHER_HOST:
+        return Limits(len(waits_s), max(min(OTHER_HOST_PATIENCE_S, options.patience_s), sum(waits_s)))
+    return later
 
 
 class Budget(NamedTuple):
@@ -100,7 +100,7 @@ class Budget(NamedTuple):
     failed: int = 0
     """Attempts since the last progress, including the one that made it."""
     barren: int = 0
-    """Attempts in a row that brought nothing new."""
+    """Attempts in a row that were too small to count as progress."""
     gained: int = 0
     """New bytes since the last progress, in attempts too small to count as progress."""
     last_gain: int = 0
@@ -122,7 +122,7 @@ class Budget(NamedTuple):
         """Return the seconds before the next attempt. ``chance`` in [0, 1) shortens it."""
         if self.last_gain >= QUICK_BYTES:
             return 0.0
-        if self.barren == 0:
+        if self.last_gain > 0:
             return SHORT_DELAY_S
         if limits.waits_s is not None:
             return limits.waits_s[(self.failed - 1) % len(limits.waits_s)]

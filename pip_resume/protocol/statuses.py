@@ -29,8 +29,16 @@ WAIT_STATUSES = {
     598: "proxies: reading from the origin timed out",
     599: "proxies: connecting to the origin timed out",
 }
-"""The statuses that ask us to try again later, with the source of each."""
+"""The statuses that ask us to try again later, with the source of each. Other 5xx count as 500: see says_later."""
 NOT_IMPLEMENTED = (501, 505)
 """The server does not support the request (RFC 9110 sections 15.6.2 and 15.6.6): waiting does not help."""
 ABOUT_THE_USER = (401, 407)
 """pip's own session has tried to authenticate by now."""
+
+
+def says_later(status: int) -> bool:
+    """Whether a status asks us to try again later.
+
+    RFC 9110 section 15: an unknown status means the same as the x00 status of its class, here 500.
+    """
+    return status in WAIT_STATUSES or (500 <= status < 600 and status not in NOT_IMPLEMENTED)

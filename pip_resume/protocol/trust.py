@@ -6,9 +6,11 @@ once says nothing: the network may be down for a moment. So the next request is 
 RANGE   --second barren one in a row-->  PROBE   a plain request: does the host answer at all?
 PROBE   --answered-->                    RETRY   its body is not read; Range once more, the network may be back
 PROBE   --not answered-->                RANGE   it says nothing about Range
+RETRY   --brought bytes-->               RANGE   Range works
 RETRY   --barren-->                      PLAIN   the host answers, but not to Range: read a plain response
 PLAIN   --connection lost-->             RANGE   unless this run has asked plainly MOST_REFUSALS times
 any     --response not usable-->         PLAIN   once; what the plain request answers counts
+any     --MOST_WRONG wrong files-->      PLAIN   to the end: pip judges the next file
 """
 
 from __future__ import annotations
@@ -71,9 +73,9 @@ class Trust(NamedTuple):
         """Whether requests carry ``Cache-Control: no-cache``: a cache on the way may have the wrong file."""
         return self.wrong > 0
 
-    def after_refusal(self) -> Trust:
+    def after_refusal(self, *, is_ranged: bool) -> Trust:
         """After a response that could not be used. If the request was plain, that counts as a wrong file."""
-        wrong = self.wrong + (not self.allows_range)
+        wrong = self.wrong + (not is_ranged)
         return self._replace(wrong=wrong, refusals=self.refusals + 1, asking=Asking.PLAIN, barren=0)
 
     def after_wrong(self) -> Trust:

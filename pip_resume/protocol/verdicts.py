@@ -15,9 +15,10 @@ from pip_resume.protocol.http_fields import (
     parse_content_coding,
     parse_content_range,
     parse_empty_content_range,
+    parse_entity_tag,
     parse_loose_content_range,
 )
-from pip_resume.protocol.statuses import ABOUT_THE_USER, NOT_IMPLEMENTED, WAIT_STATUSES
+from pip_resume.protocol.statuses import ABOUT_THE_USER, NOT_IMPLEMENTED, says_later
 from pip_resume.protocol.trust import FULL, Trust
 
 if TYPE_CHECKING:
@@ -106,10 +107,20 @@ class Case(NamedTuple):
         ours = parse_content_coding(self.held.checkpoint.field("content-encoding"))
         return self.held.offset > 0 and parse_content_coding(self.head.fields.get("content-encoding")) != ours
 
-    def differs_in(self, name: str) -> bool:
-        """Whether both responses have this field, with different values."""
-        ours, theirs = self.held.checkpoint.field(name), self.head.fields.get(name)
+    @property
+    def has_different_date(self) -> bool:
+        """Whether both responses have a Last-Modified, and they differ."""
+        ours, theirs = self.held.checkpoint.field("last-modified"), self.head.fields.get("last-modified")
         return ours is not None and theirs is not None and theirs != ours
+
+    @property
+    def is_date_forgiven(self) -> bool:
+        """Whether a different date counts no more: the run has started over for one, and a strong ETag is equal.
+
+        A weak ETag, or none, does not prove equal bytes (RFC 9110 section 8.8.1).
+        """
+        tag = parse_entity_tag(self.held.checkpoint.field("etag"))
+        return self.trust.forgave_date and tag is not None and not tag.weak
 
     @property
     def has_different_etag(self) -> bool:
@@ -142,18 +153,24 @@ class Row(NamedTuple):
 
 def _is_busy(case: Case) -> bool:
     # urllib3 obeys Retry-After on 413, 429 and 503 (Retry.RETRY_AFTER_STATUS_CODES).
-    return case.head.status in WAIT_STATUSES or (case.head.status == 413 and "retry-after" in case.head.fields)
+    return says_later(case.head.status) or (case.head.status == 413 and "retry-after" in case.head.fields)
 
 
 def _is_416_at_the_end(case: Case) -> bool:
-    lengths = {case.sent_length, case.held.checkpoint.complete_length} - {None}
-    # A 416 for a first-pos below its own complete-length is contradictory. It is trusted only if a digest can decide.
-    agrees = case.held.digest_known or case.request.first_pos == case.held.offset
-    return case.is_ranged and case.head.status == 416 and lengths == {case.held.offset} and agrees
+    return case.head.status == 416 and _is_at_the_end(case, case.sent_length)
 
 
 def _is_empty_part_at_the_end(case: Case) -> bool:
-    return case.is_part and parse_empty_content_range(case.head.fields.get("content-range")) == case.held.offset > 0
+    length = parse_empty_content_range(case.head.fields.get("content-range"))
+    return case.is_part and length is not None and _is_at_the_end(case, length)
+
+
+def _is_at_the_end(case: Case, sent_length: int | None) -> bool:
+    """Whether no byte is missing, by each complete-length that is known."""
+    lengths = {sent_length, case.held.checkpoint.complete_length} - {None}
+    # A response without bytes for a first-pos below the end contradicts itself: only a digest can prove it right.
+    agrees = case.held.digest_known or case.request.first_pos == case.held.offset
+    return case.is_ranged and lengths == {case.held.offset} and agrees
 
 
 def _is_no_response_to_a_range(case: Case) -> bool:
@@ -256,7 +273,7 @@ VERDICTS: tuple[Row, ...] = (
     Row(
         "206 with a different date",
         "RFC 9110 section 15.3.7.3",
-        lambda case: case.is_part and case.differs_in("last-modified") and not case.trust.forgave_date,
+        lambda case: case.is_part and case.held.offset > 0 and case.has_different_date and not case.is_date_forgiven,
         Action.ASK_PLAINLY,
         "the file on the server has a different date",
     ),
@@ -279,7 +296,7 @@ VERDICTS: tuple[Row, ...] = (
     Row("anything else", "RFC 9110 section 15", lambda _case: True, Action.FAIL),
 )
 DATE_DIFFERS = "206 with a different date"
-"""The row that applies once per file and run: mirrors may differ in their dates."""
+"""The row that applies once per file and run if the ETags are equal: mirrors may differ in their dates."""
 
 
 def judge(request: Request, head: ResponseHead, held: Held, trust: Trust = FULL) -> Verdict:

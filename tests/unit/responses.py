@@ -7,6 +7,10 @@ from pip_resume.protocol.messages import Held, ResponseHead
 
 OFFSET, LENGTH = 600_000, 1_000_000
 ETAG = {"etag": '"v1"'}
+LONG_AGO = "Fri, 03 Jan 2020 10:00:00 GMT"
+A_SECOND_LATER = "Fri, 03 Jan 2020 10:00:01 GMT"
+STRONG_DATE = {"last-modified": LONG_AGO, "date": A_SECOND_LATER}
+WEAK_ETAG = {"etag": 'W/"v1"'}
 
 EMPTY = Held(digest_known=True)
 """Nothing is held."""
@@ -18,6 +22,12 @@ UNSIZED = HASHED._replace(checkpoint=Checkpoint(fields=ETAG))
 """As HASHED, but the complete-length is unknown."""
 UNSIZED_UNHASHED = UNSIZED._replace(digest_known=False)
 COMPLETE = HASHED._replace(offset=LENGTH)
+COMPLETE_UNHASHED = COMPLETE._replace(digest_known=False)
+
+
+def unhashed_with(fields: dict[str, str]) -> Held:
+    """Return UNHASHED as if the first response had had these fields."""
+    return UNHASHED._replace(checkpoint=Checkpoint(complete_length=LENGTH, fields=fields))
 
 
 def part(first: object = OFFSET, last: object = LENGTH - 1, length: object = LENGTH, **fields: str) -> ResponseHead:

@@ -3,30 +3,53 @@
 from __future__ import annotations
 
 import pytest
-from unit.responses import COMPLETE, HASHED, LENGTH, OFFSET, UNHASHED, UNSIZED, UNSIZED_UNHASHED, complete, part
+from unit.responses import (
+    COMPLETE,
+    COMPLETE_UNHASHED,
+    HASHED,
+    LENGTH,
+    OFFSET,
+    UNHASHED,
+    UNSIZED,
+    UNSIZED_UNHASHED,
+    complete,
+    part,
+)
 
 from pip_resume.protocol.endings import ENDINGS, Ended, Outcome, conclude
 from pip_resume.protocol.messages import Held, ResponseHead
-from pip_resume.protocol.retry import PROGRESS_BYTES
-from pip_resume.protocol.verdicts import judge, plan_request
+from pip_resume.protocol.planning import plan_request
+from pip_resume.protocol.retry import QUICK_BYTES
+from pip_resume.protocol.verdicts import judge
 
 CLOSE_DELIMITED = complete(None)
 CHUNKED = complete(None, transfer_encoding="chunked")
 OF_UNKNOWN_LENGTH = part(length="*", last=OFFSET + 99)
-COMPLETE_UNHASHED = COMPLETE._replace(digest_known=False)
+CACHED = complete()._replace(from_cache=True)
+GAIN = 1000
+"""A small number of new bytes. Ten such parts are requested; more than ten are not."""
 
 
-def ended(head: ResponseHead, position: int, held: Held, gained: int = PROGRESS_BYTES) -> Ended:
+def ended(head: ResponseHead, position: int, held: Held, gained: int = QUICK_BYTES) -> Ended:
     """Make a body that has ended at a position, with what is held after it; the request was for the rest of HASHED."""
     before = HASHED._replace(digest_known=held.digest_known, checkpoint=held.checkpoint)
     return Ended(head, judge(plan_request(before), head, before), position, held, gained)
 
 
+def small_part(missing: int, gained: int = GAIN) -> Ended:
+    """Make a part with ``gained`` new bytes, after which ``missing`` bytes of the file are still missing."""
+    return ended(part(last=LENGTH - missing - 1), LENGTH - missing, HASHED._replace(offset=LENGTH - missing), gained)
+
+
 # For each row: its name, its section and its outcome; then the cases in which it decides.
 CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
-    ("a cut body from pip's cache", "RFC 9111 section 3.3", Outcome.WRONG): {
-        "one byte is missing": ended(complete()._replace(from_cache=True), LENGTH - 1, COMPLETE),
-        "without a hash": ended(complete()._replace(from_cache=True), 0, UNHASHED),
+    ("a cut body from pip's cache", "RFC 9111 section 3.3", Outcome.CONTINUE): {
+        "one byte is missing": ended(CACHED, LENGTH - 1, COMPLETE),
+        "one byte is there": ended(CACHED, 1, UNHASHED),
+    },
+    ("nothing from pip's cache", "RFC 9111 section 3.3", Outcome.WRONG): {
+        "with a hash": ended(CACHED, 0, HASHED, gained=0),
+        "without a hash": ended(CACHED, 0, UNHASHED, gained=0),
     },
     ("closed early", "RFC 9112 section 8", Outcome.LOST): {
         "one byte of the part is missing": ended(part(), LENGTH - 1, HASHED),
@@ -37,13 +60,26 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
         "without a new byte": ended(part(), OFFSET, HASHED, gained=0),
     },
     ("one part of several", "RFC 9110 section 15.3.7", Outcome.MORE): {
-        "just enough new bytes": ended(part(last=LENGTH - 2), LENGTH - 1, HASHED),
-        "many new bytes": ended(part(last=LENGTH - 2), LENGTH - 1, HASHED, gained=LENGTH - OFFSET),
+        "just enough new bytes": small_part(missing=1, gained=QUICK_BYTES),
+        "many new bytes": small_part(missing=1, gained=LENGTH - OFFSET),
+        "many more parts are missing": small_part(missing=LENGTH - OFFSET - 1, gained=QUICK_BYTES),
         "the length is known from before": ended(part(last=LENGTH - 2, length="*"), LENGTH - 1, UNHASHED),
     },
-    ("a part with hardly any byte", "RFC 9110 section 15.3.7", Outcome.LOST): {
-        "one byte too few": ended(part(last=LENGTH - 2), LENGTH - 1, HASHED, gained=PROGRESS_BYTES - 1),
-        "no new byte": ended(part(last=OFFSET), OFFSET + 1, HASHED, gained=0),
+    ("a small part of a long rest", "RFC 9110 section 15.3.7", Outcome.TOO_LITTLE): {
+        "just more than ten parts": small_part(missing=10 * GAIN + 1),
+        "one byte too few to follow at once": small_part(missing=350_000, gained=QUICK_BYTES // 2),
+        "no new byte": small_part(missing=1, gained=0),
+        "without a hash, the length is known from before": ended(
+            part(last=OFFSET + GAIN - 1, length="*"), OFFSET + GAIN, UNHASHED, gained=GAIN
+        ),
+    },
+    ("a small part", "RFC 9110 section 15.3.7", Outcome.LOST): {
+        "just ten parts are missing": small_part(missing=10 * GAIN),
+        "one byte is missing": small_part(missing=1),
+        "one byte too few to follow at once": small_part(missing=1, gained=QUICK_BYTES - 1),
+        "from the start: a plain request brings no more": ended(
+            part(0, GAIN - 1), GAIN, HASHED._replace(offset=GAIN), gained=GAIN
+        ),
     },
     ("complete-length unknown", "RFC 9110 section 14.4", Outcome.CHECK_OR_LOST): {
         "with a hash, whatever length is known from before": ended(OF_UNKNOWN_LENGTH, OFFSET + 100, HASHED),
@@ -57,8 +93,9 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
     },
     ("complete", "RFC 9112 section 6.3", Outcome.CHECK): {
         "the rest": ended(part(content_length=str(LENGTH - OFFSET)), LENGTH, COMPLETE),
+        "the rest, without a new byte": ended(part(content_length=str(LENGTH - OFFSET)), LENGTH, COMPLETE, gained=0),
         "the complete file": ended(complete(), LENGTH, COMPLETE),
-        "the complete file from pip's cache": ended(complete()._replace(from_cache=True), LENGTH, COMPLETE),
+        "the complete file from pip's cache": ended(CACHED, LENGTH, COMPLETE),
         "close-delimited, as long as the known length": ended(CLOSE_DELIMITED, LENGTH, COMPLETE),
         "close-delimited, without a hash": ended(CLOSE_DELIMITED, LENGTH, COMPLETE_UNHASHED),
         "close-delimited, without a hash or a length": ended(CLOSE_DELIMITED, LENGTH, UNSIZED_UNHASHED),
@@ -81,7 +118,7 @@ def test_the_end_of_a_body_is_judged_by_its_row(body: Ended, row: str, section: 
     ending = conclude(body)
 
     assert (ending.name, ending.section, ending.outcome) == (row, section, outcome)
-    assert bool(ending.reason) == (outcome in (Outcome.LOST, Outcome.CHECK_OR_LOST))
+    assert bool(ending.reason) == (outcome in (Outcome.LOST, Outcome.TOO_LITTLE, Outcome.CHECK_OR_LOST))
 
 
 def test_every_row_decides_at_least_one_case() -> None:
@@ -89,6 +126,10 @@ def test_every_row_decides_at_least_one_case() -> None:
 
     assert decided == {row.name for row in ENDINGS}
     assert len(decided) == len(ENDINGS)
+
+
+def test_every_outcome_has_a_row() -> None:
+    assert {row.outcome for row in ENDINGS} == set(Outcome)
 
 
 @pytest.mark.parametrize(
@@ -106,3 +147,19 @@ def test_every_row_decides_at_least_one_case() -> None:
 )
 def test_the_complete_length_is_what_the_response_says_or_what_is_known(body: Ended, length: int | None) -> None:
     assert body.length == length
+
+
+@pytest.mark.parametrize(
+    ("position", "lacks_rest"),
+    [
+        pytest.param(LENGTH - 1, True, id="one byte is missing"),
+        pytest.param(LENGTH, False, id="no byte is missing"),
+        pytest.param(LENGTH + 1, False, id="one byte too many"),
+    ],
+)
+def test_a_rest_is_missing_below_the_complete_length(position: int, lacks_rest: bool) -> None:
+    assert ended(part(), position, HASHED).lacks_rest is lacks_rest
+
+
+def test_without_a_complete_length_no_rest_is_known_to_be_missing() -> None:
+    assert not ended(OF_UNKNOWN_LENGTH, OFFSET + 100, UNSIZED).lacks_rest

@@ -2,78 +2,255 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pip_resume.protocol.trust import MOST_REFUSALS, MOST_WRONG, Trust
+from pip_resume.protocol.trust import FULL, MOST_REFUSALS, MOST_WRONG, Asking, Trust
 
-EVENTS: tuple[Callable[[Trust], Trust], ...] = (
-    Trust.after_refusal,
-    Trust.after_wrong,
-    Trust.after_restart,
-    Trust.after_loss,
+Event = Callable[[Trust], Trust]
+RANGE, PROBE, RETRY, PLAIN = Asking.RANGE, Asking.PROBE, Asking.RETRY, Asking.PLAIN
+
+range_unanswered: Event = partial(Trust.after_no_response, is_ranged=True)
+range_lost_at_once: Event = partial(Trust.after_lost_body, is_ranged=True, has_brought=False)
+range_lost: Event = partial(Trust.after_lost_body, is_ranged=True, has_brought=True)
+range_refused: Event = partial(Trust.after_refusal, is_ranged=True)
+plain_unanswered: Event = partial(Trust.after_no_response, is_ranged=False)
+plain_lost_at_once: Event = partial(Trust.after_lost_body, is_ranged=False, has_brought=False)
+plain_lost: Event = partial(Trust.after_lost_body, is_ranged=False, has_brought=True)
+plain_refused: Event = partial(Trust.after_refusal, is_ranged=False)
+probe_answered: Event = Trust.after_probe
+wrong_file: Event = Trust.after_wrong
+
+BARREN: dict[str, Event] = {
+    "no response": range_unanswered,
+    "a body without a byte": range_lost_at_once,
+    "barren": Trust.after_barren_range,
+}
+"""What a ranged request that brings nothing can end with. All have the same consequence."""
+
+
+@pytest.mark.parametrize("barren", BARREN.values(), ids=BARREN)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(Trust(), Trust(barren=1), id="first: Range again"),
+        pytest.param(Trust(barren=1), Trust(barren=2, asking=PROBE), id="second: does the host answer?"),
+        pytest.param(Trust(barren=2), Trust(barren=3, asking=PROBE), id="third, after an unanswered probe: ask again"),
+        pytest.param(
+            Trust(barren=2, asking=RETRY), Trust(refusals=1, asking=PLAIN), id="after an answered probe: plain"
+        ),
+        pytest.param(
+            Trust(wrong=1, refusals=1, barren=2, asking=RETRY),
+            Trust(wrong=1, refusals=2, asking=PLAIN),
+            id="after an answered probe, for the second time",
+        ),
+    ],
 )
+def test_ranged_requests_that_bring_nothing_lead_to_a_plain_one(before: Trust, barren: Event, after: Trust) -> None:
+    assert barren(before) == after
 
 
 @pytest.mark.parametrize(
     ("before", "event", "after"),
     [
-        pytest.param(Trust(0, 0, True), Trust.after_refusal, Trust(0, 1, False), id="first refusal: no more Range"),
-        pytest.param(Trust(0, 1, True), Trust.after_refusal, Trust(0, 2, False), id="second refusal of a Range"),
-        pytest.param(Trust(0, 1, False), Trust.after_refusal, Trust(1, 2, False), id="refused without Range: wrong"),
-        pytest.param(Trust(1, 0, True), Trust.after_refusal, Trust(1, 1, False), id="refusal after a wrong file"),
-        pytest.param(Trust(0, 0, True), Trust.after_wrong, Trust(1, 0, True), id="first wrong file: Range as before"),
-        pytest.param(Trust(1, 1, False), Trust.after_wrong, Trust(2, 1, False), id="second wrong file: no Range"),
-        pytest.param(Trust(1, 1, True), Trust.after_restart, Trust(1, 1, True), id="restart: Range as before"),
-        pytest.param(Trust(1, 1, False), Trust.after_restart, Trust(1, 1, False), id="restart: no Range as before"),
-        pytest.param(Trust(2, 0, True), Trust.after_restart, Trust(2, 0, False), id="restart, trust spent: no Range"),
-        pytest.param(Trust(3, 0, True), Trust.after_restart, Trust(3, 0, False), id="restart after three wrong files"),
-        pytest.param(Trust(0, 0, True), Trust.after_loss, Trust(0, 0, True), id="loss: Range as before"),
-        pytest.param(Trust(0, 1, False), Trust.after_loss, Trust(0, 1, True), id="loss after one refusal: Range again"),
-        pytest.param(Trust(1, 1, False), Trust.after_loss, Trust(1, 1, True), id="loss after one wrong file: Range"),
-        pytest.param(Trust(0, 2, False), Trust.after_loss, Trust(0, 2, False), id="loss after two refusals: no Range"),
-        pytest.param(Trust(0, 3, False), Trust.after_loss, Trust(0, 3, False), id="loss after three refusals"),
-        pytest.param(Trust(2, 0, False), Trust.after_loss, Trust(2, 0, False), id="loss, trust spent: no Range"),
-        pytest.param(Trust(2, 0, True), Trust.after_loss, Trust(2, 0, True), id="loss, trust spent, still with Range"),
+        pytest.param(Trust(barren=2, asking=PROBE), probe_answered, Trust(barren=2, asking=RETRY), id="answered"),
+        pytest.param(Trust(barren=2, asking=PROBE), plain_unanswered, Trust(barren=2), id="not answered"),
+        pytest.param(
+            Trust(barren=2, asking=PROBE), plain_refused, Trust(1, 1, asking=PLAIN), id="answered with what is no file"
+        ),
     ],
 )
-def test_an_event_changes_the_trust(before: Trust, event: Callable[[Trust], Trust], after: Trust) -> None:
+def test_a_probe_shows_whether_the_host_answers(before: Trust, event: Event, after: Trust) -> None:
     assert event(before) == after
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(Trust(), Trust(), id="Range as before"),
+        pytest.param(Trust(barren=1), Trust(), id="after a barren one: counted from 0 again"),
+        pytest.param(Trust(1, 1, 2, RETRY), Trust(1, 1), id="after a probe: Range as before"),
+    ],
+)
+def test_a_ranged_request_that_brought_bytes_renews_the_trust_in_range(before: Trust, after: Trust) -> None:
+    assert range_lost(before) == after
+
+
+@pytest.mark.parametrize("lost", [pytest.param(plain_lost, id="bytes"), pytest.param(plain_lost_at_once, id="none")])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(Trust(), Trust(), id="nothing held, or no validator: as before"),
+        pytest.param(Trust(refusals=1, asking=PLAIN), Trust(refusals=1), id="after one refusal: Range again"),
+        pytest.param(Trust(1, 1, asking=PLAIN), Trust(1, 1), id="after one wrong file: Range again"),
+        pytest.param(Trust(0, 2, asking=PLAIN), Trust(0, 2, asking=PLAIN), id="after two refusals: no Range"),
+        pytest.param(Trust(0, 3, asking=PLAIN), Trust(0, 3, asking=PLAIN), id="after three refusals: no Range"),
+        pytest.param(Trust(2, 0, asking=PLAIN), Trust(2, 0, asking=PLAIN), id="after two wrong files: no Range"),
+    ],
+)
+def test_after_a_plain_body_was_lost_range_is_tried_again_unless_that_is_settled(
+    before: Trust, lost: Event, after: Trust
+) -> None:
+    assert lost(before) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "event", "after"),
+    [
+        pytest.param(Trust(), range_refused, Trust(0, 1, asking=PLAIN), id="a range, for the first time"),
+        pytest.param(Trust(0, 1, 1), range_refused, Trust(0, 2, asking=PLAIN), id="a range, for the second time"),
+        pytest.param(Trust(0, 0, 2, RETRY), range_refused, Trust(0, 1, asking=PLAIN), id="a range after a probe"),
+        pytest.param(Trust(1, 0), range_refused, Trust(1, 1, asking=PLAIN), id="a range after a wrong file"),
+        pytest.param(Trust(0, 1, asking=PLAIN), plain_refused, Trust(1, 2, asking=PLAIN), id="plain: a wrong file"),
+        pytest.param(Trust(), plain_refused, Trust(1, 1, asking=PLAIN), id="plain because nothing is held"),
+    ],
+)
+def test_a_response_that_cannot_be_used_leads_to_a_plain_request(before: Trust, event: Event, after: Trust) -> None:
+    assert event(before) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(Trust(), Trust(1), id="the first: Range as before"),
+        pytest.param(Trust(0, 1, asking=PLAIN), Trust(1, 1, asking=PLAIN), id="the first, plain: as before"),
+        pytest.param(Trust(0, 0, 2, RETRY), Trust(1, 0, 2, RETRY), id="the first, after a probe: as before"),
+        pytest.param(Trust(1), Trust(2, asking=PLAIN), id="the second: no Range"),
+        pytest.param(Trust(2, 1, asking=PLAIN), Trust(3, 1, asking=PLAIN), id="the third"),
+    ],
+)
+def test_a_wrong_file_counts(before: Trust, after: Trust) -> None:
+    assert wrong_file(before) == after
+
+
+@pytest.mark.parametrize(
+    "before", [pytest.param(Trust(), id="Range allowed"), pytest.param(Trust(0, 1, asking=PLAIN), id="Range given up")]
+)
+def test_a_plain_request_without_a_response_changes_nothing(before: Trust) -> None:
+    assert plain_unanswered(before) == before
+
+
 def test_a_run_starts_with_full_trust() -> None:
-    assert Trust() == Trust(wrong=0, refusals=0, ranges=True)
-    assert not Trust().is_spent
+    assert FULL == Trust() == Trust(wrong=0, refusals=0, barren=0, asking=RANGE)
+    assert (FULL.forgave_date, FULL.is_container_checked) == (False, False)
+    assert (FULL.allows_range, FULL.is_probing, FULL.is_spent, FULL.doubts_caches) == (True, False, False, False)
 
 
-@pytest.mark.parametrize(("wrong", "is_spent"), [(0, False), (1, False), (2, True), (3, True)])
-def test_the_trust_is_spent_after_two_wrong_files(wrong: int, is_spent: bool) -> None:
-    assert Trust(wrong=wrong).is_spent is is_spent
+@pytest.mark.parametrize(
+    ("asking", "allows_range", "is_probing"),
+    [(RANGE, True, False), (PROBE, False, True), (RETRY, True, False), (PLAIN, False, False)],
+)
+def test_two_of_four_requests_may_carry_range_and_one_is_a_probe(
+    asking: Asking, allows_range: bool, is_probing: bool
+) -> None:
+    trust = Trust(asking=asking)
+
+    assert (trust.allows_range, trust.is_probing) == (allows_range, is_probing)
 
 
-@given(st.lists(st.sampled_from(EVENTS), max_size=20))
-def test_no_event_gives_trust_back_except_one_range_after_a_loss(events: list[Callable[[Trust], Trust]]) -> None:
-    trust = Trust()
-    for event in events:
-        before, trust = trust, event(trust)
-        assert trust.wrong >= before.wrong
-        assert trust.refusals >= before.refusals
-        if trust.ranges and not before.ranges:
-            assert event is Trust.after_loss
-            assert before.refusals < MOST_REFUSALS
-            assert before.wrong < MOST_WRONG
+@pytest.mark.parametrize(
+    ("wrong", "doubts_caches", "is_spent"), [(0, False, False), (1, True, False), (2, True, True), (3, True, True)]
+)
+def test_one_wrong_file_makes_caches_doubtful_and_two_spend_the_trust(
+    wrong: int, doubts_caches: bool, is_spent: bool
+) -> None:
+    trust = Trust(wrong=wrong)
+
+    assert (trust.doubts_caches, trust.is_spent) == (doubts_caches, is_spent)
 
 
-@given(st.lists(st.sampled_from(EVENTS), max_size=20))
-def test_refusals_alone_end_a_run(events: list[Callable[[Trust], Trust]]) -> None:
-    trust = Trust()
-    for event in events:
+def test_a_gateway_that_is_silent_to_ranges_is_asked_plainly_for_good_after_two_rounds() -> None:
+    trust, asked = FULL, list[Asking]()
+    while len(asked) < 12:
+        asked.append(trust.asking)
+        # Ranged requests come to nothing. A plain one is answered, and its connection breaks after some bytes.
+        answer = probe_answered if trust.is_probing else plain_lost
+        trust = range_unanswered(trust) if trust.allows_range else answer(trust)
+
+    assert asked == [RANGE, RANGE, PROBE, RETRY, PLAIN, RANGE, RANGE, PROBE, RETRY, PLAIN, PLAIN, PLAIN]
+
+
+def test_while_the_network_is_down_every_second_request_is_a_probe() -> None:
+    trust, asked = FULL, list[Asking]()
+    while len(asked) < 8:
+        asked.append(trust.asking)
+        trust = trust.after_no_response(is_ranged=trust.allows_range)
+
+    assert asked == [RANGE, RANGE, PROBE, RANGE, PROBE, RANGE, PROBE, RANGE]
+    assert (trust.wrong, trust.refusals) == (0, 0)
+
+
+RANGED = (range_unanswered, range_lost_at_once, range_lost, range_refused)
+UNRANGED = (plain_unanswered, plain_lost_at_once, plain_lost, plain_refused)
+PROBED = (plain_unanswered, probe_answered, plain_refused)
+WITH_BYTES = (range_lost, plain_lost)
+
+
+@st.composite
+def runs(draw: st.DrawFn, *, without: tuple[Event, ...] = ()) -> list[tuple[Trust, Event]]:
+    """Draw what is believed before each request of a run, and what each request ends with."""
+    trust, run = FULL, []
+    for _ in range(draw(st.integers(1, 30))):
+        possible = RANGED if trust.allows_range else PROBED if trust.is_probing else UNRANGED
+        # A file can be wrong after any body that is read.
+        events = possible if trust.is_probing else (*possible, wrong_file)
+        event = draw(st.sampled_from([event for event in events if event not in without]))
+        run.append((trust, event))
         trust = event(trust)
+    return [*run, (trust, plain_unanswered)]
 
-    # Whatever came before: one refusal of a Range, and two of plain requests.
-    for _ in range(1 + MOST_WRONG):
-        trust = trust.after_refusal()
+
+@given(runs())
+def test_wrong_files_and_refusals_are_never_forgotten(run: list[tuple[Trust, Event]]) -> None:
+    for (before, _), (after, _) in zip(run, run[1:]):
+        assert after.wrong >= before.wrong
+        assert after.refusals >= before.refusals
+
+
+@given(runs())
+def test_range_is_tried_again_only_after_a_probe_or_a_lost_body(run: list[tuple[Trust, Event]]) -> None:
+    for (before, event), (after, _) in zip(run, run[1:]):
+        if after.allows_range and not before.allows_range:
+            assert before.is_probing or event in (plain_lost, plain_lost_at_once)
+            assert before.is_probing or (before.refusals < MOST_REFUSALS and before.wrong < MOST_WRONG)
+
+
+@given(runs())
+def test_a_probe_follows_two_ranged_requests_in_a_row_that_brought_nothing(run: list[tuple[Trust, Event]]) -> None:
+    for (_, first), (_, second), (trust, _) in zip(run, run[1:], run[2:]):
+        if trust.is_probing:
+            assert second in (range_unanswered, range_lost_at_once)
+            assert first is not range_lost
+    assert not run[0][0].is_probing
+    assert not run[1][0].is_probing
+
+
+@given(runs(without=WITH_BYTES))
+def test_without_a_new_byte_at_most_two_probes_are_answered(run: list[tuple[Trust, Event]]) -> None:
+    assert sum(event is probe_answered for _, event in run) <= MOST_REFUSALS
+
+
+@given(runs())
+def test_every_answered_probe_without_a_byte_before_the_next_costs_trust_in_range(
+    run: list[tuple[Trust, Event]],
+) -> None:
+    probes = [index for index, (_, event) in enumerate(run) if event is probe_answered]
+    for start, end in zip(probes, probes[1:]):
+        between = [event for _, event in run[start:end]]
+        assert range_lost in between or run[end][0].refusals > run[start][0].refusals
+
+
+@given(runs(without=(plain_lost, plain_lost_at_once, wrong_file)))
+def test_refusals_alone_end_a_run(run: list[tuple[Trust, Event]]) -> None:
+    trust, _ = run[-1]
+
+    # Whatever came before: one refusal of a range, and two of plain requests.
+    trust = trust.after_refusal(is_ranged=True)
+    for _ in range(MOST_WRONG):
+        assert not trust.allows_range
+        trust = trust.after_refusal(is_ranged=False)
     assert trust.is_spent

@@ -1,178 +1,315 @@
-"""The table VERDICTS row by row; what is requested, what is stored, and how long a server asks to wait."""
+"""The table VERDICTS row by row: what a response means."""
 
 from __future__ import annotations
 
 import pytest
+from pip._vendor.urllib3.util.retry import Retry
 from unit.responses import (
     COMPLETE,
+    COMPLETE_UNHASHED,
     EMPTY,
     EMPTY_UNHASHED,
     ETAG,
     HASHED,
     LENGTH,
+    LONG_AGO,
     OFFSET,
+    STRONG_DATE,
     UNHASHED,
     UNSIZED,
     UNSIZED_UNHASHED,
+    WEAK_ETAG,
     complete,
     part,
+    unhashed_with,
     unsatisfied,
     without,
 )
 
-from pip_resume.artifact import Artifact, Digest
-from pip_resume.protocol.checkpoint import Checkpoint
 from pip_resume.protocol.messages import Held, ResponseHead
-from pip_resume.protocol.verdicts import (
-    OVERLAP_BYTES,
-    VERDICTS,
-    WAIT_STATUSES,
-    Action,
-    is_storable,
-    judge,
-    plan_request,
-    retry_after_s,
+from pip_resume.protocol.planning import OVERLAP_BYTES, plan_request
+from pip_resume.protocol.statuses import WAIT_STATUSES
+from pip_resume.protocol.trust import FULL, Asking, Trust
+from pip_resume.protocol.verdicts import DATE_DIFFERS, VERDICTS, Action, Case, judge
+
+ASKED_PLAINLY = Trust(asking=Asking.PLAIN)
+"""The request is plain, whatever is held."""
+FORGIVING = Trust(forgave_date=True)
+"""The run has started over for a different date."""
+YEARS_LATER = "Tue, 05 Jan 2021 10:00:00 GMT"
+DATED = unhashed_with({**ETAG, **STRONG_DATE})
+DATED_ONLY = unhashed_with(STRONG_DATE)
+DATED_WEAK = unhashed_with({**WEAK_ETAG, **STRONG_DATE})
+OVER_HTTP = UNHASHED._replace(checkpoint=UNHASHED.checkpoint._replace(is_https=False))
+THE_REST = f"{OFFSET}-{LENGTH - 1}/{LENGTH}"
+"""The value of Content-Range without its unit."""
+NO_RESPONSE_TO_A_RANGE = (
+    *(100, 102, 103, 201, 202, 204, 205, 207, 226),
+    *(300, 301, 302, 303, 304, 307, 308),
+    *(
+        400,
+        402,
+        403,
+        404,
+        405,
+        406,
+        409,
+        410,
+        411,
+        412,
+        413,
+        414,
+        415,
+        417,
+        418,
+        422,
+        423,
+        424,
+        426,
+        428,
+        431,
+        451,
+        499,
+    ),
+    *(501, 505),
 )
 
-LONG_AGO = "Fri, 03 Jan 2020 10:00:00 GMT"
-A_SECOND_LATER = "Fri, 03 Jan 2020 10:00:01 GMT"
+
+def case(held: Held, head: ResponseHead, trust: Trust = FULL) -> Case:
+    """Make the case of a response to the request that follows from what is held and what is believed."""
+    return Case(plan_request(held, trust), head, held, trust)
+
 
 # For each row: its name, its section and its action; then the cases in which it decides.
-CASES: dict[tuple[str, str, Action], dict[str, tuple[Held, ResponseHead]]] = {
+CASES: dict[tuple[str, str, Action], dict[str, Case]] = {
     ("busy", "RFC 9110 section 15.6.4", Action.WAIT): {
-        **{str(status): (HASHED, ResponseHead(status, ETAG)) for status in (408, 429, 500, 502, 503, 504, 520, 527)},
-        "to a plain request": (EMPTY, ResponseHead(503, {})),
+        **{str(status): case(HASHED, ResponseHead(status, ETAG)) for status in WAIT_STATUSES},
+        "529, which has no entry of its own": case(HASHED, ResponseHead(529, {})),
+        "413 with Retry-After": case(HASHED, ResponseHead(413, {"retry-after": "7"})),
+        "without a hash": case(UNHASHED, ResponseHead(429, {})),
+        "503 to a plain request": case(EMPTY, ResponseHead(503, {})),
+        "413 with Retry-After to a plain request": case(EMPTY, ResponseHead(413, {"retry-after": "7"})),
     },
     ("416 at the complete-length", "RFC 9110 section 15.5.17", Action.VERIFY): {
-        "both know the length": (COMPLETE, unsatisfied(LENGTH)),
-        "we know the length": (COMPLETE, ResponseHead(416, {})),
-        "the server knows the length": (UNSIZED, unsatisfied(OFFSET)),
-        "without a hash": (UNSIZED_UNHASHED, unsatisfied(OFFSET)),
-        "below the overlap, with a hash": (COMPLETE._replace(overlap=OVERLAP_BYTES), unsatisfied(LENGTH)),
+        "both know the length": case(COMPLETE, unsatisfied(LENGTH)),
+        "we know the length": case(COMPLETE, ResponseHead(416, {})),
+        "the server knows the length": case(UNSIZED, unsatisfied(OFFSET)),
+        "without a hash": case(UNSIZED_UNHASHED, unsatisfied(OFFSET)),
+        "below the overlap, with a hash": case(COMPLETE._replace(overlap=OVERLAP_BYTES), unsatisfied(LENGTH)),
     },
-    ("416 elsewhere", "RFC 9110 section 15.5.17", Action.RESTART): {
-        "a length different from ours": (UNHASHED, unsatisfied(OFFSET)),
-        "a length above ours": (COMPLETE, unsatisfied(LENGTH + 1)),
-        "neither knows the length": (UNSIZED, ResponseHead(416, {})),
-        "a length that is not a number": (UNSIZED, unsatisfied("x")),
-        "below the overlap, without a hash": (
-            COMPLETE._replace(overlap=OVERLAP_BYTES, digest_known=False),
-            unsatisfied(LENGTH),
+    ("206 without a byte at the complete-length", "RFC 9110 section 15.5.17", Action.VERIFY): {
+        "both know the length": case(COMPLETE, part(LENGTH, LENGTH - 1)),
+        "the server knows the length": case(UNSIZED, part(OFFSET, OFFSET - 1, OFFSET)),
+        "without a hash": case(UNSIZED_UNHASHED, part(OFFSET, OFFSET - 1, OFFSET)),
+        "below the overlap, with a hash": case(COMPLETE._replace(overlap=OVERLAP_BYTES), part(LENGTH, LENGTH - 1)),
+    },
+    ("416 elsewhere", "RFC 9110 section 15.5.17", Action.ASK_PLAINLY): {
+        "a length different from ours": case(UNHASHED, unsatisfied(OFFSET)),
+        "a length above ours": case(COMPLETE, unsatisfied(LENGTH + 1)),
+        "neither knows the length": case(UNSIZED, ResponseHead(416, {})),
+        "a length that is not a number": case(UNSIZED, unsatisfied("x")),
+        "below the overlap, without a hash": case(
+            COMPLETE_UNHASHED._replace(overlap=OVERLAP_BYTES), unsatisfied(LENGTH)
         ),
     },
-    ("206 multipart", "RFC 9110 section 15.3.7.2", Action.RESTART): {
-        "to one range": (HASHED, part(content_type="multipart/byteranges; boundary=x")),
+    ("no response to a range", "RFC 9110 section 14.2", Action.ASK_PLAINLY): {
+        **{str(status): case(HASHED, ResponseHead(status, {})) for status in NO_RESPONSE_TO_A_RANGE},
+        "404 without a hash": case(UNHASHED, ResponseHead(404, {})),
+        "204 without a hash": case(UNHASHED, ResponseHead(204, {})),
     },
-    ("206 without a valid Content-Range", "RFC 9110 section 14.4", Action.RESTART): {
-        "none": (HASHED, without(part(), "content-range")),
-        "last-pos below first-pos": (HASHED, part(LENGTH - 1, OFFSET)),
-        "last-pos above the complete-length": (HASHED, part(length=LENGTH - 1)),
-        "no positions": (HASHED, part(content_range=f"bytes */{LENGTH}")),
-        "different unit": (HASHED, part(content_range=f"items {OFFSET}-9/10")),
+    ("206 multipart", "RFC 9110 section 15.3.7.2", Action.ASK_PLAINLY): {
+        "to one range": case(HASHED, part(content_type="multipart/byteranges; boundary=x")),
     },
-    ("206 that starts too late", "RFC 9110 section 14.4", Action.RESTART): {
-        "by one byte": (HASHED, part(OFFSET + 1)),
-        "to a plain request": (EMPTY, part(1)),
+    ("206 without a valid Content-Range", "RFC 9110 section 14.4", Action.ASK_PLAINLY): {
+        "none": case(HASHED, without(part(), "content-range")),
+        "last-pos below first-pos": case(HASHED, part(LENGTH - 1, OFFSET)),
+        "last-pos above the complete-length": case(HASHED, part(length=LENGTH - 1)),
+        "no positions": case(HASHED, part(content_range=f"bytes */{LENGTH}")),
+        "different unit": case(HASHED, part(content_range=f"items {OFFSET}-9/10")),
+        "no unit, without a hash": case(UNHASHED, part(content_range=THE_REST)),
+        "equals sign, without a hash": case(UNHASHED, part(content_range=f"bytes={THE_REST}")),
+        "without a byte, but the known length is a larger one": case(HASHED, part(OFFSET, OFFSET - 1, OFFSET)),
+        "without a byte, above what is held": case(UNSIZED, part(OFFSET + 1, OFFSET, OFFSET + 1)),
+        "without a byte, below the overlap, without a hash": case(
+            COMPLETE_UNHASHED._replace(overlap=OVERLAP_BYTES), part(LENGTH, LENGTH - 1)
+        ),
+        "without a byte, to a plain request": case(COMPLETE, part(LENGTH, LENGTH - 1), ASKED_PLAINLY),
     },
-    ("206 with a different complete-length", "RFC 9110 section 15.3.7.3", Action.RESTART): {
-        "longer": (HASHED, part(last=LENGTH, length=LENGTH + 1)),
-        "shorter": (HASHED, part(last=LENGTH - 2, length=LENGTH - 1)),
-        "last-pos above our length": (HASHED, part(last=LENGTH, length="*")),
-        "shorter than what is held": (UNSIZED, part(0, OFFSET - 2, OFFSET - 1)),
+    ("206 that starts too late", "RFC 9110 section 14.4", Action.ASK_PLAINLY): {
+        "by one byte": case(HASHED, part(OFFSET + 1)),
+        "to a plain request": case(EMPTY, part(1)),
     },
-    ("206 with a different content coding", "RFC 9110 section 8.4", Action.RESTART): {
-        "gzip": (HASHED, part(content_encoding="gzip")),
+    ("206 with a different complete-length", "RFC 9110 section 15.3.7.3", Action.ASK_PLAINLY): {
+        "longer": case(HASHED, part(last=LENGTH, length=LENGTH + 1)),
+        "shorter": case(HASHED, part(last=LENGTH - 2, length=LENGTH - 1)),
+        "last-pos above our length": case(HASHED, part(last=LENGTH, length="*")),
+        "shorter than what is held": case(UNSIZED, part(0, OFFSET - 2, OFFSET - 1)),
+    },
+    ("206 with a different content coding", "RFC 9110 section 8.4", Action.ASK_PLAINLY): {
+        "gzip": case(HASHED, part(content_encoding="gzip")),
+        "no coding any more": case(unhashed_with({**ETAG, "content-encoding": "gzip"}), part()),
     },
     ("206, and the digest decides", "RFC 9110 section 15.3.7.3", Action.APPEND): {
-        "the same ETag": (HASHED, part()),
-        "a different ETag": (HASHED, part(etag='"v2"')),
-        "no ETag": (HASHED, without(part(), "etag")),
-        "no complete-length": (HASHED, part(length="*")),
-        "an earlier start": (HASHED, part(0)),
-        "coding identity": (HASHED, part(content_encoding="identity")),
-        "all bytes held, so that the part is the overlap": (
-            COMPLETE._replace(overlap=OVERLAP_BYTES),
-            part(LENGTH - OVERLAP_BYTES),
+        "the same ETag": case(HASHED, part()),
+        "a different ETag": case(HASHED, part(etag='"v2"')),
+        "no ETag": case(HASHED, without(part(), "etag")),
+        "a different date": case(DATED._replace(digest_known=True), part(last_modified=YEARS_LATER)),
+        "over http": case(HASHED, part()._replace(is_https=False)),
+        "no complete-length": case(HASHED, part(length="*")),
+        "an earlier start": case(HASHED, part(0)),
+        "no unit in Content-Range": case(HASHED, part(content_range=THE_REST)),
+        "equals sign in Content-Range": case(HASHED, part(content_range=f"bytes={THE_REST}")),
+        "blanks in Content-Range": case(HASHED, part(content_range=f"bytes  {OFFSET} - {LENGTH - 1} / {LENGTH}")),
+        "coding identity": case(HASHED, part(content_encoding="identity")),
+        "all bytes held, so that the part is the overlap": case(
+            COMPLETE._replace(overlap=OVERLAP_BYTES), part(LENGTH - OVERLAP_BYTES)
         ),
-        "to a plain request, with a coding": (EMPTY, part(0, content_encoding="gzip")),
+        "to a plain request, with a coding": case(EMPTY, part(0, content_encoding="gzip")),
     },
-    ("206 with a different validator", "RFC 9110 section 15.3.7.3", Action.RESTART): {
-        "ETag": (UNHASHED, part(etag='"v2"')),
-        "the same ETag, weak": (UNHASHED, part(etag='W/"v1"')),
-        "ETag, with one byte held": (UNHASHED._replace(offset=1), part(1, etag='"v2"')),
-        "Last-Modified, no ETag": (UNHASHED, without(part(last_modified=LONG_AGO), "etag")),
+    ("206 over http", "RFC 9110 section 17.1", Action.ASK_PLAINLY): {
+        "after a first response over https": case(UNHASHED, part()._replace(is_https=False)),
+    },
+    ("206 with a different ETag", "RFC 9110 section 15.3.7.3", Action.ASK_PLAINLY): {
+        "a different one": case(UNHASHED, part(etag='"v2"')),
+        "the same, weak": case(UNHASHED, part(etag='W/"v1"')),
+        "one, where the first response had none": case(DATED_ONLY, part(last_modified=LONG_AGO)),
+        "a different one, with one byte held": case(UNHASHED._replace(offset=1), part(1, etag='"v2"')),
+        "a different one and the same date": case(DATED, part(etag='"v2"', last_modified=LONG_AGO)),
+    },
+    ("206 without the validator", "RFC 9110 section 15.3.7", Action.ASK_PLAINLY): {
+        "no ETag": case(UNHASHED, without(part(), "etag")),
+        "no ETag, but the date": case(DATED, without(part(last_modified=LONG_AGO), "etag")),
+        "no ETag, with one byte held": case(UNHASHED._replace(offset=1), without(part(1), "etag")),
+        "a weak ETag, and no date": case(DATED_WEAK, part(etag='W/"v1"')),
+        "the date, and no weak ETag": case(DATED_WEAK, without(part(last_modified=LONG_AGO), "etag")),
+    },
+    (DATE_DIFFERS, "RFC 9110 section 15.3.7.3", Action.ASK_PLAINLY): {
+        "the same ETag": case(DATED, part(last_modified=YEARS_LATER)),
+        "no ETag": case(DATED_ONLY, without(part(last_modified=YEARS_LATER), "etag")),
+        "no ETag, for the second time": case(DATED_ONLY, without(part(last_modified=YEARS_LATER), "etag"), FORGIVING),
+        "the same weak ETag": case(DATED_WEAK, part(etag='W/"v1"', last_modified=YEARS_LATER)),
+        "the same weak ETag, for the second time": case(
+            DATED_WEAK, part(etag='W/"v1"', last_modified=YEARS_LATER), FORGIVING
+        ),
+        "the same unquoted ETag, for the second time": case(
+            unhashed_with({"etag": "v1", **STRONG_DATE}), part(etag="v1", last_modified=YEARS_LATER), FORGIVING
+        ),
     },
     ("206 of the same representation", "RFC 9110 section 15.3.7.3", Action.APPEND): {
-        "the same ETag": (UNHASHED, part()),
-        "the same ETag, a different date": (UNHASHED, part(last_modified=LONG_AGO)),
-        "the same date, no ETag": (
-            UNHASHED._replace(checkpoint=Checkpoint(fields={**ETAG, "last-modified": LONG_AGO})),
-            without(part(last_modified=LONG_AGO), "etag"),
-        ),
-        "no validator": (UNHASHED, without(part(), "etag")),
-        "nothing held, a different ETag": (EMPTY_UNHASHED, part(0, etag='"v2"')),
+        "the same ETag": case(UNHASHED, part()),
+        "the same ETag, and a date that the first response had not": case(UNHASHED, part(last_modified=LONG_AGO)),
+        "the same ETag, and the date is left out": case(DATED, part()),
+        "the same ETag, a different date for the second time": case(DATED, part(last_modified=YEARS_LATER), FORGIVING),
+        "the same date, no ETag": case(DATED_ONLY, without(part(last_modified=LONG_AGO), "etag")),
+        "neither, since If-Range had the date": case(DATED_ONLY, without(part(), "etag")),
+        "the same weak ETag and the same date": case(DATED_WEAK, part(etag='W/"v1"', last_modified=LONG_AGO)),
+        "over http, as the first response": case(OVER_HTTP, part()._replace(is_https=False)),
+        "nothing held, a different ETag": case(EMPTY_UNHASHED, part(0, etag='"v2"')),
+        "nothing held, no validator any more": case(DATED._replace(offset=0), without(part(0), "etag")),
+        "nothing held, a different date": case(DATED._replace(offset=0), part(0, last_modified=YEARS_LATER)),
     },
-    ("200 with a part of the body", "RFC 9110 section 14.4", Action.RESTART): {
-        "a Content-Range that does not start at 0": (
-            HASHED,
-            complete(content_range=f"bytes {OFFSET}-{LENGTH - 1}/{LENGTH}"),
-        ),
+    ("200 with a part of the body", "RFC 9110 section 14.4", Action.ASK_PLAINLY): {
+        "a Content-Range that does not start at 0": case(HASHED, complete(content_range=f"bytes {THE_REST}")),
+        "the same to a plain request": case(EMPTY, complete(content_range=f"bytes {THE_REST}")),
+        "the same, one byte after the start": case(EMPTY, complete(content_range=f"bytes 1-{LENGTH - 1}/{LENGTH}")),
     },
-    ("200 of a file that may have changed", "RFC 9110 section 13.1.5", Action.REPLACE): {
-        "a different ETag": (UNHASHED, complete(etag='"v2"')),
-        "no ETag": (UNHASHED, without(complete(), "etag")),
-        "a weak ETag": (UNHASHED, complete(etag='W/"v1"')),
-        "a different ETag, with one byte held": (UNHASHED._replace(offset=1), complete(etag='"v2"')),
-        "203": (UNHASHED, complete(etag='"v2"')._replace(status=203)),
+    ("200 with a different content coding", "RFC 9110 section 8.4", Action.ASK_PLAINLY): {
+        "gzip": case(HASHED, complete(content_encoding="gzip")),
+        "gzip, without a hash": case(UNHASHED, complete(content_encoding="gzip")),
+        "no coding any more": case(unhashed_with({**ETAG, "content-encoding": "gzip"}), complete()),
     },
     ("200", "RFC 9110 section 14.2", Action.APPEND): {
-        "Range ignored": (HASHED, complete()),
-        "a different ETag, and the digest decides": (HASHED, complete(etag='"v2"')),
-        "a Content-Range that starts at 0": (HASHED, complete(content_range=f"bytes 0-{LENGTH - 1}/{LENGTH}")),
-        "the same ETag": (UNHASHED, complete()),
-        "the first": (EMPTY, complete()),
-        "the first, without a hash": (EMPTY_UNHASHED, complete(etag='W/"v1"')),
-        "203": (EMPTY, complete()._replace(status=203)),
+        "Range ignored": case(HASHED, complete()),
+        "a different ETag, and the digest decides": case(HASHED, complete(etag='"v2"')),
+        "a Content-Range that starts at 0": case(HASHED, complete(content_range=f"bytes 0-{LENGTH - 1}/{LENGTH}")),
+        "a Content-Range without positions": case(HASHED, complete(content_range=f"bytes */{LENGTH}")),
+        "the same ETag": case(UNHASHED, complete()),
+        "a different ETag, without a hash": case(UNHASHED, complete(etag='"v2"')),
+        "no ETag, without a hash": case(UNHASHED, without(complete(), "etag")),
+        "the first": case(EMPTY, complete()),
+        "the first, without a hash": case(EMPTY_UNHASHED, complete(etag='W/"v1"')),
+        "the first, with a coding": case(EMPTY, complete(content_encoding="gzip")),
+        "to a plain request, with a coding: it is compared": case(
+            HASHED, complete(content_encoding="gzip"), ASKED_PLAINLY
+        ),
+        "203": case(EMPTY, complete()._replace(status=203)),
+        "203 to a range": case(HASHED, complete()._replace(status=203)),
+        **{
+            f"{status} to a plain request, which pip takes for the file": case(
+                EMPTY, complete()._replace(status=status)
+            )
+            for status in (201, 202, 204, 300, 304, 399)
+        },
     },
     ("anything else", "RFC 9110 section 15", Action.FAIL): {
+        **{str(status): case(HASHED, ResponseHead(status, {})) for status in (401, 407, 600, 999)},
         **{
-            str(status): (HASHED, ResponseHead(status, {}))
-            for status in (204, 304, 400, 401, 403, 404, 410, 451, 501, 511)
+            f"{status} to a plain request": case(EMPTY, ResponseHead(status, {}))
+            for status in (400, 401, 403, 404, 407, 410, 413, 416, 451, 501, 505)
         },
-        "416 to a plain request": (EMPTY, ResponseHead(416, {})),
+        "404 to a plain request, with bytes held": case(HASHED, ResponseHead(404, {}), ASKED_PLAINLY),
     },
 }
 
 
 @pytest.mark.parametrize(
-    ("held", "head", "row", "section", "action"),
+    ("case", "row", "section", "action"),
     [
-        pytest.param(held, head, row, section, action, id=f"{row}: {case}, {section}")
+        pytest.param(case, row, section, action, id=f"{row}: {name}, {section}")
         for (row, section, action), cases in CASES.items()
-        for case, (held, head) in cases.items()
+        for name, case in cases.items()
     ],
 )
-def test_a_response_is_judged_by_its_row(
-    held: Held, head: ResponseHead, row: str, section: str, action: Action
-) -> None:
-    verdict = judge(plan_request(held), head, held)
+def test_a_response_is_judged_by_its_row(case: Case, row: str, section: str, action: Action) -> None:
+    verdict = judge(*case)
 
     assert (verdict.row, verdict.section, verdict.action) == (row, section, action)
-    assert bool(verdict.reason) == (action in (Action.RESTART, Action.REPLACE))
+    assert bool(verdict.reason) == (action is Action.ASK_PLAINLY)
 
 
 def test_every_row_decides_at_least_one_case() -> None:
-    judged = [judge(plan_request(held), head, held) for cases in CASES.values() for held, head in cases.values()]
+    judged = {judge(*case).row for cases in CASES.values() for case in cases.values()}
 
-    assert {verdict.row for verdict in judged} == {row.name for row in VERDICTS}
-    assert len({row.name for row in VERDICTS}) == len(VERDICTS)
+    assert judged == {row.name for row in VERDICTS}
+    assert len(judged) == len(VERDICTS)
 
 
-def test_every_status_that_asks_to_wait_has_a_case_and_a_source() -> None:
-    waiting = next(cases for (row, _, _), cases in CASES.items() if row == "busy")
+def test_every_reason_is_different_unless_the_rows_mean_the_same() -> None:
+    reasons = [row.reason for row in VERDICTS if row.reason]
 
-    assert {head.status for _, head in waiting.values()} == set(WAIT_STATUSES)
-    assert all(WAIT_STATUSES.values())
+    assert {reason for reason in reasons if reasons.count(reason) > 1} == {
+        "the server now sends a different Content-Encoding"
+    }
+
+
+ASKED_LATER = {408, 421, 425, 429} | set(range(500, 600)) - {501, 505}
+REPORTED = {401, 407}
+
+
+@pytest.mark.parametrize("held", [pytest.param(HASHED, id="hash"), pytest.param(UNHASHED, id="no hash")])
+def test_every_status_has_one_meaning_for_a_range(held: Held) -> None:
+    actions = {status: judge(*case(held, complete()._replace(status=status))).action for status in range(100, 600)}
+
+    assert {status for status, action in actions.items() if action is Action.WAIT} == ASKED_LATER
+    assert {status for status, action in actions.items() if action is Action.FAIL} == REPORTED
+    assert {status for status, action in actions.items() if action is Action.APPEND} == {200, 203}
+    assert {status for status, action in actions.items() if action is Action.VERIFY} == set()
+
+
+def test_every_status_means_for_a_plain_request_what_it_means_for_pip() -> None:
+    actions = {status: judge(*case(EMPTY, complete()._replace(status=status))).action for status in range(100, 600)}
+
+    assert {status for status, action in actions.items() if action is Action.WAIT} == ASKED_LATER
+    assert {status for status, action in actions.items() if action is Action.APPEND} == set(range(100, 400)) - {206}
+    assert {status for status, action in actions.items() if action is Action.ASK_PLAINLY} == {206}
+    assert {status for status, action in actions.items() if action is Action.VERIFY} == set()
+
+
+@pytest.mark.parametrize("status", sorted(Retry.RETRY_AFTER_STATUS_CODES))
+def test_pip_obeys_no_retry_after_that_is_not_obeyed_here(status: int) -> None:
+    head = ResponseHead(status, {"retry-after": "7"})
+
+    assert judge(*case(HASHED, head)).action is judge(*case(EMPTY, head)).action is Action.WAIT
 
 
 @pytest.mark.parametrize(
@@ -182,6 +319,7 @@ def test_every_status_that_asks_to_wait_has_a_case_and_a_source() -> None:
         pytest.param(HASHED, part(0), (0, LENGTH, LENGTH), id="a part that starts earlier"),
         pytest.param(HASHED, part(last=OFFSET + 9), (OFFSET, OFFSET + 10, LENGTH), id="a part of the rest"),
         pytest.param(HASHED, part(length="*"), (OFFSET, LENGTH, None), id="complete-length unknown"),
+        pytest.param(HASHED, part(content_range=THE_REST), (OFFSET, LENGTH, LENGTH), id="Content-Range without a unit"),
         pytest.param(HASHED, complete(), (0, LENGTH, LENGTH), id="complete file"),
         pytest.param(HASHED, complete(None), (0, None, None), id="complete file without a length"),
         pytest.param(
@@ -189,83 +327,22 @@ def test_every_status_that_asks_to_wait_has_a_case_and_a_source() -> None:
         ),
         pytest.param(UNHASHED, complete(5, etag='"v2"'), (0, 5, 5), id="different file"),
         pytest.param(UNSIZED, unsatisfied(OFFSET), (0, None, OFFSET), id="no byte is missing"),
+        pytest.param(HASHED, unsatisfied(OFFSET + 1), (0, None, OFFSET + 1), id="a 416 that is not used"),
+        pytest.param(HASHED, part(OFFSET + 1), (0, None, LENGTH), id="a part that is not used"),
+        pytest.param(UNSIZED, part(OFFSET, OFFSET - 1, OFFSET), (0, None, None), id="a part without a byte"),
+        pytest.param(HASHED, ResponseHead(503, {}), (0, None, None), id="no body of the file"),
     ],
 )
 def test_a_verdict_says_where_the_body_starts_and_ends(
     held: Held, head: ResponseHead, extent: tuple[int, int | None, int | None]
 ) -> None:
-    verdict = judge(plan_request(held), head, held)
+    verdict = judge(*case(held, head))
 
     assert (verdict.first_pos, verdict.end, verdict.complete_length) == extent
 
 
-DATED = Checkpoint(fields={"last-modified": LONG_AGO, "date": A_SECOND_LATER})
-OPEN_RANGE = {"Range": f"bytes={OFFSET}-"}
+def test_a_response_is_judged_with_full_trust_unless_there_is_less() -> None:
+    head = part(last_modified=YEARS_LATER)
 
-
-@pytest.mark.parametrize(
-    ("held", "fields"),
-    [
-        pytest.param(EMPTY, {}, id="nothing held"),
-        pytest.param(HASHED._replace(offset=1), {"Range": "bytes=1-"}, id="one byte held"),
-        pytest.param(HASHED, OPEN_RANGE, id="a hash: Range alone"),
-        pytest.param(
-            HASHED._replace(overlap=OVERLAP_BYTES),
-            {"Range": f"bytes={OFFSET - 65_536}-"},
-            id="bytes of an earlier run: the overlap too",
-        ),
-        pytest.param(HASHED._replace(offset=OVERLAP_BYTES, overlap=OVERLAP_BYTES), {}, id="only the overlap held"),
-        pytest.param(HASHED._replace(checkpoint=Checkpoint()), OPEN_RANGE, id="a hash, no validator"),
-        pytest.param(UNHASHED, {**OPEN_RANGE, "If-Range": '"v1"'}, id="a strong ETag"),
-        pytest.param(UNHASHED._replace(checkpoint=DATED), {**OPEN_RANGE, "If-Range": LONG_AGO}, id="a strong date"),
-        pytest.param(UNHASHED._replace(checkpoint=Checkpoint(fields={"etag": 'W/"v1"'})), {}, id="a weak ETag"),
-        pytest.param(UNHASHED._replace(checkpoint=Checkpoint(fields={"etag": "v1"})), {}, id="an unquoted ETag"),
-        pytest.param(UNHASHED._replace(checkpoint=Checkpoint()), {}, id="neither hash nor validator"),
-    ],
-)
-def test_the_missing_bytes_are_requested_if_that_is_safe(held: Held, fields: dict[str, str]) -> None:
-    assert plan_request(held).fields == fields
-
-
-LINK = Artifact("https://index.test/a-1.whl", "a-1.whl", Digest("sha256", "0" * 64))
-UNHASHED_LINK = LINK._replace(digest=None)
-SMALL, LARGE = 1_048_576, 1_048_577
-
-
-@pytest.mark.parametrize(
-    ("head", "artifact", "storable"),
-    [
-        pytest.param(complete(LARGE), LINK, True, id="a hash"),
-        pytest.param(without(complete(LARGE), "etag"), LINK, True, id="a hash, no validator"),
-        pytest.param(complete(LARGE), LINK._replace(digest=Digest("md5", "0" * 32)), True, id="a weak hash"),
-        pytest.param(complete(LARGE), LINK._replace(url="http://index.test/a"), True, id="a hash, over http"),
-        pytest.param(complete(SMALL), LINK, False, id="too small"),
-        pytest.param(complete(None), LINK, True, id="length unknown"),
-        pytest.param(complete(LARGE), UNHASHED_LINK, True, id="a strong ETag over https"),
-        pytest.param(complete(LARGE), UNHASHED_LINK._replace(url="http://index.test/a"), False, id="an ETag over http"),
-        pytest.param(
-            complete(LARGE), UNHASHED_LINK._replace(url="HTTPS://index.test/a"), True, id="an ETag, HTTPS in capitals"
-        ),
-        pytest.param(complete(LARGE, etag='W/"v1"'), UNHASHED_LINK, False, id="a weak ETag"),
-        pytest.param(without(complete(LARGE), "etag"), UNHASHED_LINK, False, id="neither hash nor validator"),
-    ],
-)
-def test_a_body_is_storable_if_it_is_large_and_can_be_proved(
-    head: ResponseHead, artifact: Artifact, storable: bool
-) -> None:
-    assert is_storable(head, artifact) is storable
-
-
-@pytest.mark.parametrize(
-    ("fields", "delay_s"),
-    [
-        pytest.param({"retry-after": "7"}, 7, id="seconds"),
-        pytest.param({"retry-after": A_SECOND_LATER, "date": LONG_AGO}, 1, id="date, by the server's clock"),
-        pytest.param({"retry-after": LONG_AGO, "date": A_SECOND_LATER}, 0, id="past date"),
-        pytest.param({"retry-after": "Thu, 01 Jan 1970 00:16:50 GMT"}, 10, id="date, by our clock"),
-        pytest.param({"retry-after": "soon"}, None, id="invalid"),
-        pytest.param({}, None, id="none"),
-    ],
-)
-def test_the_server_says_how_long_to_wait(fields: dict[str, str], delay_s: float | None) -> None:
-    assert retry_after_s(ResponseHead(503, fields), now_s=1000) == delay_s
+    assert judge(plan_request(DATED), head, DATED) == judge(*case(DATED, head))
+    assert judge(plan_request(DATED), head, DATED) != judge(*case(DATED, head, FORGIVING))

@@ -89,17 +89,19 @@ class Understood:
 
     As a decorator above ``given`` it fails the test if less than ``at_least`` of all examples were understood, since
     such a test shows only that None is returned; and if more than ``at_most`` were, since nothing was damaged then.
+    ``times`` as many examples as usual are drawn.
     """
 
-    def __init__(self, at_least: float = 0.1, at_most: float = 0.9) -> None:
+    def __init__(self, at_least: float = 0.1, at_most: float = 0.9, *, times: int = 1) -> None:
         self._at_least = at_least
         self._at_most = at_most
+        self._times = times
         self._understood = 0
         self._examples = 0
 
     def __call__(self, test: Test) -> Test:
         # Few examples give no reliable share.
-        enough = settings(max_examples=max(100, settings().max_examples))(test)
+        enough = settings(max_examples=max(100, self._times * settings().max_examples))(test)
 
         @functools.wraps(test)
         def checked(*arguments: Any, **named: Any) -> None:
