@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pip_resume.errors import ConnectionLost, FailedAttempt, GaveUp, Report, ServerBusy
-from pip_resume.protocol.retry import Budget, Limits, Options, limits
+from pip_resume.protocol.retry import Budget, Limits, Options, larger, limits
 
 if TYPE_CHECKING:
     from pip_resume.engine.clock import Clock, Stopwatch
@@ -32,18 +32,22 @@ class Attempts:
         self._clock = clock
         self._watch = watch
         self._highest = 0
+        self._body_bytes = 0
         self._compared = 0
         self._fresh_starts = 0
         self._byte_s = self._progress_s = watch.elapsed_s
         self._failed: list[FailedAttempt] = []
         self.has_response = False
         """Whether the host has answered."""
+        self._has_useful_response = False
+        """Whether it was more than that it is busy."""
 
-    def host_answered(self) -> None:
-        """Take note that the host has answered."""
-        if not self.has_response:
-            self.has_response = True
-            self._limits = limits(self._options)
+    def host_answered(self, *, is_busy: bool) -> None:
+        """Take note that the host has answered. If it is only busy so far, plain pip would still retry."""
+        later = limits(self._options)
+        self.has_response = True
+        self._limits = larger(self._limits, later) if is_busy and not self._has_useful_response else later
+        self._has_useful_response |= not is_busy
 
     def pip_has_retried(self) -> None:
         """Take note that the request that has just failed had pip's own ``--retries``."""
@@ -59,10 +63,14 @@ class Attempts:
         """Take note that a byte has arrived just now."""
         self._byte_s = self._watch.elapsed_s
 
-    def bytes_compared(self, number: int) -> None:
-        """Take note that so many bytes of an earlier run were found equal for the first time. They count as new."""
-        if number:
-            self._compared += number
+    def body_ended(self, size: int, compared: int) -> None:
+        """Take note of a body that has ended too early, after ``size`` bytes.
+
+        Those of an earlier run that were found equal for the first time, ``compared``, count as new.
+        """
+        self._body_bytes = size
+        if compared:
+            self._compared += compared
             self.bytes_arrived()
 
     def wait_after(self, lost: ConnectionLost, held: Held) -> None:
@@ -71,8 +79,10 @@ class Attempts:
         self._highest += new_bytes
         failure = FailedAttempt(str(lost), held.offset, new_bytes, self._watch.lap(0.0), lost.stage)
         self._failed.append(failure)
-        self._budget = self._budget.after(new_bytes + self._compared)
-        self._compared = 0
+        # Without Range each of pip's --resume-retries is one body. Only its request has pip's --retries.
+        body_attempts = 1 + len(self._options.connect_waits_s)
+        self._budget = self._budget.after(new_bytes + self._compared, self._body_bytes, body_attempts)
+        self._compared = self._body_bytes = 0
         if self._budget.barren == 0:
             self._progress_s = self._byte_s
         idle_s = self._watch.elapsed_s - self._progress_s

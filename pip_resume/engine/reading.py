@@ -23,6 +23,8 @@ SPEED_WINDOW_S = 30.0
 """The time over which a speed is measured: twice pip's own ``--timeout``."""
 SLOW_SHARE = 4
 """A connection is slow if this run has had one that was this many times faster."""
+CRAWLING_SHARE = 128
+"""A connection is slow in any case if this run has had one that was this many times faster."""
 _MEASURED_S = 0.5
 """A shorter measurement says little about a connection."""
 
@@ -32,6 +34,11 @@ class Speeds:
 
     def __init__(self) -> None:
         self.fastest = 0.0
+
+    @property
+    def slow(self) -> float:
+        """The speed below which a connection is too slow, in bytes per second."""
+        return max(min(MIN_BYTES_PER_S, self.fastest / SLOW_SHARE), self.fastest / CRAWLING_SHARE)
 
     def note(self, size: int, seconds: float) -> None:
         """Take a measurement of ``size`` bytes into account."""
@@ -57,8 +64,8 @@ class SpeedWatch:
     def add(self, size: int) -> None:
         """Count bytes that have arrived. Raises ConnectionLost at the end of a window that was too slow.
 
-        Too slow is below MIN_BYTES_PER_S, if this run has had a connection that was much faster. A new one may be
-        faster, too, and costs nothing, since the bytes are kept.
+        Too slow is far below the fastest connection of this run. A new one may be faster, too, and costs nothing, since
+        the bytes are kept.
         """
         self._bytes += size
         window_s = self._watch.elapsed_s - self._window_s
@@ -67,9 +74,9 @@ class SpeedWatch:
         self._speeds.note(self._bytes, window_s)
         speed = self._bytes / window_s
         self._window_s, self._bytes = self._watch.elapsed_s, 0
-        if self._can_resume and speed < min(MIN_BYTES_PER_S, self._speeds.fastest / SLOW_SHARE):
+        if self._can_resume and speed < self._speeds.slow:
             self._speeds.expect_less()
-            raise ConnectionLost("slower than 1 KiB/s")
+            raise ConnectionLost("much slower than before")
 
     def close(self) -> None:
         """Take the last window, which was not a full one, into account."""

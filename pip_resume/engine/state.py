@@ -34,8 +34,15 @@ class State:
     speeds: Speeds
     trust: Trust = FULL
     """What this run still believes of the server."""
+    has_asked_plainly: bool = False
+    """Whether a plain request was sent whose body would be used."""
     is_announced: bool = False
     """Whether pip's line for this download has been written."""
+
+    def ask_plainly(self, reason: str, *, is_ranged: bool) -> None:
+        """Plan a plain request, since the response to the last one (``is_ranged``: with Range) cannot be used."""
+        self.trust = self.trust.after_refusal(is_ranged=is_ranged)
+        self.display.asking_plainly(reason)
 
 
 class Exchange(NamedTuple):

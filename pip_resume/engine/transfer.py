@@ -155,6 +155,7 @@ class _Run:
         state = self._state
         # Only the first request, if it is plain, is sent exactly as pip would send it.
         is_pips, self._is_first_request = self._is_first_request and not request.fields, False
+        state.has_asked_plainly |= not request.is_ranged and not state.trust.is_probing
         state.display.requested(request, state.copy.held)
         try:
             response = state.transport.first() if is_pips else state.transport.get(request.fields)
@@ -164,7 +165,6 @@ class _Run:
             raise
         finally:
             state.watch.lap(2 * state.transport.timeout_s)
-        state.attempts.host_answered()
         return response
 
     def _judge(self, request: Request, response: Response) -> Exchange:
@@ -175,12 +175,13 @@ class _Run:
     def _act(self, exchange: Exchange) -> Finished | None:
         """Do what a verdict says."""
         state, action, response = self._state, exchange.verdict.action, exchange.response
+        state.attempts.host_answered(is_busy=action is Action.WAIT)
         if action is Action.WAIT:
             raise ServerBusy(response, retry_after_s(response.head, state.clock.now_s()))
         if action is Action.FAIL or (action is Action.ASK_PLAINLY and state.trust.is_spent):
             state.transport.reject(response)
         if action is Action.ASK_PLAINLY:
-            self._ask_plainly(exchange.verdict.reason, is_ranged=exchange.request.is_ranged)
+            state.ask_plainly(exchange.verdict.reason, is_ranged=exchange.request.is_ranged)
             state.trust = state.trust._replace(
                 forgave_date=state.trust.forgave_date or exchange.verdict.row == DATE_DIFFERS
             )
@@ -191,10 +192,6 @@ class _Run:
         if action is Action.VERIFY:
             return verification.check(state, exchange)
         return self._receive(exchange)
-
-    def _ask_plainly(self, reason: str, *, is_ranged: bool) -> None:
-        self._state.trust = self._state.trust.after_refusal(is_ranged=is_ranged)
-        self._state.display.asking_plainly(reason)
 
     def _receive(self, exchange: Exchange) -> Finished | None:
         """Write the body of a response down, and see whether the file is complete then."""
@@ -260,7 +257,7 @@ class _Run:
         if self._state.copy.has_beside:
             self._state.copy.drop_beside()
         else:
-            self._ask_plainly(reason, is_ranged=True)
+            self._state.ask_plainly(reason, is_ranged=True)
             self._state.attempts.begin_at(0)
 
     def _after_lost_body(self, exchange: Exchange, cursor: Cursor, *, is_file: bool) -> None:
@@ -268,7 +265,7 @@ class _Run:
         state = self._state
         has_brought = is_file and cursor.gained + cursor.compared > 0
         state.trust = state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=has_brought)
-        state.attempts.bytes_compared(cursor.compared)
+        state.attempts.body_ended(cursor.position - cursor.first_pos, cursor.compared)
         state.copy.after_loss(cursor.position - cursor.first_pos)
 
     def _after_loss(self, lost: ConnectionLost) -> Finished | None:
@@ -281,6 +278,10 @@ class _Run:
         try:
             state.attempts.wait_after(lost, held)
         except GaveUp:
+            if state.trust.barren > 0 and not state.has_asked_plainly:
+                # Plain pip would not have sent Range. The last attempt is its request.
+                state.ask_plainly("requests for a range have failed", is_ranged=True)
+                return None
             if isinstance(lost, ServerBusy) and held.offset == 0:
                 state.transport.reject(lost.response)
             if isinstance(lost, NoResponse) and lost.error is not None and not state.attempts.has_response:

@@ -25,7 +25,8 @@ def after_body(state: State, exchange: Exchange, position: int, gained: int) -> 
     if ending.outcome is Outcome.LOST:
         raise ConnectionLost(ending.reason)
     if ending.outcome is Outcome.TOO_LITTLE:
-        raise UselessBody(ending.reason)
+        state.ask_plainly(ending.reason, is_ranged=exchange.request.is_ranged)
+        return None
     if ending.outcome is Outcome.CONTINUE:
         state.transport.evict(exchange.response)
         copy.continue_cached(exchange.head, ended.length)

@@ -19,7 +19,7 @@ class Outcome(enum.Enum):
     """What to do after a body has ended."""
 
     LOST = "the connection ended before the body did: wait, then request the rest"
-    TOO_LITTLE = "the same, but a ranged request has brought too little to count as one that worked"
+    TOO_LITTLE = "the server sends parts that are too small: request the complete file, plainly"
     CONTINUE = "pip's cache has only the start of the file: remove its entry, and request the rest"
     MORE = "the server sends the file in parts: request the next one at once"
     WRONG = "these bytes cannot be the file"
@@ -59,8 +59,14 @@ class Ended(NamedTuple):
     @property
     def is_barely_worth_it(self) -> bool:
         """Whether a complete response is likely to be faster than all the small parts that are missing."""
-        rest = (self.length or 0) - self.position
+        rest = (self.length or self.held.checkpoint.complete_length or 0) - self.position
         return self.verdict.first_pos > 0 and self.gained < QUICK_BYTES and rest > _MOST_PARTS * self.gained
+
+    @property
+    def is_second_of_its_length(self) -> bool:
+        """Whether all that is held came once more, and the body ended at the same place again."""
+        is_all = self.verdict.first_pos == 0 and self.gained == 0
+        return is_all and self.position == self.held.offset > 0
 
     @property
     def is_of_unknown_length(self) -> bool:
@@ -76,7 +82,7 @@ class Ending(NamedTuple):
     applies: Callable[[Ended], bool]
     outcome: Outcome
     reason: str = ""
-    """Why the connection counts as lost, for people. Only with LOST, TOO_LITTLE and CHECK_OR_LOST."""
+    """What is wrong with the body, for people. Only with LOST, TOO_LITTLE and CHECK_OR_LOST."""
 
 
 ENDINGS: tuple[Ending, ...] = (
@@ -102,7 +108,7 @@ ENDINGS: tuple[Ending, ...] = (
     Ending(
         "a small part of a long rest",
         "RFC 9110 section 15.3.7",
-        lambda ended: ended.lacks_rest and ended.is_barely_worth_it,
+        lambda ended: (ended.lacks_rest or ended.is_of_unknown_length) and ended.is_barely_worth_it,
         Outcome.TOO_LITTLE,
         "the server sends only small parts",
     ),
@@ -119,6 +125,12 @@ ENDINGS: tuple[Ending, ...] = (
         lambda ended: ended.is_of_unknown_length,
         Outcome.CHECK_OR_LOST,
         "the server did not send the complete length",
+    ),
+    Ending(
+        "ended with the connection, twice at the same place",
+        "RFC 9112 section 8",
+        lambda ended: ended.head.may_be_cut and ended.is_second_of_its_length,
+        Outcome.CHECK,
     ),
     Ending(
         "ended with the connection",

@@ -27,6 +27,8 @@ SHARE_OF_OUTAGE = 0.1
 """So the end of an outage is noticed after a tenth of its length."""
 MAX_DELAY_S = 15.0
 """The longest wait of our own: pip's default ``--timeout``."""
+MAX_USELESS_DELAY_S = 60.0
+"""The longest wait after bodies that arrived and brought nothing new. So they cost about ten times their bytes."""
 JITTER = 0.25
 """Waits are up to this share shorter, so that many clients do not retry at the same moment."""
 
@@ -94,6 +96,11 @@ def limits_before_response(options: Options, reached: Reached) -> Limits:
     return later
 
 
+def larger(first: Limits, second: Limits) -> Limits:
+    """Return the limits that allow more attempts; the second if both allow as many."""
+    return first if first.attempts > second.attempts else second
+
+
 class Budget(NamedTuple):
     """What one download has used up of its limits."""
 
@@ -105,14 +112,21 @@ class Budget(NamedTuple):
     """New bytes since the last progress, in attempts too small to count as progress."""
     last_gain: int = 0
     """New bytes in the last attempt."""
+    useless: int = 0
+    """Bodies since the last progress that were worth waiting for, had they been new: at least QUICK_BYTES."""
 
-    def after(self, new_bytes: int) -> Budget:
-        """Return the budget after a failed attempt that brought ``new_bytes``."""
+    def after(self, new_bytes: int, body_bytes: int = 0, body_attempts: int = 1) -> Budget:
+        """Return the budget after a failed attempt: ``new_bytes`` of the ``body_bytes`` that arrived were new.
+
+        A large body without anything new counts as ``body_attempts`` attempts.
+        """
         new_bytes = max(new_bytes, 0)
         gained = self.gained + new_bytes
         if gained >= PROGRESS_BYTES:
             return Budget(failed=1, last_gain=new_bytes)
-        return Budget(self.failed + 1, self.barren + 1, gained, new_bytes)
+        is_useless = body_bytes >= QUICK_BYTES
+        failed = self.failed + (body_attempts if is_useless else 1)
+        return Budget(failed, self.barren + 1, gained, new_bytes, self.useless + is_useless)
 
     def is_spent(self, limits: Limits, idle_s: float) -> bool:
         """Whether no further attempt is allowed, ``idle_s`` seconds after the last progress."""
@@ -126,7 +140,9 @@ class Budget(NamedTuple):
             return SHORT_DELAY_S
         if limits.waits_s is not None:
             return limits.waits_s[(self.failed - 1) % len(limits.waits_s)]
-        return min(FIRST_DELAY_S + SHARE_OF_OUTAGE * idle_s, MAX_DELAY_S) * (1 - JITTER * chance)
+        outage_delay_s = min(FIRST_DELAY_S + SHARE_OF_OUTAGE * idle_s, MAX_DELAY_S)
+        useless_delay_s = min(2.0 ** min(self.useless, 10), MAX_USELESS_DELAY_S) if self.useless else 0.0
+        return max(outage_delay_s, useless_delay_s) * (1 - JITTER * chance)
 
 
 def connect_waits_s(retries: int, factor: float, longest_s: float) -> tuple[float, ...]:

@@ -181,10 +181,17 @@ def _is_no_response_to_a_range(case: Case) -> bool:
     )
 
 
+def _is_length_of_rest(case: Case) -> bool:
+    """Whether a response says that its body is as long as what was requested, and not as the complete file."""
+    length, first_pos = case.held.checkpoint.complete_length, case.request.first_pos
+    return length is not None and first_pos is not None and case.head.content_length == length - first_pos
+
+
 def _is_sent_over_http(case: Case) -> bool:
     return case.is_part and not case.held.digest_known and case.held.checkpoint.is_https and not case.head.is_https
 
 
+_ONLY_A_PART = "the server answered 200 but sent only part of the file"
 VERDICTS: tuple[Row, ...] = (
     Row("busy", "RFC 9110 section 15.6.4", _is_busy, Action.WAIT),
     Row("416 at the complete-length", "RFC 9110 section 15.5.17", _is_416_at_the_end, Action.VERIFY),
@@ -283,7 +290,14 @@ VERDICTS: tuple[Row, ...] = (
         "RFC 9110 section 14.4",
         lambda case: case.is_complete_file and case.content_range is not None and case.content_range.first_pos != 0,
         Action.ASK_PLAINLY,
-        "the server answered 200 but sent only part of the file",
+        _ONLY_A_PART,
+    ),
+    Row(
+        "200 with the length of the rest",
+        "RFC 9110 section 8.6",
+        lambda case: case.is_complete_file and _is_length_of_rest(case),
+        Action.ASK_PLAINLY,
+        _ONLY_A_PART,
     ),
     Row(
         "200 with a different content coding",

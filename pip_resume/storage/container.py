@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, cast
+import os
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from typing import BinaryIO, Callable
+    from zipfile import ZipFile
 
 _BLOCK_BYTES = 1024 * 1024
+_ZIP_END_BYTES = 22
+"""Size of the end record of a zip without its comment (APPNOTE.TXT section 4.3.16)."""
 _ZIP = (".whl", ".zip", ".egg")
 _GZIP = (".tar.gz", ".tgz", ".tar.z")
 _BZIP2 = (".tar.bz2", ".tbz", ".tbz2")
@@ -36,36 +40,69 @@ def _is_sound_zip(file: BinaryIO) -> bool:
 
     try:
         with zipfile.ZipFile(file) as archive:
-            return archive.testzip() is None
+            return _fills_file(archive, file) and archive.testzip() is None
     except NotImplementedError:  # A compression that this Python does not know: pip cannot unpack it either.
         return True
     except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error):
         return False
 
 
+def _fills_file(archive: ZipFile, file: BinaryIO) -> bool:
+    """Whether nothing is before the first member of a zip, or after its end record. zipfile overlooks both."""
+    comment = archive.comment
+    file.seek(-_ZIP_END_BYTES - len(comment), os.SEEK_END)
+    record = file.read(_ZIP_END_BYTES)
+    starts_at_0 = min((member.header_offset for member in archive.infolist()), default=0) == 0
+    return starts_at_0 and record.startswith(b"PK\5\6") and record.endswith(len(comment).to_bytes(2, "little"))
+
+
 def _is_sound_stream(file: BinaryIO, name: str) -> bool:
     import zlib
 
+    if not file.read(1):
+        return False
+    file.seek(0)
     try:
-        with _decompressed(file, name) as stream:
-            while stream.read(_BLOCK_BYTES):
-                pass
+        if name.endswith(_GZIP):
+            return _is_sound_gzip(file)
+        return _is_sound_bzip2_or_xz(file, _decompressor(name))
     except Exception as error:
         if isinstance(error, (OSError, EOFError, ValueError, zlib.error)) or type(error).__name__ == "LZMAError":
             return False
         raise
+
+
+def _is_sound_gzip(file: BinaryIO) -> bool:
+    import gzip
+
+    with gzip.GzipFile(fileobj=file) as stream:
+        while stream.read(_BLOCK_BYTES):
+            pass
     return True
 
 
-def _decompressed(file: BinaryIO, name: str) -> IO[bytes]:
-    if name.endswith(_GZIP):
-        import gzip
-
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=file))
+def _decompressor(name: str) -> Callable[[], Any]:
     if name.endswith(_BZIP2):
         import bz2
 
-        return cast("IO[bytes]", bz2.BZ2File(file))
+        return bz2.BZ2Decompressor
     import lzma
 
-    return cast("IO[bytes]", lzma.LZMAFile(file))
+    return lzma.LZMADecompressor
+
+
+def _is_sound_bzip2_or_xz(file: BinaryIO, start: Callable[[], Any]) -> bool:
+    """Whether the file is streams of this format up to its end. BZ2File and LZMAFile overlook what follows them."""
+    stream = start()
+    is_inside = False
+    while block := file.read(_BLOCK_BYTES):
+        while block or (is_inside and not stream.needs_input):
+            if not is_inside:
+                block = block.lstrip(b"\0")  # Padding between streams, and after the last one.
+                if not block:
+                    break
+                stream, is_inside = start(), True
+            stream.decompress(block, _BLOCK_BYTES)
+            is_inside = not stream.eof
+            block = stream.unused_data if stream.eof else b""
+    return not is_inside

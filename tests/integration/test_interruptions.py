@@ -117,7 +117,7 @@ def test_a_connection_below_the_minimum_speed_is_replaced_by_a_new_one(
     assert server.asked_ranges(PATH) == [None, "bytes=4096-"]
     assert server.connections == 2
     assert warnings(caplog) == [
-        "Connection lost at 4.1 kB of 2.4 MB (slower than 1 KiB/s); resuming, attempt 2 of 6 without progress"
+        "Connection lost at 4.1 kB of 2.4 MB (much slower than before); resuming, attempt 2 of 6 without progress"
     ]
 
 
