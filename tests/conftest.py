@@ -14,6 +14,8 @@ settings.register_profile("laws", deadline=None, max_examples=150)
 settings.register_profile("brief", deadline=None, max_examples=15)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "laws"))
 
+# Fixtures for every folder; pytest allows this only here.
+pytest_plugins = ["servers.fixtures"]
 TESTS = Path(__file__).parent
 # The servers of the tests are themselves tested over sockets.
 MARK_OF_FOLDER = {"unit": "unit", "servers": "integration", "integration": "integration", "e2e": "e2e"}

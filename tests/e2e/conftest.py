@@ -1,56 +1,43 @@
 """Real pips for end-to-end tests.
 
-A test that takes `pip_version` runs once for each pip of `real_pip.PIPS`, with --all-pips for more; its own
-`parametrize("pip_version", ...)` limits that. One that takes `python` as well runs, with --all-pips, on the oldest and
-the newest Python found that each pip supports, else on the Python that runs pytest.
+A test that takes `pip_version` runs once for each pip of `PIPS`, one that takes `typical_pip_version` for each of
+`DIFFERENT_PIPS`; with --all-pips for more. A `parametrize` of the test itself takes precedence. A test that takes
+`python` as well runs, with --all-pips, on the oldest and the newest Python found that each pip supports, otherwise on
+the Python that runs pytest.
 """
 
 from __future__ import annotations
 
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e.matrix import pytest_terminal_summary
-from e2e.real_pip import MORE_PIPS, PIPS, Environments, why_not
-from e2e.workshop import Workshop, found_pythons
-from servers.fixtures import (
-    certificates,
-    fault_server,
-    http_range_server,
-    http_server,
-    https_range_server,
-    https_server,
-    nginx_or_skip,
-)
+from e2e.results_table import print_results_table
+from environments.environment import Environments
+from environments.pips import DIFFERENT_PIPS, MORE_PIPS, PIPS, why_unsupported
+from environments.pythons import THIS_PYTHON, found_pythons, python_version
+from environments.templates import Templates
+from servers.index_pages import make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = [
-    "certificates",
-    "fault_server",
-    "http_range_server",
-    "http_server",
-    "https_range_server",
-    "https_server",
-    "nginx_or_skip",
-    "pytest_terminal_summary",
-]
-
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "pip_version" not in metafunc.fixturenames or "pip_version" in already_parametrized(metafunc):
+    all_pips = metafunc.config.getoption("--all-pips")
+    missing = set(metafunc.fixturenames) - names_in_parametrize(metafunc)
+    if "typical_pip_version" in missing:
+        typical = PIPS if all_pips else DIFFERENT_PIPS
+        metafunc.parametrize("typical_pip_version", typical, ids=[f"pip {pip}" for pip in typical])
+    if "pip_version" not in missing:
         return
-    wants_all = metafunc.config.getoption("--all-pips")
-    pips = (*PIPS, *MORE_PIPS) if wants_all else PIPS
-    if "python" not in metafunc.fixturenames:
+    pips = (*PIPS, *MORE_PIPS) if all_pips else PIPS
+    if "python" not in missing:
         metafunc.parametrize("pip_version", pips, ids=[f"pip {pip}" for pip in pips])
         return
-    here = {sys.version_info[:2]: Path(sys.executable)}
-    pythons = {pip: oldest_and_newest(pip) if wants_all else here for pip in pips}
+    this = {python_version(THIS_PYTHON): THIS_PYTHON}
+    pythons = {pip: oldest_and_newest(pip) if all_pips else this for pip in pips}
     cases = [
         pytest.param(pip, python, id=f"pip {pip} on {major}.{minor}")
         for pip in pips
@@ -59,7 +46,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(("pip_version", "python"), cases)
 
 
-def already_parametrized(metafunc: pytest.Metafunc) -> set[str]:
+def names_in_parametrize(metafunc: pytest.Metafunc) -> set[str]:
+    """Return the argument names that `parametrize` marks of the test itself give."""
     names: set[str] = set()
     for mark in metafunc.definition.iter_markers("parametrize"):
         given = mark.args[0]
@@ -68,38 +56,62 @@ def already_parametrized(metafunc: pytest.Metafunc) -> set[str]:
 
 
 def oldest_and_newest(pip_version: str) -> dict[tuple[int, int], Path]:
-    """The Pythons found that this pip supports, at most two."""
-    fit = {version: python for version, python in found_pythons().items() if why_not(pip_version, version) is None}
-    return {version: fit[version] for version in sorted({min(fit), max(fit)})} if fit else {}
+    """Return the oldest and the newest Python found that this pip supports; empty if there is none."""
+    supported = {
+        version: python for version, python in found_pythons().items() if why_unsupported(pip_version, version) is None
+    }
+    return {version: supported[version] for version in sorted({min(supported), max(supported)})} if supported else {}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    print_results_table(terminalreporter)
 
 
 @pytest.fixture(scope="session")
-def workshop(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Workshop:
-    # A worker of pytest-xdist has a directory of its own inside the one of the run.
+def templates(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Templates:
+    # A worker of pytest-xdist has a temporary directory of its own inside the one of the run.
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if hasattr(pytestconfig, "workerinput") else base
-    # With -p no:cacheprovider nothing is kept from run to run: the pips are fetched anew.
+    # With -p no:cacheprovider nothing lasts from run to run, so the pips are fetched anew.
     cache: pytest.Cache | None = getattr(pytestconfig, "cache", None)
-    return Workshop(shared / "workshop", shared / "pips" if cache is None else cache.mkdir("pips"))
+    return Templates(shared / "templates", shared / "pips" if cache is None else cache.mkdir("pips"))
 
 
 @pytest.fixture(scope="session")
-def built_wheel(workshop: Workshop) -> Path:
+def built_wheel(templates: Templates) -> Path:
     """The wheel of this checkout."""
-    return workshop.our_wheel()
+    return templates.our_wheel()
+
+
+@pytest.fixture(scope="session")
+def tiny_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small wheel on this machine."""
+    filename, content = make_wheel("tiny")
+    wheel = tmp_path_factory.mktemp("tiny") / filename
+    wheel.write_bytes(content)
+    return wheel
 
 
 @pytest.fixture(scope="session")
 def interruptible() -> Iterator[None]:
-    """A shell that starts pytest in the background has it ignore SIGINT, and every pip would inherit that."""
+    """Have child processes receive SIGINT: a shell that starts pytest in the background makes it ignore SIGINT."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
-def environment(tmp_path: Path, workshop: Workshop, interruptible: None) -> Iterator[Environments]:
-    """Call it with a pip's version for an environment with the plugin, or `without_plugin` for that pip alone."""
-    environments = Environments(tmp_path, workshop)
-    yield environments
-    environments.end()
+def environments(tmp_path: Path, templates: Templates, interruptible: None) -> Iterator[Environments]:
+    made = Environments(tmp_path, templates)
+    yield made
+    made.remove()
+
+
+@pytest.fixture(scope="module")
+def shared_environments(
+    tmp_path_factory: pytest.TempPathFactory, templates: Templates, interruptible: None
+) -> Iterator[Environments]:
+    """Environments for all tests of a module, which must not change them."""
+    made = Environments(tmp_path_factory.mktemp("shared"), templates)
+    yield made
+    made.remove()

@@ -1,10 +1,12 @@
-"""Applying the patch and undoing it leaves pip as it was: the very same objects, in every pip."""
+"""The patch can be undone: every attribute of pip's download module is the same object as before, in every pip."""
 
 from __future__ import annotations
 
-from e2e.real_pip import Environments
+from environments.environment import Environments
 
-# Before pip's own download module: in pip 25.1 to 25.3 that one cannot be the first to be imported.
+PIPS_WITH_BATCH_DOWNLOADER = {"21.3.1", "22.3.1", "23.2.1", "24.0", "24.2", "25.0.1"}
+"""They download several files in a class of its own."""
+# `prepare` is imported first because of pip 25.1 to 25.3, where importing the download module first fails.
 SCRIPT = """
 import pip._internal.operations.prepare
 from pip._internal.network import download, session
@@ -21,7 +23,7 @@ def same(one, other):
 
 before = snapshot()
 undo(download)
-assert same(snapshot(), before), "undoing nothing changes nothing"
+assert same(snapshot(), before), "undoing without a patch changes nothing"
 apply(download)
 applied = snapshot()
 changed = {
@@ -35,19 +37,19 @@ assert {name for _, name in changed} == {"__call__"}, changed
 assert "Downloader" in replaced and replaced <= {"Downloader", "BatchDownloader"}, changed
 assert download.Downloader.__call__.__wrapped__ is before[1]["__call__"]
 apply(download)
-assert same(snapshot(), applied), "applying twice changes nothing more"
+assert same(snapshot(), applied), "applying the patch twice changes nothing more"
 undo(download)
-assert same(snapshot(), before), "undone, everything is what it was"
+assert same(snapshot(), before), "undone, everything is as before"
 apply(download)
 undo(download)
 undo(download)
-assert same(snapshot(), before)
+assert same(snapshot(), before), "undoing twice changes nothing more"
 print(*sorted(replaced))
 """
 
 
-def test_undoing_gives_back_the_very_same_objects(environment: Environments, pip_version: str) -> None:
-    result = environment(pip_version).run_python("-c", SCRIPT, env={"PIP_RESUME": "0"})
+def test_undoing_the_patch_restores_the_same_objects(environments: Environments, pip_version: str) -> None:
+    result = environments.with_plugin(pip_version).run_python("-c", SCRIPT, env={"PIP_RESUME": "0"})
     assert result.returncode == 0, result.text
-    has_a_loop_of_its_own = pip_version in {"21.3.1", "22.3.1", "23.2.1", "24.0", "24.2", "25.0.1"}
-    assert result.stdout.split() == (["BatchDownloader", "Downloader"] if has_a_loop_of_its_own else ["Downloader"])
+    has_batch_downloader = pip_version in PIPS_WITH_BATCH_DOWNLOADER
+    assert result.stdout.split() == (["BatchDownloader", "Downloader"] if has_batch_downloader else ["Downloader"])

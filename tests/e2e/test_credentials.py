@@ -1,17 +1,17 @@
-"""Files that only those get who know a password: it opens the second run as well, and is never on disk."""
+"""Files behind a password: the second run has access too, and the password is never written to disk."""
 
 from __future__ import annotations
 
 import base64
 import dataclasses
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from e2e.halves import BIG, half, wait_until_half_is_held
-from e2e.real_pip import Environment, Environments, index_options
+from e2e.broken_downloads import BIG, half, index_options, wait_until_half_is_stored
+from e2e.single_file import files_with
+from environments.environment import Environment, Environments
 from servers.certificates import Certificates
 from servers.fault_server import FaultServer, Then
 from servers.index_pages import Artifact, html_page
@@ -22,56 +22,55 @@ OLDEST_AND_NEWEST = pytest.mark.parametrize("pip_version", ["21.3.1", "26.3"])
 NEWEST = "26.3"
 USER, PASSWORD = "somebody", "hunter2-and-more"
 USERINFO = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+"""User and password in the Authorization field."""
+UNAUTHORIZED = Answer(401, {"WWW-Authenticate": 'Basic realm="packages"'}, b"who are you?\n")
 
 
-def download(*arguments: str | Path) -> tuple[str | Path, ...]:
+def download_command(*arguments: str | Path) -> tuple[str | Path, ...]:
     return ("download", "--no-deps", "--dest", "downloaded", *arguments)
 
 
 @dataclasses.dataclass(frozen=True)
-class Guarded(FileAnswer):
-    """A file for those who know the password."""
+class ProtectedFile(FileAnswer):
+    """A file that only requests with the password get."""
 
     def reply(self, request: Request) -> Reply:
-        return super().reply(request) if is_known(request.fields) else REFUSAL.reply(request)
+        return super().reply(request) if has_password(request.fields) else UNAUTHORIZED.reply(request)
 
 
 @dataclasses.dataclass(frozen=True)
-class GuardedPage(Answer):
-    """A page for those who know the password."""
+class ProtectedPage(Answer):
+    """A page that only requests with the password get."""
 
     def reply(self, request: Request) -> Reply:
-        return super().reply(request) if is_known(request.fields) else REFUSAL.reply(request)
+        return super().reply(request) if has_password(request.fields) else UNAUTHORIZED.reply(request)
 
 
-REFUSAL = Answer(401, {"WWW-Authenticate": 'Basic realm="packages"'}, b"who are you?\n")
-
-
-def is_known(fields: Mapping[str, str]) -> bool:
+def has_password(fields: Mapping[str, str]) -> bool:
     return fields.get("authorization") == f"Basic {USERINFO}"
 
 
-def guard(server: FaultServer, artifact: Artifact, *, refusals: int) -> None:
-    """Offer a file that breaks at half once, to those who know the password, but not at the first requests."""
+def publish_protected(server: FaultServer, artifact: Artifact, *, refusals: int) -> None:
+    """Publish a file behind the password; `refusals` requests without it are expected before the one that stalls."""
     page = html_page(artifact)
-    server.plays(artifact.index_path, GuardedPage(page.status, page.fields, page.body))
-    whole = Guarded(artifact.content, etag='"1"', fields={"Cache-Control": "max-age=365000000"})
-    half_of_it = dataclasses.replace(whole, cut_after=half(artifact), then=Then.STALL)
-    server.plays(artifact.path, *[whole] * refusals, half_of_it, whole)
+    server.plays(artifact.index_path, ProtectedPage(page.status, page.fields, page.body))
+    complete = ProtectedFile(artifact.content, etag='"1"', fields={"Cache-Control": "max-age=365000000"})
+    stalled = dataclasses.replace(complete, cut_after=half(artifact), then=Then.STALL)
+    server.plays(artifact.path, *[complete] * refusals, stalled, complete)
 
 
 def with_userinfo(url: str, userinfo: str) -> str:
     return url.replace("://", f"://{userinfo}@")
 
 
-def put_netrc(pip: Environment) -> None:
+def write_netrc(pip: Environment) -> None:
     netrc = pip.home / ".netrc"
     netrc.write_text(f"machine localhost login {USER} password {PASSWORD}\n")
     netrc.chmod(0o600)
 
 
-def put_keyring(pip: Environment) -> None:
-    """A program of that name, which answers in both of the ways in which pips ask."""
+def put_keyring_on_path(pip: Environment) -> None:
+    """Write a program `keyring` that understands the command lines of old and of new pips."""
     folder = pip.folder / "programs"
     folder.mkdir()
     known = f'{{"username": "{USER}", "password": "{PASSWORD}"}}'
@@ -81,70 +80,70 @@ def put_keyring(pip: Environment) -> None:
     pip.variables["PATH"] = f"{folder}{os.pathsep}{pip.variables['PATH']}"
 
 
-def secrets_below(*folders: Path) -> list[Path]:
-    """Files in which the password, or how it goes over the wire, can be read."""
-    files = (path for folder in folders for path in folder.rglob("*") if path.is_file())
-    return [path for path in files if re.search(f"{PASSWORD}|{USERINFO}".encode(), path.read_bytes())]
+def files_with_password(pip: Environment) -> list[Path]:
+    """Return the files of the cache and the temporary directory with the password, or with the encoded form of it."""
+    folders = (pip.cache_dir, pip.temporary)
+    return [*files_with(PASSWORD.encode(), *folders), *files_with(USERINFO.encode(), *folders)]
 
 
-def assert_goes_on_after_a_kill(pip: Environment, server: FaultServer, command: tuple[str | Path, ...]) -> None:
-    """Run until the line falls silent, kill, run again; nothing secret is ever on disk or said."""
+def assert_resumes_after_a_kill(pip: Environment, server: FaultServer, command: tuple[str | Path, ...]) -> None:
+    """Run until the server stalls, kill, run again; the password is never on disk or in the output."""
     running = pip.start(*command)
-    wait_until_half_is_held(server, BIG, pip.cache_dir)
-    running.kill()
-    said = running.wait().text
-    assert secrets_below(pip.cache_dir, pip.temporary) == []
-    result = pip.run(*command)
-    assert result.returncode == 0, result.text
+    wait_until_half_is_stored(server, BIG, pip.cache_dir)
+    first = running.kill_and_wait()
+    assert files_with_password(pip) == []
+    second = pip.run(*command)
+    assert second.returncode == 0, second.text
     assert (pip.work / "downloaded" / BIG.filename).read_bytes() == BIG.content
-    assert PASSWORD not in said + result.text
-    assert secrets_below(pip.cache_dir, pip.temporary) == []
-    brought = [exchange for exchange in server.requests(BIG.path) if exchange.status in {200, 206}]
-    assert [exchange.status for exchange in brought] == [200, 206]
-    assert all(is_known(exchange.request.fields) for exchange in brought)
+    assert PASSWORD not in first.text + second.text
+    assert files_with_password(pip) == []
+    successful = [exchange for exchange in server.requests(BIG.path) if exchange.status in {200, 206}]
+    assert [exchange.status for exchange in successful] == [200, 206]
+    assert all(has_password(exchange.request.fields) for exchange in successful)
 
 
 @OLDEST_AND_NEWEST
-def test_credentials_in_the_url_open_every_request(
-    environment: Environments, https_server: FaultServer, certificates: Certificates, pip_version: str
+def test_credentials_in_the_url_are_sent_with_every_request(
+    environments: Environments, https_server: FaultServer, certificates: Certificates, pip_version: str
 ) -> None:
-    pip = environment(pip_version)
-    guard(https_server, BIG, refusals=0)
+    pip = environments.with_plugin(pip_version)
+    publish_protected(https_server, BIG, refusals=0)
     index = with_userinfo(https_server.url("/simple/"), f"{USER}:{PASSWORD}")
-    command = download("--index-url", index, "--cert", certificates.ca_file, "big")
-    assert_goes_on_after_a_kill(pip, https_server, command)
+    command = download_command("--index-url", index, "--cert", certificates.ca_file, "big")
+    assert_resumes_after_a_kill(pip, https_server, command)
 
 
 @OLDEST_AND_NEWEST
-def test_credentials_in_netrc_open_every_request(
-    environment: Environments, https_server: FaultServer, certificates: Certificates, pip_version: str
+def test_credentials_in_netrc_are_sent_with_every_request(
+    environments: Environments, https_server: FaultServer, certificates: Certificates, pip_version: str
 ) -> None:
-    pip = environment(pip_version)
-    put_netrc(pip)
-    guard(https_server, BIG, refusals=0)
-    assert_goes_on_after_a_kill(pip, https_server, download(*index_options(https_server, certificates), "big"))
+    pip = environments.with_plugin(pip_version)
+    write_netrc(pip)
+    publish_protected(https_server, BIG, refusals=0)
+    command = download_command(*index_options(https_server, certificates), "big")
+    assert_resumes_after_a_kill(pip, https_server, command)
 
 
 @pytest.mark.parametrize("pip_version", ["23.2.1", "26.3"])
-def test_credentials_that_a_keyring_gives_for_the_index_open_the_files_too(
-    environment: Environments, https_server: FaultServer, certificates: Certificates, pip_version: str
+def test_credentials_of_a_keyring_for_the_index_are_sent_with_requests_for_files_too(
+    environments: Environments, https_server: FaultServer, certificates: Certificates, pip_version: str
 ) -> None:
-    pip = environment(pip_version)
-    put_keyring(pip)
-    guard(https_server, BIG, refusals=0)
+    pip = environments.with_plugin(pip_version)
+    put_keyring_on_path(pip)
+    publish_protected(https_server, BIG, refusals=0)
     index = with_userinfo(https_server.url("/simple/"), USER)
     options = ("--keyring-provider", "subprocess", "--cert", certificates.ca_file)
-    assert_goes_on_after_a_kill(pip, https_server, download("--index-url", index, *options, "big"))
+    assert_resumes_after_a_kill(pip, https_server, download_command("--index-url", index, *options, "big"))
     assert https_server.statuses(BIG.index_path)[:2] == [401, 200]
 
 
-def test_credentials_that_a_keyring_gives_after_the_file_is_refused_open_both_runs(
-    environment: Environments, https_server: FaultServer, certificates: Certificates
+def test_credentials_of_a_keyring_that_is_asked_after_a_401_for_the_file_work_in_both_runs(
+    environments: Environments, https_server: FaultServer, certificates: Certificates
 ) -> None:
-    pip = environment(NEWEST)
-    put_keyring(pip)
-    guard(https_server, BIG, refusals=1)
+    pip = environments.with_plugin(NEWEST)
+    put_keyring_on_path(pip)
+    publish_protected(https_server, BIG, refusals=1)
     url = with_userinfo(https_server.url(f"{BIG.path}#sha256={BIG.sha256}"), USER)
     options = ("--keyring-provider", "subprocess", "--cert", certificates.ca_file)
-    assert_goes_on_after_a_kill(pip, https_server, download(*options, url))
+    assert_resumes_after_a_kill(pip, https_server, download_command(*options, url))
     assert https_server.statuses(BIG.path) == [401, 200, 401, 206]

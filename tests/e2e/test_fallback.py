@@ -1,4 +1,4 @@
-"""A fault of ours leaves the download to pip; and when we are switched off, nobody can tell that we are there."""
+"""An error in the plugin leaves the download to pip; switched off, the plugin changes neither requests nor output."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import dataclasses
 import re
 
 import pytest
-from e2e.halves import BIG, OVERLAP_BYTES, held_bytes, held_files, offer_broken, wait_until_half_is_held
-from e2e.real_pip import Environment, Environments, index_options
+from e2e.broken_downloads import BIG, OVERLAP_BYTES, index_options, kill_at_half, publish_broken, stored_files
+from environments.environment import Environment, Environments
 from servers.certificates import Certificates
 from servers.fault_server import FaultServer, Then
 from servers.index_pages import core_metadata, publish, wheel_artifact
 
-SPOILED = "SPOILED"
-RAISED = "RAISED"
-# Runs at the start of the interpreter, after our .pth file. Our modules inside pip are loaded much later, and must not
-# be the first to load pip's: so it waits until the last of them is there.
-SPOILER = f"""
+FUNCTION = "FUNCTION_TO_REPLACE"
+ERROR = "ERROR_TO_RAISE"
+# A sitecustomize, which runs after the plugin's .pth file. The modules of the plugin are loaded much later, and must
+# not be the first to load pip's modules. So the function is replaced when the last of these modules has been loaded.
+REPLACE_FUNCTION = f"""
 import builtins, functools, importlib, os, sys
 
 LAST = "pip_resume.inside_pip.download_step"
-import_module = builtins.__import__
+real_import = builtins.__import__
 
 
-def spoil():
-    module, _, path = os.environ["{SPOILED}"].partition(":")
+def replace():
+    module, _, path = os.environ["{FUNCTION}"].partition(":")
     *owners, name = path.split(".")
     owner = functools.reduce(getattr, owners, importlib.import_module("pip_resume." + module))
     getattr(owner, name)
@@ -32,40 +32,26 @@ def spoil():
 
 
 def fail(*arguments, **named):
-    error, _, text = os.environ["{RAISED}"].partition(" ")
+    error, _, text = os.environ["{ERROR}"].partition(" ")
     raise getattr(builtins, error)(int(text) if text.isdigit() else text)
 
 
-def import_and_look(*arguments, **named):
-    imported = import_module(*arguments, **named)
+def import_and_replace(*arguments, **named):
+    imported = real_import(*arguments, **named)
     last = sys.modules.get(LAST)
     if last is not None and not last.__spec__._initializing:
-        builtins.__import__ = import_module
-        spoil()
+        builtins.__import__ = real_import
+        replace()
     return imported
 
 
-if "{SPOILED}" in os.environ:
-    builtins.__import__ = import_and_look
+if "{FUNCTION}" in os.environ:
+    builtins.__import__ = import_and_replace
 """
-
+OUR_ERROR = "LookupError of ours"
 SMALLER = wheel_artifact("smaller", size=1_500_000)
-
-
-@pytest.fixture
-def spoiled(environment: Environments) -> Environment:
-    """An environment in which a function of ours may be told to fail."""
-    pip = environment("26.3")
-    (pip.site_packages / "sitecustomize.py").write_text(SPOILER)
-    return pip
-
-
-def spoil(path: str, error: str) -> dict[str, str]:
-    return {SPOILED: path, RAISED: error}
-
-
 # From the outermost layer to the innermost.
-LAYERS = [
+FUNCTIONS = [
     "inside_pip.download_step:_download",
     "inside_pip.download_step:choose_digest",
     "inside_pip.display:PipDisplay.starting",
@@ -82,59 +68,65 @@ LAYERS = [
 ]
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_a_fault_of_ours_costs_one_warning_and_pip_downloads_by_itself(
-    spoiled: Environment, https_server: FaultServer, certificates: Certificates, layer: str
+@pytest.fixture
+def failing(environments: Environments) -> Environment:
+    """An environment in which a function of the plugin can be made to fail, see `failure`."""
+    pip = environments.with_plugin("26.3")
+    (pip.site_packages / "sitecustomize.py").write_text(REPLACE_FUNCTION)
+    return pip
+
+
+def failure(function: str, error: str = OUR_ERROR) -> dict[str, str]:
+    """Return the variables that make this function of the plugin raise this error."""
+    return {FUNCTION: function, ERROR: error}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_an_error_in_the_plugin_costs_one_warning_and_pips_own_download_runs(
+    failing: Environment, https_server: FaultServer, certificates: Certificates, function: str
 ) -> None:
     publish(https_server, BIG, SMALLER)
-    trust = index_options(https_server, certificates)
+    options = index_options(https_server, certificates)
 
-    result = spoiled.run("download", "--no-deps", *trust, "big", "smaller", env=spoil(layer, "LookupError of ours"))
+    result = failing.run("download", "--no-deps", *options, "big", "smaller", env=failure(function))
 
     assert result.returncode == 0, result.text
     for artifact in (BIG, SMALLER):
-        assert (spoiled.work / artifact.filename).read_bytes() == artifact.content
+        assert (failing.work / artifact.filename).read_bytes() == artifact.content
         assert https_server.asked_ranges(artifact.path)[-1] is None
     (warning,) = result.stderr.splitlines()
     assert "WARNING: pip-resume " in warning
     assert "failed inside pip 26.3 (LookupError: " in warning
     assert "; falling back to pip's own download. Set PIP_RESUME=0" in warning
-    assert held_files(spoiled.cache_dir) == []
+    assert stored_files(failing.cache_dir) == []
 
 
-@pytest.mark.parametrize("layer", ["inside_pip.http_cache:find_cached", "inside_pip.http_cache:store"])
-def test_a_fault_at_pips_cache_costs_neither_the_download_nor_a_word(
-    spoiled: Environment, https_server: FaultServer, certificates: Certificates, layer: str
+@pytest.mark.parametrize("function", ["inside_pip.http_cache:find_cached", "inside_pip.http_cache:store"])
+def test_an_error_while_reading_or_filling_pips_cache_costs_no_warning(
+    failing: Environment, https_server: FaultServer, certificates: Certificates, function: str
 ) -> None:
-    offer_broken(https_server, BIG, then=Then.RESET)
-    trust = index_options(https_server, certificates)
+    publish_broken(https_server, BIG, then=Then.RESET)
+    options = index_options(https_server, certificates)
 
-    result = spoiled.run("download", "--no-deps", *trust, "big", env=spoil(layer, "LookupError of ours"))
+    result = failing.run("download", "--no-deps", *options, "big", env=failure(function))
 
     assert result.returncode == 0, result.text
-    assert (spoiled.work / BIG.filename).read_bytes() == BIG.content
+    assert (failing.work / BIG.filename).read_bytes() == BIG.content
     assert https_server.statuses(BIG.path) == [200, 206]
     (warning,) = result.stderr.splitlines()
     assert "Connection lost" in warning
 
 
-@pytest.mark.parametrize(
-    ("layer", "pip_version"),
-    [
-        pytest.param("engine.transfer:judge", "21.3.1", id="21.3.1"),
-        # Has a loop of its own for several files.
-        pytest.param("engine.transfer:judge", "25.0.1", id="25.0.1"),
-    ],
-)
-def test_an_old_pip_downloads_by_itself_as_well(
-    environment: Environments, http_server: FaultServer, layer: str, pip_version: str
+# pip 25.0.1 downloads several files in a loop of its own.
+@pytest.mark.parametrize("pip_version", ["21.3.1", "25.0.1"])
+def test_an_error_in_the_plugin_runs_the_own_download_of_an_old_pip_too(
+    environments: Environments, http_server: FaultServer, pip_version: str
 ) -> None:
-    pip = environment(pip_version)
-    (pip.site_packages / "sitecustomize.py").write_text(SPOILER)
-    offered = dataclasses.replace(BIG, metadata=core_metadata("big", "1.0"))
-    publish(http_server, offered)
+    pip = environments.with_plugin(pip_version)
+    (pip.site_packages / "sitecustomize.py").write_text(REPLACE_FUNCTION)
+    publish(http_server, dataclasses.replace(BIG, metadata=core_metadata("big", "1.0")))
 
-    result = pip.run("download", *index_options(http_server), "big", env=spoil(layer, "LookupError of ours"))
+    result = pip.run("download", *index_options(http_server), "big", env=failure("engine.transfer:judge"))
 
     assert result.returncode == 0, result.text
     assert (pip.work / BIG.filename).read_bytes() == BIG.content
@@ -146,19 +138,19 @@ def test_an_old_pip_downloads_by_itself_as_well(
     ("error", "returncode", "last_line"),
     [
         pytest.param("KeyboardInterrupt", 1, "ERROR: Operation cancelled by user", id="KeyboardInterrupt"),
-        # Which pip takes for a crash, wherever it comes from.
+        # pip reports SystemExit as a crash, wherever it comes from.
         pytest.param("SystemExit 7", 2, "SystemExit: 7", id="SystemExit"),
     ],
 )
 @pytest.mark.parametrize(
-    "layer", ["engine.transfer:judge", "storage.store:Store.claim", "inside_pip.transport:head_of"]
+    "function", ["engine.transfer:judge", "storage.store:Store.claim", "inside_pip.transport:head_of"]
 )
-def test_what_is_meant_to_end_pip_ends_it(
-    spoiled: Environment, http_server: FaultServer, layer: str, error: str, returncode: int, last_line: str
+def test_keyboard_interrupt_and_system_exit_in_the_plugin_end_pip(
+    failing: Environment, http_server: FaultServer, function: str, error: str, returncode: int, last_line: str
 ) -> None:
     publish(http_server, BIG)
 
-    result = spoiled.run("download", "--no-deps", *index_options(http_server), "big", env=spoil(layer, error))
+    result = failing.run("download", "--no-deps", *index_options(http_server), "big", env=failure(function, error))
 
     assert result.returncode == returncode
     assert result.stderr.splitlines()[-1] == last_line
@@ -166,57 +158,53 @@ def test_what_is_meant_to_end_pip_ends_it(
     assert http_server.asked_ranges(BIG.path) == [None]
 
 
-def test_a_fault_after_bytes_were_kept_leaves_them_to_the_next_run(
-    spoiled: Environment, http_server: FaultServer
+def test_an_error_in_the_plugin_leaves_the_stored_bytes_to_the_next_run(
+    failing: Environment, http_server: FaultServer
 ) -> None:
-    offer_broken(http_server, BIG)
+    publish_broken(http_server, BIG)
     command = ("download", "--no-deps", *index_options(http_server), "big", "--dest")
-    running = spoiled.start(*command, "first")
-    wait_until_half_is_held(http_server, BIG, spoiled.cache_dir)
-    running.kill()
-    running.wait()
-    kept = held_bytes(spoiled.cache_dir)
+    stored = kill_at_half(failing, http_server, BIG, *command, "first")
 
-    failed = spoiled.run(*command, "second", env=spoil("engine.transfer:judge", "LookupError of ours"))
-    result = spoiled.run(*command, "third")
+    failed = failing.run(*command, "second", env=failure("engine.transfer:judge"))
+    result = failing.run(*command, "third")
 
     assert (failed.returncode, result.returncode) == (0, 0)
     assert http_server.asked_ranges(BIG.path) == [
         None,
-        f"bytes={kept - OVERLAP_BYTES}-",
+        f"bytes={stored - OVERLAP_BYTES}-",
         None,
-        f"bytes={kept - OVERLAP_BYTES}-",
+        f"bytes={stored - OVERLAP_BYTES}-",
     ]
-    assert (spoiled.work / "third" / BIG.filename).read_bytes() == BIG.content
+    assert (failing.work / "third" / BIG.filename).read_bytes() == BIG.content
 
 
-# What differs from one environment to the next, and so from one run to the next.
-PLACE = re.compile(r"environment-\d+|localhost:\d+|127\.0\.0\.1:\d+|\d+(\.\d+)? [kM]B/s|eta \S+| 0:00:\d\d|Time.*")
+# Paths, ports, speeds and times differ from one environment and from one run to the next.
+VARYING = re.compile(r"environment-\d+|localhost:\d+|127\.0\.0\.1:\d+|\d+(\.\d+)? [kM]B/s|eta \S+| 0:00:\d\d|Time.*")
 
 
 @pytest.mark.parametrize("pip_version", ["21.3.1", "25.0.1", "26.3"])
 @pytest.mark.parametrize("switch", [None, "0"], ids=["unset", "0"])
-def test_switched_off_the_wire_and_the_words_are_those_of_plain_pip(
-    environment: Environments, http_server: FaultServer, pip_version: str, switch: str | None
+def test_switched_off_requests_and_output_are_those_of_plain_pip(
+    environments: Environments, http_server: FaultServer, pip_version: str, switch: str | None
 ) -> None:
-    pip = environment(pip_version)
+    pip = environments.with_plugin(pip_version)
     del pip.variables["PIP_RESUME"]
-    offered = dataclasses.replace(BIG, metadata=core_metadata("big", "1.0"))
-    wire, words, codes, left = [], [], [], []
+    published = dataclasses.replace(BIG, metadata=core_metadata("big", "1.0"))
+    requests, outputs, returncodes, stored = [], [], [], []
     for each, variables in (
-        (environment.without_plugin(pip_version), {}),
+        (environments.without_plugin(pip_version), {}),
         (pip, {"PIP_RESUME": switch} if switch else {}),
     ):
-        offer_broken(http_server, offered, then=Then.DROP)
+        publish_broken(http_server, published, then=Then.DROP)
         http_server.forget()
         result = each.run("download", "--no-deps", *index_options(http_server), "big", env=variables)
-        wire.append([(one.request, one.status, one.first_pos) for one in http_server.requests()])
-        words.append(PLACE.sub("", result.text))
-        codes.append(result.returncode)
-        left.append(held_files(each.cache_dir))
+        requests.append([(one.request, one.status, one.first_pos) for one in http_server.requests()])
+        outputs.append(VARYING.sub("", result.text))
+        returncodes.append(result.returncode)
+        stored.append(stored_files(each.cache_dir))
 
-    assert wire[0] == wire[1]
-    assert len(wire[0]) >= 2
-    assert words[0] == words[1]
-    assert codes[0] == codes[1]
-    assert left == [[], []]
+    assert requests[0] == requests[1]
+    assert len(requests[0]) >= 2
+    assert outputs[0] == outputs[1]
+    assert returncodes[0] == returncodes[1]
+    assert stored == [[], []]

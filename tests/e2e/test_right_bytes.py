@@ -1,4 +1,4 @@
-"""Servers that are old, wrong or lying, and a poisoned cache: in the end the right bytes, and nothing else is kept.
+"""The right bytes in the end, and no others stored: with old or wrong servers, and with a wrong file in pip's cache.
 
 With a pip that cannot resume (23.2.1) and one that resumes in its own way (26.3).
 """
@@ -8,249 +8,258 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from e2e.fetching import BOTH, SILENT, SIZE, WHOLE, begin, cached, fetch, offer
-from e2e.halves import BIG, OVERLAP_BYTES, half, held_files
-from e2e.real_pip import Environments, index_options
+from e2e.broken_downloads import BIG, OVERLAP_BYTES, half, index_options, stored_files
+from e2e.single_file import (
+    COMPLETE,
+    SIZE,
+    STALLED,
+    TWO_PIPS,
+    cached_completely,
+    download_big,
+    kill_big_at_half,
+    publish_scripted,
+)
+from environments.environment import Environments
 from servers.certificates import Certificates
 from servers.fault_server import FaultServer, FileAnswer, Framing, Then
 from servers.index_pages import honest, wheel_artifact
 from servers.script import Scripted
 
-CUT = dataclasses.replace(WHOLE, cut_after=half(BIG), then=Then.CLOSE)
-LYING = dataclasses.replace(WHOLE, flips=(SIZE - 1,))
-REST = f"bytes={half(BIG)}-"
-BARE = dataclasses.replace(BIG, hashes=())
-"""The same file, of which the index gives no hash."""
+CUT = dataclasses.replace(COMPLETE, cut_after=half(BIG), then=Then.CLOSE)
+WRONG = dataclasses.replace(COMPLETE, flips=(SIZE - 1,))
+SECOND_HALF = f"bytes={half(BIG)}-"
+WITHOUT_HASH = dataclasses.replace(BIG, hashes=())
+"""The same file, whose link on the index has no hash."""
 NEW = wheel_artifact("big", size=3_000_000, seed=1)
-"""Another file of the same name and length."""
+"""A different file of the same name and length."""
 MISMATCH = "DO NOT MATCH THE HASHES"
 USED_CACHE = "Using cached"
 
 
-def conditions(server: FaultServer) -> list[str | None]:
-    """The If-Range field of each request."""
+def if_range_fields(server: FaultServer) -> list[str | None]:
+    """Return the If-Range field of each request, None for a request without one."""
     return [exchange.request.fields.get("if-range") for exchange in server.requests(BIG.path)]
 
 
 # Wrong bytes
 
 
-@BOTH
-def test_wrong_bytes_in_a_206_cost_one_whole_download_in_the_same_run(
-    environment: Environments, https_server: FaultServer, certificates: Certificates, pip_version: str
+@TWO_PIPS
+def test_wrong_bytes_in_a_206_cost_one_new_download_in_the_same_run(
+    environments: Environments, https_server: FaultServer, certificates: Certificates, pip_version: str
 ) -> None:
-    pip = environment(pip_version)
-    offer(https_server, CUT, LYING, WHOLE)
+    pip = environments.with_plugin(pip_version)
+    publish_scripted(https_server, CUT, WRONG, COMPLETE)
 
-    result, sha256 = fetch(pip, *index_options(https_server, certificates))
+    result, sha256 = download_big(pip, *index_options(https_server, certificates))
 
     assert (result.returncode, sha256) == (0, BIG.sha256), result.text
     assert result.stderr.count("Starting over with") == 1
-    assert https_server.asked_ranges(BIG.path) == [None, REST, None]
+    assert https_server.asked_ranges(BIG.path) == [None, SECOND_HALF, None]
     assert https_server.statuses(BIG.path) == [200, 206, 200]
-    assert (cached(pip.cache_dir), held_files(pip.cache_dir)) == ([True], [])
+    assert (cached_completely(pip.cache_dir), stored_files(pip.cache_dir)) == ([True], [])
 
 
-@BOTH
-def test_bytes_that_are_always_wrong_end_in_pips_own_words_and_the_next_run_finds_nothing_of_them(
-    environment: Environments, https_server: FaultServer, certificates: Certificates, pip_version: str
+@TWO_PIPS
+def test_bytes_that_are_wrong_twice_end_in_pips_own_error_and_none_of_them_are_stored(
+    environments: Environments, https_server: FaultServer, certificates: Certificates, pip_version: str
 ) -> None:
-    pip = environment(pip_version)
-    offer(https_server, CUT, LYING)
+    pip = environments.with_plugin(pip_version)
+    publish_scripted(https_server, CUT, WRONG)
     options = index_options(https_server, certificates)
 
-    result, sha256 = fetch(pip, *options)
+    result, sha256 = download_big(pip, *options)
 
     assert (result.returncode, sha256) == (1, None)
     assert MISMATCH in result.stderr
-    assert https_server.asked_ranges(BIG.path) == [None, REST, None]
-    assert (cached(pip.cache_dir), held_files(pip.cache_dir)) == ([], [])
+    assert https_server.asked_ranges(BIG.path) == [None, SECOND_HALF, None]
+    assert (cached_completely(pip.cache_dir), stored_files(pip.cache_dir)) == ([], [])
 
-    offer(https_server, WHOLE)
+    publish_scripted(https_server, COMPLETE)
     https_server.forget()
-    result, sha256 = fetch(pip, *options)
+    result, sha256 = download_big(pip, *options)
 
     assert (result.returncode, sha256) == (0, BIG.sha256), result.text
     assert https_server.asked_ranges(BIG.path) == [None]
-    assert cached(pip.cache_dir) == [True]
+    assert cached_completely(pip.cache_dir) == [True]
 
 
-# A file that is replaced between two runs, and the server says that it is the same
+# A file that is replaced between two runs, under the same ETag
 
 
-@BOTH
-def test_a_file_whose_hash_is_new_on_the_index_is_another_file_whatever_its_etag(
-    environment: Environments, https_server: FaultServer, certificates: Certificates, pip_version: str
+@TWO_PIPS
+def test_a_link_with_a_different_hash_is_a_different_file_even_if_the_etag_is_the_same(
+    environments: Environments, https_server: FaultServer, certificates: Certificates, pip_version: str
 ) -> None:
-    pip = environment(pip_version)
-    offer(https_server, SILENT)
+    pip = environments.with_plugin(pip_version)
+    publish_scripted(https_server, STALLED)
     options = index_options(https_server, certificates)
-    begin(pip, *options)
-    of_the_old = held_files(pip.cache_dir)
-    offer(https_server, dataclasses.replace(honest(NEW), etag=WHOLE.etag), artifact=NEW)
+    kill_big_at_half(pip, *options)
+    stored_of_old = stored_files(pip.cache_dir)
+    publish_scripted(https_server, dataclasses.replace(honest(NEW), etag=COMPLETE.etag), artifact=NEW)
 
-    result, sha256 = fetch(pip, *options)
+    result, sha256 = download_big(pip, *options)
 
     assert (result.returncode, sha256) == (0, NEW.sha256), result.text
     assert https_server.asked_ranges(BIG.path) == [None, None]
     assert https_server.requests(BIG.path)[1].sent == SIZE
-    assert (cached(pip.cache_dir, NEW), held_files(pip.cache_dir)) == ([True], of_the_old)
+    assert (cached_completely(pip.cache_dir, NEW), stored_files(pip.cache_dir)) == ([True], stored_of_old)
 
 
-@BOTH
-def test_without_a_hash_the_overlap_tells_that_it_is_another_before_the_rest_is_downloaded(
-    environment: Environments, https_server: FaultServer, certificates: Certificates, pip_version: str
+@TWO_PIPS
+def test_without_a_hash_the_overlap_shows_a_replaced_file_before_the_rest_is_downloaded(
+    environments: Environments, https_server: FaultServer, certificates: Certificates, pip_version: str
 ) -> None:
-    pip = environment(pip_version)
-    offer(https_server, SILENT, artifact=BARE)
+    pip = environments.with_plugin(pip_version)
+    publish_scripted(https_server, STALLED, artifact=WITHOUT_HASH)
     options = index_options(https_server, certificates)
-    kept = begin(pip, *options)
-    new = dataclasses.replace(honest(NEW), etag=WHOLE.etag)
-    offer(https_server, dataclasses.replace(new, rate=500_000), new, artifact=BARE)
+    stored = kill_big_at_half(pip, *options)
+    new = dataclasses.replace(honest(NEW), etag=COMPLETE.etag)
+    publish_scripted(https_server, dataclasses.replace(new, rate=500_000), new, artifact=WITHOUT_HASH)
 
-    result, sha256 = fetch(pip, *options)
+    result, sha256 = download_big(pip, *options)
 
     assert (result.returncode, sha256) == (0, NEW.sha256), result.text
-    assert https_server.asked_ranges(BIG.path) == [None, f"bytes={kept - OVERLAP_BYTES}-", None]
-    assert conditions(https_server) == [None, WHOLE.etag, None]
+    assert https_server.asked_ranges(BIG.path) == [None, f"bytes={stored - OVERLAP_BYTES}-", None]
+    assert if_range_fields(https_server) == [None, COMPLETE.etag, None]
     assert https_server.statuses(BIG.path) == [200, 206, 200]
-    assert https_server.requests(BIG.path)[1].sent < SIZE - kept
-    assert (cached(pip.cache_dir, NEW), held_files(pip.cache_dir)) == ([True], [])
+    assert https_server.requests(BIG.path)[1].sent < SIZE - stored
+    assert (cached_completely(pip.cache_dir, NEW), stored_files(pip.cache_dir)) == ([True], [])
 
 
-# Validators that are none
+# Responses without a strong validator
 
-NO_VALIDATOR = pytest.mark.parametrize(
+NO_STRONG_VALIDATOR = pytest.mark.parametrize(
     "etag", [pytest.param('W/"1"', id="weak ETag"), pytest.param(None, id="no validators")]
 )
 
 
-@BOTH
-@NO_VALIDATOR
-def test_with_a_hash_no_validator_is_needed_to_go_on_in_the_next_run(
-    environment: Environments,
+@TWO_PIPS
+@NO_STRONG_VALIDATOR
+def test_with_a_hash_the_next_run_resumes_without_a_validator(
+    environments: Environments,
     https_server: FaultServer,
     certificates: Certificates,
     pip_version: str,
     etag: str | None,
 ) -> None:
-    pip = environment(pip_version)
-    first, then = (dataclasses.replace(answer, etag=etag, last_modified=None) for answer in (SILENT, WHOLE))
-    offer(https_server, first, then)
+    pip = environments.with_plugin(pip_version)
+    first, then = (dataclasses.replace(response, etag=etag, last_modified=None) for response in (STALLED, COMPLETE))
+    publish_scripted(https_server, first, then)
     options = index_options(https_server, certificates)
-    kept = begin(pip, *options)
+    stored = kill_big_at_half(pip, *options)
 
-    result, sha256 = fetch(pip, *options)
+    result, sha256 = download_big(pip, *options)
 
     assert (result.returncode, sha256) == (0, BIG.sha256), result.text
-    assert https_server.asked_ranges(BIG.path) == [None, f"bytes={kept - OVERLAP_BYTES}-"]
+    assert https_server.asked_ranges(BIG.path) == [None, f"bytes={stored - OVERLAP_BYTES}-"]
     assert https_server.statuses(BIG.path) == [200, 206]
-    assert conditions(https_server) == [None, None]
-    assert (cached(pip.cache_dir), held_files(pip.cache_dir)) == ([True], [])
+    assert if_range_fields(https_server) == [None, None]
+    assert (cached_completely(pip.cache_dir), stored_files(pip.cache_dir)) == ([True], [])
 
 
-@BOTH
-@NO_VALIDATOR
-def test_with_neither_a_file_is_never_put_together_from_two_answers(
-    environment: Environments,
+@TWO_PIPS
+@NO_STRONG_VALIDATOR
+def test_without_hash_and_validator_two_responses_are_never_joined(
+    environments: Environments,
     https_server: FaultServer,
     certificates: Certificates,
     pip_version: str,
     etag: str | None,
 ) -> None:
-    pip = environment(pip_version)
-    first, then = (dataclasses.replace(answer, etag=etag, last_modified=None) for answer in (CUT, honest(NEW)))
-    offer(https_server, first, then, artifact=BARE)
+    pip = environments.with_plugin(pip_version)
+    first, then = (dataclasses.replace(response, etag=etag, last_modified=None) for response in (CUT, honest(NEW)))
+    publish_scripted(https_server, first, then, artifact=WITHOUT_HASH)
 
-    result, sha256 = fetch(pip, *index_options(https_server, certificates))
+    result, sha256 = download_big(pip, *index_options(https_server, certificates))
 
     assert (result.returncode, sha256) == (0, NEW.sha256), result.text
     assert https_server.asked_ranges(BIG.path) == [None, None]
-    assert (cached(pip.cache_dir, NEW), held_files(pip.cache_dir)) == ([True], [])
+    assert (cached_completely(pip.cache_dir, NEW), stored_files(pip.cache_dir)) == ([True], [])
 
 
-# Bodies that do not tell how long they are
+# Bodies without a length
 
-# Cut where a chunk ends: what is there of an unfinished one is lost.
+# A cut at the end of a chunk, because the bytes of an unfinished chunk are lost.
 CHUNKS_BYTES = 300 * CUT.piece
 
 
-@BOTH
+@TWO_PIPS
 @pytest.mark.parametrize(
     ("first", "offset"),
     [
         pytest.param(
             dataclasses.replace(CUT, framing=Framing.CHUNKED, cut_after=CHUNKS_BYTES), CHUNKS_BYTES, id="chunked"
         ),
-        # It looks as if it had ended: only the digest tells.
+        # It looks complete: only the digest shows that it is not.
         pytest.param(dataclasses.replace(CUT, framing=Framing.UNTIL_CLOSE), half(BIG), id="until close"),
     ],
 )
-def test_a_body_without_a_length_goes_on_where_it_was_cut(
-    environment: Environments,
+def test_a_body_without_a_length_is_resumed_where_it_was_cut(
+    environments: Environments,
     https_server: FaultServer,
     certificates: Certificates,
     pip_version: str,
     first: FileAnswer,
     offset: int,
 ) -> None:
-    pip = environment(pip_version)
-    offer(https_server, first, WHOLE)
+    pip = environments.with_plugin(pip_version)
+    publish_scripted(https_server, first, COMPLETE)
 
-    result, sha256 = fetch(pip, *index_options(https_server, certificates))
+    result, sha256 = download_big(pip, *index_options(https_server, certificates))
 
     assert (result.returncode, sha256) == (0, BIG.sha256), result.text
     assert https_server.asked_ranges(BIG.path) == [None, f"bytes={offset}-"]
     assert https_server.sent(BIG.path) == SIZE
-    assert (cached(pip.cache_dir), held_files(pip.cache_dir)) == ([True], [])
+    assert (cached_completely(pip.cache_dir), stored_files(pip.cache_dir)) == ([True], [])
 
 
-# An entry that plain pip has made
+# A wrong file that plain pip has stored in its cache
 
 
 @pytest.mark.parametrize(
-    ("pip_version", "answers"),
+    ("pip_version", "responses"),
     [
-        pytest.param(pip, answers, id=f"pip {pip}, {name}")
-        for pip, name, answers in (
-            ("23.2.1", "an end that is a cut", (dataclasses.replace(CUT, framing=Framing.UNTIL_CLOSE),)),
-            ("26.3", "an end that is a cut", (dataclasses.replace(CUT, framing=Framing.UNTIL_CLOSE),)),
-            ("26.3", "a wrong 206", (CUT, LYING)),
+        pytest.param(pip, responses, id=f"pip {pip}, {name}")
+        for pip, name, responses in (
+            ("23.2.1", "a cut that looks like the end", (dataclasses.replace(CUT, framing=Framing.UNTIL_CLOSE),)),
+            ("26.3", "a cut that looks like the end", (dataclasses.replace(CUT, framing=Framing.UNTIL_CLOSE),)),
+            ("26.3", "a wrong 206", (CUT, WRONG)),
         )
     ],
 )
-def test_a_cache_that_plain_pip_has_poisoned_is_healed_by_one_run_for_plain_pip_too(
-    environment: Environments,
+def test_one_run_replaces_a_wrong_file_in_pips_cache_for_plain_pip_too(
+    environments: Environments,
     https_server: FaultServer,
     certificates: Certificates,
     pip_version: str,
-    answers: tuple[Scripted, ...],
+    responses: tuple[Scripted, ...],
 ) -> None:
-    plain, pip = environment.without_plugin(pip_version), environment(pip_version)
+    plain, pip = environments.without_plugin(pip_version), environments.with_plugin(pip_version)
     pip.variables["PIP_CACHE_DIR"] = plain.variables["PIP_CACHE_DIR"]
     options = index_options(https_server, certificates)
-    offer(https_server, *answers)
-    poisoning = fetch(plain, *options)
-    offer(https_server, WHOLE)
+    publish_scripted(https_server, *responses)
+    first = download_big(plain, *options)
+    publish_scripted(https_server, COMPLETE)
     https_server.forget()
-    broken = fetch(plain, *options)
+    second = download_big(plain, *options)
 
-    for result, sha256 in (poisoning, broken):
+    for result, sha256 in (first, second):
         assert (result.returncode, sha256) == (1, None)
         assert MISMATCH in result.stderr
-    assert USED_CACHE in broken.result.stdout
+    assert USED_CACHE in second.result.stdout
     assert https_server.requests(BIG.path) == []
-    assert cached(plain.cache_dir) == [False]
+    assert cached_completely(plain.cache_dir) == [False]
 
-    result, sha256 = fetch(pip, *options)
+    result, sha256 = download_big(pip, *options)
 
     assert (result.returncode, sha256) == (0, BIG.sha256), result.text
     assert result.stderr.count(f"Starting over with {BIG.filename}: pip's cache has a wrong copy") == 1
     assert https_server.asked_ranges(BIG.path) == [None]
-    assert (cached(plain.cache_dir), held_files(plain.cache_dir)) == ([True], [])
+    assert (cached_completely(plain.cache_dir), stored_files(plain.cache_dir)) == ([True], [])
 
     https_server.forget()
-    result, sha256 = fetch(plain, *options)
+    result, sha256 = download_big(plain, *options)
 
     assert (result.returncode, sha256) == (0, BIG.sha256), result.text
     assert USED_CACHE in result.stdout

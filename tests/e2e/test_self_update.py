@@ -1,80 +1,116 @@
-"""pip replaces or removes us, or itself, in the very run that downloads through us."""
+"""pip replaces or removes the plugin, or pip itself, in a run that downloads through the plugin."""
 
 from __future__ import annotations
 
 import io
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
-from e2e.halves import BIG, TWICE_AT_MOST, breaks_once, held_files, offer_broken
-from e2e.real_pip import Environment, Environments, index_options
-from e2e.workshop import Workshop
+from e2e.broken_downloads import BIG, MOST_FETCHED_TWICE, break_once, index_options, publish_broken, stored_files
+from e2e.imports import DOWNLOAD_STEP, imported_modules, run_switched
+from environments.environment import Environment, Environments
+from environments.pips import DIFFERENT_PIPS, NEWEST_PIP
+from environments.templates import Templates
 from servers.fault_server import FaultServer, Then
 from servers.index_pages import Artifact, publish, record_hash
 
-VERSION = "99.0"
-PIPS = ["21.3.1", "25.0.1", "26.3"]
+import pip_resume
+
+NEXT_VERSION = "99.0"
+PAYLOAD_BYTES = 2_000_000
+"""Makes the wheel of the next version so large that it is stored for the next run."""
+
+each_different_pip = pytest.mark.parametrize("pip_version", DIFFERENT_PIPS)
+
+
+@pytest.fixture(scope="session")
+def this_release(built_wheel: Path) -> Artifact:
+    return Artifact(built_wheel.name, built_wheel.read_bytes())
 
 
 @pytest.fixture(scope="session")
 def next_release(built_wheel: Path) -> Artifact:
-    """Our wheel as a later version, whose modules fail when they are loaded in the middle of a run of the former one.
-
-    With a payload of 2 MB, so that it is worth keeping.
-    """
+    """The plugin as a later version, whose modules fail if a running pip loads them after the update."""
     packed = io.BytesIO()
     with zipfile.ZipFile(built_wheel) as current, zipfile.ZipFile(packed, "w") as changed:
         _, old, _ = built_wheel.name.split("-", 2)
         for name in current.namelist():
             if not name.endswith("/RECORD"):
-                changed.writestr(name.replace(f"-{old}.", f"-{VERSION}."), change(name, current.read(name), old))
-        changed.writestr("pip_resume/payload.bin", BIG.content[:2_000_000])
+                new_name = name.replace(f"-{old}.", f"-{NEXT_VERSION}.")
+                changed.writestr(new_name, content_in_next_release(name, current.read(name), old))
+        changed.writestr("pip_resume/payload.bin", BIG.content[:PAYLOAD_BYTES])
         rows = [f"{name},{record_hash(changed.read(name))}," for name in changed.namelist()]
-        record = f"pip_resume-{VERSION}.dist-info/RECORD"
+        record = f"pip_resume-{NEXT_VERSION}.dist-info/RECORD"
         changed.writestr(record, "\n".join([*rows, f"{record},,", ""]))
-    return Artifact(built_wheel.name.replace(f"-{old}-", f"-{VERSION}-"), packed.getvalue())
+    return Artifact(built_wheel.name.replace(f"-{old}-", f"-{NEXT_VERSION}-"), packed.getvalue())
 
 
-def change(name: str, content: bytes, old: str) -> bytes:
+def content_in_next_release(name: str, content: bytes, old: str) -> bytes:
+    """Return what a file of the wheel contains in the next version; `old` is the version of this one."""
     if name.endswith("/METADATA"):
-        return content.replace(f"\nVersion: {old}\n".encode(), f"\nVersion: {VERSION}\n".encode(), 1)
+        return content.replace(f"\nVersion: {old}\n".encode(), f"\nVersion: {NEXT_VERSION}\n".encode(), 1)
     if name == "pip_resume/__init__.py":
-        return f'__version__ = "{VERSION}"\n'.encode()
-    is_start_up = name in {"pip_resume/startup.py", "pip_resume/sitecustomize/sitecustomize.py"}
-    return (
-        b"raise SystemError('loaded after it was replaced')\n" if name.endswith(".py") and not is_start_up else content
-    )
+        return f'__version__ = "{NEXT_VERSION}"\n'.encode()
+    runs_at_start = name in {"pip_resume/startup.py", "pip_resume/sitecustomize/sitecustomize.py"}
+    if name.endswith(".py") and not runs_at_start:
+        return b"raise SystemError('loaded after it was replaced')\n"
+    return content
 
 
-def shown_version(pip: Environment, name: str) -> str:
+def installed_version(pip: Environment, name: str) -> str:
     return pip.run_python("-c", f"from importlib.metadata import version; print(version('{name}'))").stdout.strip()
 
 
-@pytest.mark.parametrize("pip_version", PIPS)
-def test_we_are_upgraded_beside_another_package_and_both_downloads_go_on_after_a_break(
-    environment: Environments, http_server: FaultServer, next_release: Artifact, pip_version: str
+def assert_each_connection_lost_once(stderr: str, downloads: int) -> None:
+    """Each of the downloads reported one lost connection, and nothing else was reported."""
+    lines = stderr.splitlines()
+    assert len(lines) == downloads, stderr
+    assert all("Connection lost" in line for line in lines), stderr
+
+
+@each_different_pip
+def test_the_plugin_and_a_package_are_upgraded_together_and_both_downloads_are_resumed(
+    environments: Environments, http_server: FaultServer, next_release: Artifact, pip_version: str
 ) -> None:
-    pip = environment(pip_version)
-    offer_broken(http_server, next_release, BIG, then=Then.RESET)
+    pip = environments.with_plugin(pip_version)
+    publish_broken(http_server, next_release, BIG, then=Then.RESET)
 
     result = pip.run("install", "--no-deps", "-U", *index_options(http_server), "pip-resume", "big")
 
     assert result.returncode == 0, result.text
-    assert all("Connection lost" in line for line in result.stderr.splitlines()), result.stderr
-    assert (shown_version(pip, "pip-resume"), shown_version(pip, "big")) == (VERSION, "1.0")
+    assert_each_connection_lost_once(result.stderr, downloads=2)
+    assert (installed_version(pip, "pip-resume"), installed_version(pip, "big")) == (NEXT_VERSION, "1.0")
     for artifact in (next_release, BIG):
         assert http_server.statuses(artifact.path) == [200, 206]
-        assert http_server.fetched_twice(artifact.path) <= TWICE_AT_MOST
-    assert held_files(pip.cache_dir) == []
+        assert http_server.fetched_twice(artifact.path) <= MOST_FETCHED_TWICE
+    assert stored_files(pip.cache_dir) == []
 
 
-@pytest.mark.parametrize("pip_version", PIPS)
-def test_uninstalling_us_leaves_nothing_and_the_next_download_is_plain_pips(
-    environment: Environments, http_server: FaultServer, pip_version: str
+def test_pip_installs_reinstalls_upgrades_and_removes_the_plugin_while_it_is_switched_on(
+    environments: Environments, http_server: FaultServer, this_release: Artifact, next_release: Artifact
 ) -> None:
-    pip = environment(pip_version)
+    publish(http_server, this_release, next_release)
+    pip = environments.without_plugin(NEWEST_PIP)
+    before = set(pip.site_packages.iterdir())
+    install = ("-m", "pip", "install", "--no-deps", *index_options(http_server))
+    this = f"pip-resume=={pip_resume.__version__}"
+
+    imported_modules(pip, *install, this, switch="1")
+    assert DOWNLOAD_STEP in imported_modules(pip, *install, "--force-reinstall", this, switch="1")
+    assert DOWNLOAD_STEP in imported_modules(pip, *install, "--upgrade", "pip-resume", switch="1")
+    shown = run_switched(pip, "-c", "import pip_resume; print(pip_resume.__version__)", switch="1")
+    assert (shown.stdout, shown.stderr) == (f"{NEXT_VERSION}\n", "")
+    imported_modules(pip, "-m", "pip", "uninstall", "--yes", "pip-resume", switch="1")
+    assert set(pip.site_packages.iterdir()) == before
+    imported_modules(pip, "-c", "pass", switch="1")
+
+
+@each_different_pip
+def test_uninstalling_the_plugin_leaves_no_files_and_plain_pip_downloads(
+    environments: Environments, http_server: FaultServer, pip_version: str
+) -> None:
+    pip = environments.with_plugin(pip_version)
     publish(http_server, BIG)
 
     removed = pip.run("uninstall", "--yes", "pip-resume")
@@ -86,24 +122,23 @@ def test_uninstalling_us_leaves_nothing_and_the_next_download_is_plain_pips(
     assert (pip.work / BIG.filename).read_bytes() == BIG.content
 
 
-def test_pip_is_upgraded_beside_another_package_and_both_downloads_go_on_after_a_break(
-    environment: Environments, http_server: FaultServer, workshop: Workshop
+def test_pip_and_a_package_are_upgraded_together_and_both_downloads_are_resumed(
+    environments: Environments, http_server: FaultServer, templates: Templates
 ) -> None:
-    pip = environment("23.2.1")
-    wheel = workshop.pip_wheel("26.3" if sys.version_info >= (3, 10) else "25.3")
+    pip = environments.with_plugin("23.2.1")
+    wheel = templates.pip_wheel(NEWEST_PIP)
     newest = Artifact(wheel.name, wheel.read_bytes())
-    _, newest_version, _ = newest.filename.split("-", 2)
-    offer_broken(http_server, newest, BIG, then=Then.RESET)
+    publish_broken(http_server, newest, BIG, then=Then.RESET)
 
     result = pip.run("install", "-U", *index_options(http_server), "pip", "big")
 
     assert result.returncode == 0, result.text
-    assert all("Connection lost" in line for line in result.stderr.splitlines()), result.stderr
-    assert (shown_version(pip, "pip"), shown_version(pip, "big")) == (newest_version, "1.0")
+    assert_each_connection_lost_once(result.stderr, downloads=2)
+    assert (installed_version(pip, "pip"), installed_version(pip, "big")) == (NEWEST_PIP, "1.0")
     for artifact in (newest, BIG):
         assert http_server.statuses(artifact.path) == [200, 206]
 
-    breaks_once(http_server, BIG, Then.RESET)
+    break_once(http_server, BIG, Then.RESET)
     http_server.forget()
     afterwards = pip.run("download", "--no-deps", *index_options(http_server), "big")
 

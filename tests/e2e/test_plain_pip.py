@@ -1,4 +1,4 @@
-"""That the servers and environments measure what they say, with plain pip."""
+"""Plain pip: the servers and the environments of these tests do and measure what they promise."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e.real_pip import index_options
+from e2e.broken_downloads import index_options
 from servers.fault_server import Then
 from servers.index_pages import honest, publish, sdist_artifact, wheel_artifact
 
 if TYPE_CHECKING:
-    from e2e.real_pip import Environments
+    from environments.environment import Environments
     from servers.certificates import Certificates
     from servers.fault_server import FaultServer
     from servers.fixtures import StartNginx
 
-# Runs on every supported Python.
-EVERYWHERE = "25.1.1"
+# A pip that runs on every supported Python.
+PIP_FOR_EVERY_PYTHON = "25.1.1"
 SPAM = wheel_artifact("spam", size=3_000_000)
 
 
-def test_a_wheel_is_installed_over_https_and_the_second_time_from_pips_cache(
-    pip_version: str, environment: Environments, https_server: FaultServer, certificates: Certificates
+def test_a_wheel_is_installed_over_https_and_a_second_time_from_pips_cache(
+    pip_version: str, environments: Environments, https_server: FaultServer, certificates: Certificates
 ) -> None:
     publish(https_server, SPAM)
-    plain = environment.without_plugin(pip_version)
+    plain = environments.without_plugin(pip_version)
     options = index_options(https_server, certificates)
 
     first = plain.run("install", "spam", "--target", plain.new_target(), *options)
@@ -42,12 +42,12 @@ def test_a_wheel_is_installed_over_https_and_the_second_time_from_pips_cache(
     assert (target / "spam" / "payload.bin").stat().st_size == 3_000_000
 
 
-def test_a_pip_that_cannot_resume_fails_when_the_line_is_cut(
-    environment: Environments, https_server: FaultServer, certificates: Certificates
+def test_a_pip_without_resume_fails_when_the_connection_is_reset(
+    environments: Environments, https_server: FaultServer, certificates: Certificates
 ) -> None:
     publish(https_server, SPAM)
     https_server.plays(SPAM.path, replace(honest(SPAM), cut_after=1_500_000, then=Then.RESET))
-    plain = environment.without_plugin("23.2.1")
+    plain = environments.without_plugin("23.2.1")
 
     broken = plain.run("download", "spam", *index_options(https_server, certificates))
 
@@ -57,12 +57,11 @@ def test_a_pip_that_cannot_resume_fails_when_the_line_is_cut(
 
 
 @pytest.mark.parametrize("end", ["kill", "interrupt", "terminate"])
-def test_a_pip_is_ended_in_the_middle_of_a_download(
-    end: str, environment: Environments, http_server: FaultServer
-) -> None:
+def test_a_signal_ends_pip_during_a_download(end: str, environments: Environments, http_server: FaultServer) -> None:
     publish(http_server, SPAM)
     http_server.plays(SPAM.path, replace(honest(SPAM), rate=1_000_000))
-    running = environment.without_plugin(EVERYWHERE).start("download", "spam", *index_options(http_server))
+    plain = environments.without_plugin(PIP_FOR_EVERY_PYTHON)
+    running = plain.start("download", "spam", *index_options(http_server))
 
     http_server.wait_until_sent(SPAM.path, 1_000_000)
     running.wait_for_output("Downloading")
@@ -74,24 +73,24 @@ def test_a_pip_is_ended_in_the_middle_of_a_download(
     assert 1_000_000 <= http_server.sent(SPAM.path) < 1_500_000
 
 
-def test_the_progress_bar_moves_in_a_terminal_only(environment: Environments, http_server: FaultServer) -> None:
+def test_pip_draws_a_moving_progress_bar_only_in_a_terminal(
+    environments: Environments, http_server: FaultServer
+) -> None:
     publish(http_server, SPAM)
     http_server.plays(SPAM.path, replace(honest(SPAM), rate=3_000_000))
-    plain = environment.without_plugin(EVERYWHERE)
+    plain = environments.without_plugin(PIP_FOR_EVERY_PYTHON)
     command = ("download", "--no-cache-dir", "spam", *index_options(http_server), "--dest")
 
-    drawn = plain.run_in_terminal(*command, plain.new_target())
-    written = plain.run(*command, plain.new_target())
+    in_terminal = plain.run_in_terminal(*command, plain.new_target())
+    with_pipes = plain.run(*command, plain.new_target())
 
-    assert drawn.text.count("/3.0 MB") > 3
-    assert written.text.count("/3.0 MB") == 1
+    assert in_terminal.text.count("/3.0 MB") > 3
+    assert with_pipes.text.count("/3.0 MB") == 1
 
 
-def test_an_sdist_is_built_without_asking_for_anything_else(
-    environment: Environments, http_server: FaultServer
-) -> None:
+def test_an_sdist_is_built_without_further_downloads(environments: Environments, http_server: FaultServer) -> None:
     publish(http_server, sdist_artifact("ham"))
-    plain = environment.without_plugin("23.2.1")
+    plain = environments.without_plugin("23.2.1")
 
     built = plain.run("install", "ham", *index_options(http_server))
 
@@ -99,10 +98,10 @@ def test_an_sdist_is_built_without_asking_for_anything_else(
     assert {request.path for request in http_server.requests()} == {"/simple/ham/", "/files/ham-1.0.tar.gz"}
 
 
-def test_nginx_serves_an_index_too(environment: Environments, nginx_or_skip: StartNginx) -> None:
+def test_pip_downloads_from_an_index_on_nginx(environments: Environments, nginx_or_skip: StartNginx) -> None:
     nginx = nginx_or_skip("limit_rate 20m;")
     nginx.publish(SPAM)
-    plain = environment.without_plugin(EVERYWHERE)
+    plain = environments.without_plugin(PIP_FOR_EVERY_PYTHON)
     target = plain.new_target()
 
     fetched = plain.run("download", "spam", "--dest", target, *index_options(nginx))
@@ -112,8 +111,10 @@ def test_nginx_serves_an_index_too(environment: Environments, nginx_or_skip: Sta
     assert [served.status for served in nginx.served(SPAM.path)] == [200]
 
 
-def test_nothing_of_the_machine_or_the_checkout_is_seen(environment: Environments) -> None:
-    plain = environment.without_plugin(EVERYWHERE)
+def test_no_settings_of_this_machine_and_no_modules_of_the_checkout_reach_an_environment(
+    environments: Environments,
+) -> None:
+    plain = environments.without_plugin(PIP_FOR_EVERY_PYTHON)
 
     shown = plain.run("config", "list")
     imported = plain.run_python("-c", "import importlib.util as u; print(u.find_spec('pip_resume'))")

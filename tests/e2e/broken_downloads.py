@@ -1,0 +1,120 @@
+"""Downloads whose first response ends at half: what the server sends then, and what is stored on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+
+from environments.environment import Environment
+from servers.certificates import Certificates
+from servers.fault_server import FaultServer, Then
+from servers.index_pages import Artifact, honest, publish, wheel_artifact
+from servers.nginx import Nginx
+from servers.range_server import RangeServer
+
+BLOCK_BYTES = 64 * 1024
+"""An interruption may lose this much of what has arrived."""
+OVERLAP_BYTES = 64 * 1024
+"""The first request of a later run begins this far before the end of the stored bytes."""
+MOST_FETCHED_TWICE = BLOCK_BYTES + OVERLAP_BYTES
+
+BIG = wheel_artifact("big", size=3_000_000)
+SMALL = wheel_artifact("small", size=1_000_000)
+"""Below 1 MiB, so it is not stored for the next run."""
+
+
+def index_options(
+    server: FaultServer | RangeServer | Nginx, certificates: Certificates | None = None
+) -> tuple[str, ...]:
+    """Return the options that make pip use the index of this server, and trust its certificate."""
+    trust = ("--cert", str(certificates.ca_file)) if certificates else ()
+    return ("--index-url", server.url("/simple/"), *trust)
+
+
+def half(artifact: Artifact) -> int:
+    """Return the position in the middle of the file."""
+    return len(artifact.content) // 2
+
+
+def payload(artifact: Artifact) -> bytes:
+    """Return the file payload.bin in a wheel or a source distribution: what an installation of it has."""
+    if artifact.filename.endswith(".whl"):
+        with zipfile.ZipFile(io.BytesIO(artifact.content)) as wheel:
+            return wheel.read(f"{artifact.project}/payload.bin")
+    with tarfile.open(fileobj=io.BytesIO(artifact.content)) as sdist:
+        file = sdist.extractfile(f"{artifact.filename.removesuffix('.tar.gz')}/payload.bin")
+        assert file is not None
+        return file.read()
+
+
+def break_once(server: FaultServer, artifact: Artifact, then: Then = Then.STALL) -> None:
+    """Have the first response for this file end at half in this way, and all later responses be complete."""
+    whole = honest(artifact)
+    server.plays(artifact.path, dataclasses.replace(whole, cut_after=half(artifact), then=then), whole)
+
+
+def publish_broken(server: FaultServer, *artifacts: Artifact, then: Then = Then.STALL) -> None:
+    """Publish these files; the first response for each of them ends at half."""
+    publish(server, *artifacts)
+    for artifact in artifacts:
+        break_once(server, artifact, then)
+
+
+def files_of_the_plugin(cache_dir: Path) -> list[Path]:
+    """Return all files of the plugin in pip's cache directory."""
+    return sorted(path for path in cache_dir.rglob("*") if "pip-resume" in path.parts and path.is_file())
+
+
+def stored_files(cache_dir: Path) -> list[Path]:
+    """Return the files that are stored for a later run: partial downloads, and the records beside them."""
+    # There may also be an empty file without a suffix, whose time says when old partials were last looked for.
+    return [path for path in files_of_the_plugin(cache_dir) if path.suffix]
+
+
+def stored_bytes(cache_dir: Path) -> int:
+    """Return the size of the one partial download in pip's cache directory; 0 if there is none."""
+    for path in stored_files(cache_dir):
+        with contextlib.suppress(FileNotFoundError):
+            if path.suffix == ".part":
+                return path.stat().st_size
+    return 0
+
+
+def wait_until_stored(cache_dir: Path, size: int, timeout_s: float = 30.0) -> None:
+    """Block until a partial download has at least this size; raise TimeoutError when the time is up."""
+    deadline_s = time.monotonic() + timeout_s
+    while stored_bytes(cache_dir) < size:
+        if time.monotonic() > deadline_s:
+            raise TimeoutError(f"{stored_bytes(cache_dir)} of {size} bytes stored after {timeout_s} s")
+        time.sleep(0.001)
+
+
+def wait_until_half_is_stored(server: FaultServer, artifact: Artifact, cache_dir: Path) -> None:
+    """Block until all that the server sends before it stalls is stored, except a block that is not full."""
+    server.wait_until_sent(artifact.path, half(artifact))
+    wait_until_stored(cache_dir, half(artifact) - BLOCK_BYTES + 1)
+
+
+def kill_at_half(pip: Environment, server: FaultServer, artifact: Artifact, *command: str | Path) -> int:
+    """Run pip until half of the file is stored, and kill it; return the number of stored bytes."""
+    running = pip.start(*command)
+    wait_until_half_is_stored(server, artifact, pip.cache_dir)
+    running.kill_and_wait()
+    return stored_bytes(pip.cache_dir)
+
+
+def assert_one_resume(server: FaultServer, artifact: Artifact) -> None:
+    """Two requests fetched the file: one for all of it, and one for a range."""
+    first, second = server.asked_ranges(artifact.path)
+    assert first is None
+    assert second is not None
+
+
+def filename_pattern(artifact: Artifact) -> str:
+    """Return the name of the file as a regular expression."""
+    return artifact.filename.replace(".", r"\.")
