@@ -1,4 +1,4 @@
-"""Measures what pip-resume costs and saves beside plain pip: `python -m benchmarks --help`, from the folder `tests`."""
+"""Measures what pip-resume costs and saves compared with plain pip: `python -m benchmarks --help`, in `tests`."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.breaks import COUNTS, measure_breaks
+from benchmarks.case_runs import Wheels, measure_case
 from benchmarks.cases import CASES, GIB, MIB
-from benchmarks.compare import Shelf, compare
-from benchmarks.environments import ROOT, build_wheel, get_pip, make_pair
+from benchmarks.pairs import make_pair
 from benchmarks.plot import plot
-from benchmarks.published import Site
-from benchmarks.ram_disk import file_system, place_of_work
 from benchmarks.report import markdown
 from benchmarks.results import Results, read_results, write_results
-from benchmarks.startup import COMMANDS, compare_starts
+from benchmarks.served_wheels import Site
+from benchmarks.startup import COMMANDS, measure_starts
+from benchmarks.work_directory import file_system, work_directory
+from environments.checkout import ROOT, build_distribution
+from environments.pips import fetch_pip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from benchmarks.environments import Pair
+    from benchmarks.pairs import Pair
     from benchmarks.results import Broken, Result
 
 PIPS = ("26.3", "25.0.1")
@@ -33,25 +35,25 @@ NAMES = (*(case.name for case in CASES), *COMMANDS, "breaks")
 OUTPUT = ROOT / "build" / "benchmarks"
 
 
-def options(arguments: Sequence[str]) -> argparse.Namespace:
+def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument(
         "--pip", action="append", help=f"version to compare with, repeatable (default: {' '.join(PIPS)})"
     )
     parser.add_argument("--case", action="append", choices=NAMES, help="what to measure, repeatable (default: all)")
-    parser.add_argument("--rounds", type=int, default=7, help="runs of each contender (default: 7)")
-    parser.add_argument("--large-rounds", type=int, help="the same for the cases with 1 GiB (default: as the others)")
+    parser.add_argument("--rounds", type=int, default=7, help="runs of each of the two environments (default: 7)")
+    parser.add_argument("--large-rounds", type=int, help="runs of the cases with 1 GiB (default: as --rounds)")
     parser.add_argument("--wheel", type=Path, help="measure this wheel instead of one built from the checkout")
-    parser.add_argument("--directory", type=Path, help="work here (default: a RAM disk where there is one)")
+    parser.add_argument("--directory", type=Path, help="where to write files (default: a RAM disk if there is one)")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for results.json, results.md, breaks.svg")
-    parser.add_argument("--render", type=Path, help="measure nothing; make tables and plot of this results.json")
+    parser.add_argument("--render", type=Path, help="measure nothing; make tables and plot from this results.json")
     return parser.parse_args(arguments)
 
 
 def main() -> None:
-    chosen = options(sys.argv[1:])
+    chosen = parse_options(sys.argv[1:])
     chosen.output.mkdir(parents=True, exist_ok=True)
-    results = read_results(chosen.render) if chosen.render else measured(chosen)
+    results = read_results(chosen.render) if chosen.render else measure_all(chosen)
     report = markdown(results)
     (chosen.output / "results.md").write_text(report)
     if results.broken:
@@ -59,43 +61,43 @@ def main() -> None:
     print(report)
 
 
-def measured(chosen: argparse.Namespace) -> Results:
-    """Measure what is asked for; what is there so far is in results.json after every case."""
+def measure_all(chosen: argparse.Namespace) -> Results:
+    """Measure the chosen cases; results.json has all results so far after every case."""
     cases = [case for case in CASES if case.name in (chosen.case or NAMES)]
     needed = max((case.needed_bytes for case in cases), default=GIB) + sum({sum(case.sizes) for case in cases})
-    with place_of_work(chosen.directory, needed) as work, Site(work) as site:
-        (work / "built").mkdir()
-        our_wheel = chosen.wheel.resolve() if chosen.wheel else build_wheel(work / "built")
-        pip_wheels = [get_pip(version, work / "pips") for version in chosen.pip or PIPS]
+    with work_directory(chosen.directory, needed) as work, Site(work) as site:
+        our_wheel = chosen.wheel.resolve() if chosen.wheel else build_distribution(work / "built")
+        pip_wheels = [fetch_pip(version, work / "pips") for version in chosen.pip or PIPS]
         pairs = [make_pair(work / "environments", pip_wheel, our_wheel) for pip_wheel in pip_wheels]
         results: list[Result] = []
         broken: list[Broken] = []
-        about = machine(work)
-        for part in measurements(chosen, pairs, Shelf(site), work):
+        machine = describe_machine(work)
+        for part in measurements(chosen, pairs, Wheels(site), work):
             results += part.results
             broken += part.broken
-            write_results(Results(about, tuple(results), tuple(broken)), chosen.output / "results.json")
-    return Results(about, tuple(results), tuple(broken))
+            write_results(Results(machine, tuple(results), tuple(broken)), chosen.output / "results.json")
+    return Results(machine, tuple(results), tuple(broken))
 
 
-def measurements(chosen: argparse.Namespace, pairs: list[Pair], shelf: Shelf, work: Path) -> Iterator[Results]:
+def measurements(chosen: argparse.Namespace, pairs: list[Pair], wheels: Wheels, work: Path) -> Iterator[Results]:
+    """Measure one chosen case with one pip after the other; yield the results of each."""
     names = chosen.case or NAMES
     large_rounds = chosen.large_rounds or chosen.rounds
     for pair in pairs:
         for case in (case for case in CASES if case.name in names):
-            say(f"pip {pair.pip_version}: {case.title}")
+            show_progress(f"pip {pair.pip_version}: {case.title}")
             rounds = large_rounds if max(case.sizes) >= GIB else chosen.rounds
-            yield Results({}, (compare(case, pair, shelf, work / "runs", rounds),))
+            yield Results({}, (measure_case(case, pair, wheels, work / "runs", rounds),))
         for command in (command for command in COMMANDS if command in names):
-            say(f"pip {pair.pip_version}: {COMMANDS[command][0]}")
-            yield Results({}, tuple(compare_starts(command, pair, work / "runs", chosen.rounds)))
+            show_progress(f"pip {pair.pip_version}: {COMMANDS[command][0]}")
+            yield Results({}, tuple(measure_starts(command, pair, work / "runs", chosen.rounds)))
         if "breaks" in names:
-            say(f"pip {pair.pip_version}: breaks")
-            yield Results({}, (), tuple(measure_breaks(pair, shelf.site.certificates, work / "runs", COUNTS)))
+            show_progress(f"pip {pair.pip_version}: breaks")
+            yield Results({}, (), tuple(measure_breaks(pair, wheels.site.certificates, work / "runs", COUNTS)))
 
 
-def machine(work: Path) -> dict[str, str]:
-    """What one has to know to compare with another measurement."""
+def describe_machine(work: Path) -> dict[str, str]:
+    """Return what readers need to know to compare these results with others."""
     load = os.getloadavg()[0]
     return {
         "when": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
@@ -105,7 +107,7 @@ def machine(work: Path) -> dict[str, str]:
     }
 
 
-def say(line: str) -> None:
+def show_progress(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 

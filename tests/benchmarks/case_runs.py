@@ -1,4 +1,4 @@
-"""Runs a case with plain pip and with us, in turn."""
+"""Runs a case with plain pip and with the plugin, in turn."""
 
 from __future__ import annotations
 
@@ -7,59 +7,62 @@ import shutil
 import signal
 from typing import TYPE_CHECKING
 
-from benchmarks.cases import BESIDE, Case
-from benchmarks.environments import Environment, Pair, variables
+from benchmarks.cases import OTHER_FILES_BYTES, Case
 from benchmarks.measure import Command, Figures, Watch, measure_success
+from benchmarks.pairs import PLAIN, WITH_PLUGIN, Contender, Pair, variables_below
 from benchmarks.results import Result, Round
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmarks.published import Published, Site
+    from benchmarks.served_wheels import ServedWheel, Site
 
 
-class Shelf:
-    """The wheels that are served; each is made when it is first asked for, and kept."""
+class Wheels:
+    """The wheels that the server has; each is made when a case first needs it."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self._published: dict[str, Published] = {}
+        self._made: dict[str, ServedWheel] = {}
 
-    def wheels(self, case: Case) -> list[Published]:
+    def of(self, case: Case) -> list[ServedWheel]:
+        """Return the wheels that this case downloads."""
         return [self._wheel(f"noise-{size}-{number}", size) for number, size in enumerate(case.sizes)]
 
-    def _wheel(self, project: str, size: int) -> Published:
-        if project not in self._published:
-            self._published[project] = self.site.publish_wheel(project, size - BESIDE if size > BESIDE else size)
-        return self._published[project]
+    def _wheel(self, project: str, size: int) -> ServedWheel:
+        if project not in self._made:
+            payload = size - OTHER_FILES_BYTES if size > OTHER_FILES_BYTES else size
+            self._made[project] = self.site.publish_wheel(project, payload)
+        return self._made[project]
 
 
-class Contender:
-    """One environment's runs of one case, all below one directory."""
+class CaseRuns:
+    """The runs of one case in one environment, with all their files below one directory."""
 
-    def __init__(self, case: Case, environment: Environment, shelf: Shelf, home: Path) -> None:
+    def __init__(self, case: Case, contender: Contender, wheels: Wheels, home: Path) -> None:
         self._case = case
-        self._environment = environment
-        self._site = shelf.site
-        self._wheels = shelf.wheels(case)
+        self._contender = contender
+        self._site = wheels.site
+        self._wheels = wheels.of(case)
         self._home = home
-        self._kept = home.with_name(f"{home.name}-kept")
+        self._saved_cache = home.with_name(f"{home.name}-saved")
 
     def prepare(self) -> None:
-        """Do once what every run builds upon."""
+        """Do once what every run needs: fill the cache, or store a partial download."""
         self._clear()
         if self._case.keeps_cache:
             self._run(None)
-        elif self._holds_a_part:
-            # The record of an interrupted run; how many bytes there are is settled before each run.
+        elif self._resumes:
+            # This makes the record of a partial download; each run sets the size of its file.
             self._run(Watch(self._watched, self._wheels[0].size // 50, signal.SIGINT))
-            shutil.copytree(self._home / "cache", self._kept)
+            shutil.copytree(self._home / "cache", self._saved_cache)
 
     def run(self) -> Figures:
+        """Run the command once; return its figures."""
         self._clear()
-        if self._holds_a_part:
-            self._hold(self._held_bytes)
-        watch = Watch(self._watched, self._held_bytes) if self._case.resumed_at is not None else None
+        if self._resumes:
+            self._store_partial(self._stored_bytes)
+        watch = Watch(self._watched, self._stored_bytes) if self._case.resumed_at is not None else None
         before = self._site.traffic()
         figures = self._run(watch)
         after = self._site.traffic()
@@ -68,15 +71,16 @@ class Contender:
         )
 
     def remove(self) -> None:
-        for directory in (self._home, self._kept):
+        """Remove all files of the runs."""
+        for directory in (self._home, self._saved_cache):
             shutil.rmtree(directory, ignore_errors=True)
 
     @property
-    def _holds_a_part(self) -> bool:
-        return self._case.resumed_at is not None and bool(self._environment.variables)
+    def _resumes(self) -> bool:
+        return self._case.resumed_at is not None and bool(self._contender.switch)
 
     @property
-    def _held_bytes(self) -> int:
+    def _stored_bytes(self) -> int:
         return int(self._wheels[0].size * (self._case.resumed_at or 0.0))
 
     @property
@@ -90,9 +94,9 @@ class Contender:
         for name in ("tmp", "cache"):
             (self._home / name).mkdir(parents=True, exist_ok=True)
 
-    def _hold(self, length: int) -> None:
-        """Have the first bytes of the file as the partial of an earlier run."""
-        shutil.copytree(self._kept, self._home / "cache", dirs_exist_ok=True)
+    def _store_partial(self, length: int) -> None:
+        """Store the first `length` bytes of the file, as an earlier run would have."""
+        shutil.copytree(self._saved_cache, self._home / "cache", dirs_exist_ok=True)
         (part,) = (self._home / "cache").rglob("*.part")
         shutil.copyfile(self._site.path(self._wheels[0].filename), part)
         with part.open("rb+") as file:
@@ -101,24 +105,24 @@ class Contender:
     def _run(self, watch: Watch | None) -> Figures:
         index_url = self._site.slow_index_url if self._case.is_slow else self._site.index_url
         result = self._home / "result"
-        wanted = self._home / "requirements.txt"
-        wanted.write_text("".join(f"{wheel.project}==1.0\n" for wheel in self._wheels))
-        verb = [part.format(result=result) for part in self._case.verb]
-        where = ["--index-url", index_url, "--cert", str(self._site.certificates.ca_file)]
-        arguments = self._environment.pip(*verb, "--no-deps", *where, "--requirement", str(wanted))
-        seen = variables(self._home, self._environment.variables)
-        return measure_success(Command(arguments, seen, self._home, watch), self._home / "output.txt")
+        requirements = self._home / "requirements.txt"
+        requirements.write_text("".join(f"{wheel.project}==1.0\n" for wheel in self._wheels))
+        pip_command = [part.format(result=result) for part in self._case.pip_command]
+        index = ["--index-url", index_url, "--cert", str(self._site.certificates.ca_file)]
+        arguments = self._contender.pip_command(*pip_command, "--no-deps", *index, "--requirement", str(requirements))
+        variables = variables_below(self._home, self._contender.switch)
+        return measure_success(Command(arguments, variables, self._home, watch), self._home / "output.txt")
 
 
-def compare(case: Case, pair: Pair, shelf: Shelf, work: Path, rounds: int) -> Result:
-    """Measure a case: plain, ours, plain, ours, ..."""
-    plain = Contender(case, pair.plain, shelf, work / "plain")
-    ours = Contender(case, pair.ours, shelf, work / "wheel")
+def measure_case(case: Case, pair: Pair, wheels: Wheels, work: Path, rounds: int) -> Result:
+    """Measure a case: plain pip, the plugin, plain pip, the plugin, and so on."""
+    plain = CaseRuns(case, pair.plain, wheels, work / PLAIN)
+    ours = CaseRuns(case, pair.ours, wheels, work / WITH_PLUGIN)
     try:
         plain.prepare()
         ours.prepare()
-        taken = tuple(Round(plain.run(), ours.run()) for _ in range(rounds))
+        measured = tuple(Round(plain.run(), ours.run()) for _ in range(rounds))
     finally:
         plain.remove()
         ours.remove()
-    return Result(case.name, case.title, pair.pip_version, taken)
+    return Result(case.name, case.title, pair.pip_version, measured)

@@ -1,34 +1,34 @@
-"""What is measured, as data: how a run is prepared, the command, and what it may use."""
+"""What is measured, as data: how a run is prepared, and the command."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 KB, MIB, GIB = 1000, 1024**2, 1024**3
-BESIDE = MIB
-"""Wheels are this much smaller than their round name, to have room for the other members."""
+OTHER_FILES_BYTES = MIB
+"""The payload of a wheel is this much smaller than its nominal size, which includes the other files."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One line of the table.
+    """One row of the table.
 
-    `sizes` are those of the wheels that are asked for. `keeps_cache`: the runs of a contender share their cache, which
-    is filled before the first. `resumed_at` is the share of the file that the contender with us holds at the start; the
-    run ends at the first byte beyond it.
+    `sizes` are those of the downloaded wheels, in bytes. `keeps_cache`: the runs in one environment share a cache,
+    which is filled before the first run. `resumed_at` is the share of the file that the plugin has stored before each
+    run, which then ends at the first new byte; None: nothing is stored, and each run goes to its end.
     """
 
     name: str
     title: str
     sizes: tuple[int, ...]
-    verb: tuple[str, ...]
+    pip_command: tuple[str, ...]
     is_slow: bool = False
     keeps_cache: bool = False
     resumed_at: float | None = None
 
     @property
     def needed_bytes(self) -> int:
-        """Space for what is served, and for the copies that a pip makes of it."""
+        """Disk space for the wheels on the server, and for the copies that a pip makes of them."""
         return 6 * sum(self.sizes) + 256 * MIB
 
 

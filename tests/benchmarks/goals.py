@@ -1,4 +1,4 @@
-"""What the project promises of its cost, and whether a measurement keeps it."""
+"""The goals for what pip-resume may cost, and whether a measurement reaches them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ MOST_BREAKS = 20
 
 @dataclass(frozen=True)
 class Goal:
-    """A ratio to plain pip of the same version in the same run; smaller is better."""
+    """A ratio to plain pip of the same version in the same measurement; smaller is better."""
 
     title: str
     case: str
     figure: str
     floor: float
+    """The largest ratio that is accepted."""
     aim: float
+    """The ratio that the project wants to reach."""
 
 
 GOALS = (
@@ -39,7 +41,7 @@ BREAKS = Goal(f"bytes on the wire / file size, {MOST_BREAKS} breaks", "breaks", 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One goal with one pip."""
+    """The ratio that was measured for one goal with one pip."""
 
     goal: Goal
     pip_version: str
@@ -53,12 +55,12 @@ class Outcome:
 
 
 def outcomes(results: Results) -> list[Outcome]:
-    """Every goal that was measured."""
+    """Return an outcome for every goal that was measured, for each pip."""
     found = []
     for goal in GOALS:
         for result in results.results:
             ratio = result.ratio(goal.figure) if result.case == goal.case else None
             if ratio is not None:
                 found.append(Outcome(goal, result.pip_version, ratio))
-    worst = [each for each in results.broken if each.with_us and each.breaks == MOST_BREAKS]
-    return [*found, *(Outcome(BREAKS, each.pip_version, each.ratio) for each in worst)]
+    with_most_breaks = [each for each in results.broken if each.is_ours and each.breaks == MOST_BREAKS]
+    return [*found, *(Outcome(BREAKS, each.pip_version, each.ratio) for each in with_most_breaks)]

@@ -1,7 +1,7 @@
-"""Runs one command and prints its figures; a process of its own for each run.
+"""Runs one command and prints its figures; `measure` starts this file as a process of its own for each run.
 
-A child's peak memory begins at its parent's, so the parent has to be small: nothing is imported here but the standard
-library. The command comes as JSON on standard input (see `measure.Command`), the figures leave as JSON.
+The peak memory of a child process begins at that of its parent, so this parent must be small: it imports only the
+standard library. It reads the command from standard input and writes the figures to standard output, both as JSON.
 """
 
 from __future__ import annotations
@@ -20,52 +20,52 @@ POLL_S = 0.002
 
 
 def main() -> None:
-    asked = json.load(sys.stdin)
-    # Where it is ignored, as in a job in the background, the child would ignore it too.
+    order = json.load(sys.stdin)
+    # A job in the background ignores SIGINT, and the child would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with Path(asked["output"]).open("ab") as output:
+    with Path(order["output"]).open("ab") as output:
         begun_s = time.perf_counter()
         process = subprocess.Popen(
-            asked["arguments"],
-            cwd=asked["directory"],
-            env=asked["environment"],
+            order["arguments"],
+            cwd=order["directory"],
+            env=order["environment"],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    deadline = threading.Timer(asked["timeout_s"], process.kill)
+    deadline = threading.Timer(order["timeout_s"], process.kill)
     deadline.start()
-    reached_s = watch(process.pid, asked["watched"], asked["beyond"], begun_s) if asked["watched"] else None
+    reached_s = watch(process.pid, order["watched"], order["beyond"], begun_s) if order["watched"] else None
     if reached_s is not None:
-        process.send_signal(asked["then_signal"])
+        process.send_signal(order["then_signal"])
     figures = figures_of(process, begun_s)
     deadline.cancel()
     json.dump({**figures, "reached_s": reached_s}, sys.stdout)
 
 
 def watch(pid: int, directories: list[str], beyond: int, begun_s: float) -> float | None:
-    """Seconds until a file below these directories was longer than `beyond`; None if that never happened."""
+    """Return the seconds until a file below these directories was larger than `beyond` bytes; None: none ever was."""
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
-        if any(longest_file(Path(directory)) > beyond for directory in directories):
+        if any(largest_file(Path(directory)) > beyond for directory in directories):
             return time.perf_counter() - begun_s
         time.sleep(POLL_S)
     return None
 
 
-def longest_file(directory: Path) -> int:
-    """In bytes; -1 where there is none."""
-    longest = -1
+def largest_file(directory: Path) -> int:
+    """Return the size of the largest file in bytes; -1 if there is none."""
+    largest = -1
     for folder, _, names in os.walk(directory):
         for name in names:
             try:
-                longest = max(longest, os.lstat(os.path.join(folder, name)).st_size)  # noqa: PTH118 - polled
+                largest = max(largest, os.lstat(os.path.join(folder, name)).st_size)  # noqa: PTH118 - polled
             except FileNotFoundError:
                 continue
-    return longest
+    return largest
 
 
 def figures_of(process: subprocess.Popen[bytes], begun_s: float) -> dict[str, Any]:
-    """Wait for the end; what the system has counted is read between the end and the reaping."""
+    """Wait for the end of the process, and read what the system has counted before the process is reaped."""
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     wall_s = time.perf_counter() - begun_s
     counted = dict(line.split(": ") for line in Path(f"/proc/{process.pid}/io").read_text().splitlines())

@@ -1,4 +1,4 @@
-"""What one run of a command costs."""
+"""Measures one run of a command: time, memory, and bytes written."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ TIMEOUT_S = 600.0
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one process, from its start to its end."""
+    """The figures of one process, from its start to its end."""
 
     wall_s: float
     cpu_s: float
-    """User and system together."""
+    """User time and system time together."""
     peak_bytes: int
     """The largest resident set."""
     written_bytes: int
-    """Handed to write calls of any kind (`wchar`): files, pipes, sockets. Copies within the kernel count as well."""
+    """Bytes of all write calls (`wchar`): to files, pipes and sockets, and of copies within the kernel."""
     exit_code: int = 0
     reached_s: float | None = None
-    """Seconds until the watched file was long enough; None where nothing was watched."""
+    """Seconds until the watched file was larger than the limit; None if nothing was watched."""
     wire_bytes: int = 0
-    """Of all bodies that the server sent."""
+    """Bytes of all bodies that the server sent."""
     requests: int = 0
 
 
@@ -47,7 +47,7 @@ class Watch:
 
 @dataclass(frozen=True)
 class Command:
-    """What to run; nothing is inherited but what stands here."""
+    """A command to run. It inherits nothing: `environment` has all its variables."""
 
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -56,13 +56,13 @@ class Command:
 
 
 class RunFailed(Exception):
-    """A run that should have ended well did not; the text is what it printed."""
+    """A run that had to succeed did not; the text is its output."""
 
 
 def measure(command: Command, output: Path) -> Figures:
-    """Run a command to its end, whatever that is, with its output appended to a file."""
+    """Run a command to its end, whether it succeeds or not; its output is appended to a file."""
     watch = command.watch or Watch((), 0)
-    asked = {
+    order = {
         "arguments": list(command.arguments),
         "environment": dict(command.environment),
         "directory": str(command.directory),
@@ -74,7 +74,7 @@ def measure(command: Command, output: Path) -> Figures:
     }
     launched = subprocess.run(
         [sys.executable, "-I", "-S", str(LAUNCHER)],
-        input=json.dumps(asked).encode(),
+        input=json.dumps(order).encode(),
         stdout=subprocess.PIPE,
         check=True,
     )
@@ -82,7 +82,7 @@ def measure(command: Command, output: Path) -> Figures:
 
 
 def measure_success(command: Command, output: Path) -> Figures:
-    """The same for a command that has to succeed, or to be ended by its watch. Raises RunFailed."""
+    """Run a command that has to succeed, or to be ended by its watch. Raises RunFailed."""
     figures = measure(command, output)
     has_reached = figures.reached_s is not None
     if not has_reached and (figures.exit_code != 0 or command.watch is not None):

@@ -15,18 +15,18 @@ WIDTH, HEIGHT = 720, 400
 LEFT, RIGHT, TOP, BOTTOM = 64, 200, 64, 56
 LABEL_PITCH = 18
 TIMES = "&#215;"
-SUBTITLE = "the command is given again until it succeeds; each break is a bit further on in the file"
-# It follows the reader's theme, background included, so that it never depends on the page around it.
+SUBTITLE = "the command is run again until it succeeds; each break is further on in the file"
+# The colours follow the reader's theme and include a background, so that the page around does not matter.
 LIGHT = {"ground": "#ffffff", "text": "#1f2328", "faint": "#59636e", "grid": "#d1d9e0"}
 DARK = {"ground": "#0d1117", "text": "#f0f6fc", "faint": "#9198a1", "grid": "#30363d"}
-# Light and dark of each line: ours, then one plain pip after the other.
-LINES = {"ours": ("#0a7d33", "#4ac26b"), "plain0": ("#b3470b", "#f0883e"), "plain1": ("#2458b8", "#79a8ff")}
-MOST_PIPS = len(LINES) - 1
+# The colours of each curve, on a light and on a dark page: ours, then one for each plain pip.
+CURVES = {"ours": ("#0a7d33", "#4ac26b"), "plain0": ("#b3470b", "#f0883e"), "plain1": ("#2458b8", "#79a8ff")}
+MOST_PIPS = len(CURVES) - 1
 
 
 @dataclass(frozen=True)
 class Series:
-    """One line of the plot: x is the number of breaks, y how many times the file went over the wire."""
+    """One curve of the plot: x is the number of breaks, y how many times the file was sent."""
 
     name: str
     kind: str
@@ -35,7 +35,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Scale:
-    """Where a value lies on the picture."""
+    """Converts values to positions in the picture."""
 
     most_x: float
     most_y: float
@@ -48,7 +48,7 @@ class Scale:
 
 
 def plot(broken: Sequence[Broken]) -> str:
-    """The whole picture as the text of an SVG file."""
+    """Return the picture as the text of an SVG file."""
     drawn = all_series(broken)
     points = [point for series in drawn for point in series.points]
     scale = Scale(max(x for x, _ in points) or 1, max(2.0, *(float(int(y) + 1) for _, y in points)))
@@ -66,7 +66,7 @@ def plot(broken: Sequence[Broken]) -> str:
 
 
 def style() -> str:
-    """Colours that follow the reader's theme, the background included, so that the page around it does not matter."""
+    """Return the CSS rules, with the colours for light and for dark pages."""
     font = "svg { font: 13px system-ui, sans-serif; } .title { font-size: 15px; font-weight: 600; }"
     line = "polyline { stroke-width: 2.5; fill: none; stroke-linejoin: round; } .series { font-weight: 600; }"
     light, dark = theme(LIGHT, 0), theme(DARK, 1)
@@ -79,40 +79,40 @@ def theme(colours: Mapping[str, str], which: int) -> str:
     )
     lines = (
         f".{kind} polyline {{ stroke: {pair[which]}; }} .{kind} circle, text.{kind} {{ fill: {pair[which]}; }}"
-        for kind, pair in LINES.items()
+        for kind, pair in CURVES.items()
     )
     return " ".join([frame.format(**colours), *lines])
 
 
 def all_series(broken: Sequence[Broken]) -> list[Series]:
-    """A line for each plain pip, and one for us: the worst that we do with any of them."""
+    """Return a curve for each plain pip, and one for the plugin: its largest ratio with any of these pips."""
     plain: dict[str, list[Broken]] = {}
     for each in broken:
-        if not each.with_us:
+        if not each.is_ours:
             plain.setdefault(each.pip_version, []).append(each)
-    worst = {each.breaks: max(o.ratio for o in broken if o.with_us and o.breaks == each.breaks) for each in broken}
+    worst = {each.breaks: max(o.ratio for o in broken if o.is_ours and o.breaks == each.breaks) for each in broken}
     return [
         *(
-            Series(f"pip {version}", f"plain{n % MOST_PIPS}", points_of(line))
-            for n, (version, line) in enumerate(plain.items())
+            Series(f"pip {version}", f"plain{n % MOST_PIPS}", points_of(results))
+            for n, (version, results) in enumerate(plain.items())
         ),
         Series("with pip-resume", "ours", tuple(sorted(worst.items()))),
     ]
 
 
-def points_of(line: Sequence[Broken]) -> tuple[tuple[int, float], ...]:
-    return tuple(sorted((each.breaks, each.ratio) for each in line))
+def points_of(results: Sequence[Broken]) -> tuple[tuple[int, float], ...]:
+    return tuple(sorted((each.breaks, each.ratio) for each in results))
 
 
 def summary(drawn: Sequence[Series]) -> str:
-    """What the picture says, for whoever does not see it."""
+    """Return what the picture shows, for readers who cannot see it."""
     ends = "; ".join(f"{series.name}: {series.points[-1][1]:.2f} times" for series in drawn)
-    return f"How often a file goes over the wire with {drawn[0].points[-1][0]} breaks. {ends}."
+    return f"How often a file is sent with {drawn[0].points[-1][0]} breaks. {ends}."
 
 
 def frame(scale: Scale, counts: Sequence[int]) -> Iterator[str]:
-    """Title, axes and grid."""
-    yield f'<text class="title" x="{LEFT - 40}" y="28">Times the file went over the wire</text>'
+    """Yield the elements of title, axes and grid."""
+    yield f'<text class="title" x="{LEFT - 40}" y="28">Times the file was sent</text>'
     yield f'<text class="faint" x="{LEFT - 40}" y="46">{SUBTITLE}</text>'
     step = max(1, round(scale.most_y / 6))
     for value in range(0, int(scale.most_y) + 1, step):
@@ -133,7 +133,7 @@ def curve(series: Series, scale: Scale) -> Iterator[str]:
 
 
 def labels(drawn: Sequence[Series], scale: Scale) -> Iterator[str]:
-    """The name of each line at its end, moved upwards where two would touch."""
+    """Yield the name of each curve at its end, moved upwards where two names would overlap."""
     below = float(HEIGHT)
     for series in sorted(drawn, key=lambda series: series.points[-1][1]):
         x, value = series.points[-1]

@@ -1,4 +1,4 @@
-"""The measurement as Markdown tables."""
+"""The results of a measurement as Markdown tables."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ COLUMNS = (
     ("requests", "requests", 1.0, 0),
     ("first new byte s", "reached_s", 1.0, 3),
 )
-# A run that is ended at its first new byte tells nothing else.
-OF_RESUME = ("reached_s",)
+# A run that ends at its first new byte has no other figure that can be compared.
+FIGURES_OF_RESUME = ("reached_s",)
 
 
 def markdown(results: Results) -> str:
-    """Goals, figures and breaks, as far as they were measured."""
+    """Return the tables of goals, figures and breaks; a table that was not measured is left out."""
     lines = ["Plain pip → with pip-resume (median of the ratios of each round).", ""]
     lines += [f"- {name}: {value}" for name, value in results.machine.items()]
     lines += ["", *goal_table(results)]
@@ -38,7 +38,7 @@ def markdown(results: Results) -> str:
             *figure_table(each for each in results.results if each.pip_version == version),
         ]
     if results.broken:
-        lines += ["", "### Times the file went over the wire", "", *break_table(results)]
+        lines += ["", "### Times the file was sent", "", *break_table(results)]
     return "\n".join(lines) + "\n"
 
 
@@ -61,7 +61,7 @@ def figure_cells(result: Result) -> Iterator[str]:
     is_resume = result.ours("reached_s") is not None
     for _, figure, unit, digits in COLUMNS:
         plain, ours, ratio = result.plain(figure), result.ours(figure), result.ratio(figure)
-        if plain is None or ours is None or ratio is None or (is_resume and figure not in OF_RESUME):
+        if plain is None or ours is None or ratio is None or (is_resume and figure not in FIGURES_OF_RESUME):
             yield ""
         else:
             yield f"{plain / unit:.{digits}f} → {ours / unit:.{digits}f} ({ratio:.3f})"
@@ -70,13 +70,13 @@ def figure_cells(result: Result) -> Iterator[str]:
 def break_table(results: Results) -> Iterator[str]:
     counts = sorted({each.breaks for each in results.broken})
     yield from table_head(["breaks", *map(str, counts)])
-    for version, with_us in dict.fromkeys((each.pip_version, each.with_us) for each in results.broken):
+    for version, is_ours in dict.fromkeys((each.pip_version, each.is_ours) for each in results.broken):
         cells = {
             each.breaks: f"{each.ratio:.4f}" + (f" in {each.runs} runs" if each.runs > 1 else "")
             for each in results.broken
-            if (each.pip_version, each.with_us) == (version, with_us)
+            if (each.pip_version, each.is_ours) == (version, is_ours)
         }
-        name = f"pip {version} with pip-resume" if with_us else f"pip {version}"
+        name = f"pip {version} with pip-resume" if is_ours else f"pip {version}"
         yield table_row([name, *(cells.get(count, "") for count in counts)])
 
 

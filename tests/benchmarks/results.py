@@ -1,4 +1,4 @@
-"""What was measured, and how it is kept: plain values, JSON and back."""
+"""The results of a measurement, as values and as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIGURES = ("wall_s", "cpu_s", "peak_bytes", "written_bytes", "wire_bytes", "requ
 
 @dataclass(frozen=True)
 class Round:
-    """One run of each, one after the other."""
+    """One run of plain pip, and one with the plugin after it."""
 
     plain: Figures
     ours: Figures
@@ -34,47 +34,48 @@ class Result:
     rounds: tuple[Round, ...]
 
     def ratio(self, figure: str) -> float | None:
-        """The median of ours / plain of every round; None where this figure was not taken."""
+        """Return the median of the ratios ours / plain of all rounds; None if this figure was not measured."""
         pairs = [(getattr(each.ours, figure), getattr(each.plain, figure)) for each in self.rounds]
-        taken = [ours / plain for ours, plain in pairs if ours is not None and plain]
-        return median(taken) if taken else None
+        ratios = [ours / plain for ours, plain in pairs if ours is not None and plain]
+        return median(ratios) if ratios else None
 
     def plain(self, figure: str) -> float | None:
-        """The median of plain pip's runs."""
-        return middle(getattr(each.plain, figure) for each in self.rounds)
+        """Return the median of plain pip's runs; None if this figure was not measured."""
+        return median_of_known(getattr(each.plain, figure) for each in self.rounds)
 
     def ours(self, figure: str) -> float | None:
-        """The median of our runs."""
-        return middle(getattr(each.ours, figure) for each in self.rounds)
+        """Return the median of the runs with the plugin; None if this figure was not measured."""
+        return median_of_known(getattr(each.ours, figure) for each in self.rounds)
 
 
-def middle(values: Iterable[float | None]) -> float | None:
-    taken = [value for value in values if value is not None]
-    return median(taken) if taken else None
+def median_of_known(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
 
 
 @dataclass(frozen=True)
 class Broken:
-    """One file got over a line that breaks."""
+    """One file, downloaded over connections that break."""
 
     pip_version: str
-    with_us: bool
+    is_ours: bool
+    """With the plugin, not with plain pip."""
     breaks: int
     size: int
     wire_bytes: int
-    """Of the file, in all runs and answers together."""
+    """Bytes of the file that the server sent in all runs together."""
     runs: int
-    """How often the command had to be given."""
+    """How often the command was run."""
 
     @property
     def ratio(self) -> float:
-        """How many times the file went over the wire."""
+        """How many times the file was sent."""
         return self.wire_bytes / self.size
 
 
 @dataclass(frozen=True)
 class Results:
-    """Everything of one measurement."""
+    """All results of one measurement."""
 
     machine: dict[str, str]
     results: tuple[Result, ...] = ()
@@ -89,11 +90,11 @@ def read_results(path: Path) -> Results:
     values = json.loads(path.read_text())
     return Results(
         values["machine"],
-        tuple(result_from(each) for each in values["results"]),
+        tuple(parse_result(each) for each in values["results"]),
         tuple(Broken(**each) for each in values["broken"]),
     )
 
 
-def result_from(values: dict[str, Any]) -> Result:
+def parse_result(values: dict[str, Any]) -> Result:
     rounds = tuple(Round(Figures(**each["plain"]), Figures(**each["ours"])) for each in values.pop("rounds"))
     return Result(rounds=rounds, **values)

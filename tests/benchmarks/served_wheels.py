@@ -1,4 +1,4 @@
-"""Wheels of any size, written block by block, and the nginx that offers them and counts what it sends."""
+"""Wheels of any size, written block by block, and the nginx that serves them and counts the bytes it sends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BLOCK_BYTES = 1024 * 1024
-# As the public package index says it of its files.
+# Cache-Control is that of the files on the public package index.
 DIRECTIVES = """
         sendfile on;
         access_log {directory}/traffic.log combined;
@@ -29,13 +29,13 @@ DIRECTIVES = """
 """
 SLOW_BYTES_PER_S = 16 * 1024 * 1024
 _LOGGED = re.compile(r'^\S+ - \S+ \[.*?\] ".*?" \d+ (\d+) ', re.MULTILINE)
-# nginx writes its log when it is done with a request, which may be a moment after the client is.
-_LOG_S = 0.03
+# nginx writes its log at the end of a request, which may be shortly after the client has its response.
+_LOG_DELAY_S = 0.03
 
 
 @dataclass(frozen=True)
-class Published:
-    """A wheel that the server has."""
+class ServedWheel:
+    """A wheel on the server."""
 
     project: str
     filename: str
@@ -45,14 +45,14 @@ class Published:
 
 @dataclass(frozen=True)
 class Traffic:
-    """What the server has sent up to a moment."""
+    """What the server has sent so far."""
 
     body_bytes: int
     requests: int
 
 
 class Site:
-    """nginx over https with two simple indexes: one as fast as can be, one whose files come at a limited rate."""
+    """nginx over https with two simple indexes: one at full speed, one whose files are sent at a limited rate."""
 
     def __init__(self, directory: Path) -> None:
         self.certificates = issue_certificates(directory / "certificates")
@@ -68,28 +68,24 @@ class Site:
     def slow_index_url(self) -> str:
         return self._nginx.url("/slow-simple/")
 
-    def publish_wheel(self, project: str, size: int) -> Published:
-        """Make a wheel of `size` bytes and some hundred more, stored and not compressed, and offer it."""
+    def publish_wheel(self, project: str, size: int) -> ServedWheel:
+        """Make a wheel of `size` bytes and some hundred more, without compression, and publish it."""
         filename = f"{project.replace('-', '_')}-1.0-py3-none-any.whl"
         path = self.path(filename)
         path.parent.mkdir(exist_ok=True)
         write_wheel(path, project, size)
-        published = Published(project, filename, sha256_of(path), path.stat().st_size)
+        wheel = ServedWheel(project, filename, sha256_of(path), path.stat().st_size)
         for index, base_url in (("simple", ""), ("slow-simple", "/slow")):
-            self._nginx.write(f"/{index}/{project}/index.html", page_of(published, base_url))
-        return published
+            self._nginx.write(f"/{index}/{project}/index.html", page_of(wheel, base_url))
+        return wheel
 
     def path(self, filename: str) -> Path:
-        """Where the served file is."""
+        """Return the path on disk of a served file."""
         return self._nginx.root / "files" / filename
 
-    def withdraw(self, published: Published) -> None:
-        """Free the space that a wheel takes."""
-        self.path(published.filename).unlink()
-
     def traffic(self) -> Traffic:
-        """Of everything so far."""
-        time.sleep(_LOG_S)
+        """Return what the server has sent in all its requests so far."""
+        time.sleep(_LOG_DELAY_S)
         sent = [int(size) for size in _LOGGED.findall((self._directory / "traffic.log").read_text())]
         return Traffic(sum(sent), len(sent))
 
@@ -103,22 +99,22 @@ class Site:
         self.close()
 
 
-def page_of(published: Published, base_url: str) -> bytes:
-    """The project's page; the hash is known, so that the content need not be in memory."""
-    told = {"sha256": published.sha256}
-    return html_page(Artifact(published.filename, b"", hashes=(), wrong_hashes=told, base_url=base_url)).body
+def page_of(wheel: ServedWheel, base_url: str) -> bytes:
+    """Return the page of the project; the hash is given, so that the content need not be in memory."""
+    hashes = {"sha256": wheel.sha256}
+    return html_page(Artifact(wheel.filename, b"", hashes=(), wrong_hashes=hashes, base_url=base_url)).body
 
 
 def write_wheel(path: Path, project: str, size: int) -> None:
-    """Write a wheel that installs everywhere; its payload is noise, the same for the same project."""
+    """Write a wheel for every platform; its payload is random bytes, the same ones for the same project."""
     module = project.replace("-", "_")
     folder = f"{module}-1.0.dist-info"
-    texts = {
+    files = {
         f"{module}/__init__.py": b"",
         f"{folder}/METADATA": core_metadata(project, "1.0"),
         f"{folder}/WHEEL": b"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
-    record = [f"{name},{record_hash(text)},{len(text)}\n" for name, text in texts.items()]
+    record = [f"{name},{record_hash(content)},{len(content)}\n" for name, content in files.items()]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         digest = hashlib.sha256()
         with archive.open(zipfile.ZipInfo(f"{module}/payload.bin"), "w", force_zip64=True) as member:
@@ -127,13 +123,13 @@ def write_wheel(path: Path, project: str, size: int) -> None:
                 member.write(block)
         encoded = base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode()
         record.append(f"{module}/payload.bin,sha256={encoded},{size}\n")
-        texts[f"{folder}/RECORD"] = "".join([*record, f"{folder}/RECORD,,\n"]).encode()
-        for name, text in texts.items():
-            archive.writestr(zipfile.ZipInfo(name), text)
+        files[f"{folder}/RECORD"] = "".join([*record, f"{folder}/RECORD,,\n"]).encode()
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
 
 
 def noise_blocks(seed: str, size: int) -> Iterator[bytes]:
-    """Bytes that no compression makes smaller."""
+    """Yield random bytes, which cannot be compressed, the same ones for the same seed."""
     source = random.Random(seed)
     for start in range(0, size, BLOCK_BYTES):
         yield source.randbytes(min(BLOCK_BYTES, size - start))

@@ -1,4 +1,4 @@
-"""Terminal screens as an SVG that is readable on light and on dark pages, in whatever monospaced font there is."""
+"""Draws terminal screens as an SVG that is readable on light and on dark pages and in every monospaced font."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DARK_STYLE = """
     .ground { fill: #0d1117; } .screen { fill: #161b22; stroke: #30363d; }
     .once { fill: #7d8590; } .twice { fill: #ff7b72; }
 """
-# What terminals show for pyte's names, on a light and on a dark ground; "brown" is its word for dark yellow.
+# The colours for pyte's names, on a light and on a dark page; pyte calls dark yellow "brown".
 PALETTE = {
     "black": ("#1f2328", "#7d8590"),
     "red": ("#cf222e", "#ff7b72"),
@@ -40,7 +40,7 @@ PALETTE = {
     "magenta": ("#a32a6c", "#f778ba"),
     "cyan": ("#1b6f7c", "#56d4dd"),
     "white": ("#59636e", "#e6edf3"),
-    # Of pip's progress bar: what is there, what is missing, and all of it.
+    # pip's progress bar: the part that is done, the rest, and the whole bar at the end.
     "ff005f": ("#d6145c", "#ff4d8d"),
     "3a3a3a": ("#b4bdc7", "#4d555e"),
     "5faf00": ("#4c8a00", "#8fd14f"),
@@ -49,14 +49,14 @@ PALETTE = {
 
 @dataclass(frozen=True)
 class Panel:
-    """One screen and what it has cost."""
+    """One screen, and how many bytes were downloaded for it."""
 
     heading: str
     rows: Sequence[Sequence[Span]]
     fetched: int
-    """Bytes of the file that the server has sent."""
+    """Bytes of the file that the server sent."""
     size: int
-    """Bytes that the file has."""
+    """Size of the file in bytes."""
 
     @property
     def screen_height(self) -> int:
@@ -68,45 +68,45 @@ class Panel:
 
     @property
     def twice(self) -> int:
-        """Bytes that were fetched though they had been there already."""
+        """Bytes that were fetched a second time."""
         return max(0, self.fetched - self.size)
 
     @property
-    def in_words(self) -> str:
+    def fetched_text(self) -> str:
         return f"{in_megabytes(self.fetched)} fetched"
 
     @property
-    def why(self) -> str:
+    def details(self) -> str:
         return f"for a file of {in_megabytes(self.size)}: {in_megabytes(self.twice)} twice"
 
 
 def in_megabytes(size: int) -> str:
-    """As pip says it."""
+    """Format a size as pip does."""
     return f"{size / 1000 / 1000:.1f} MB"
 
 
 def picture(title: str, panels: Sequence[Panel]) -> str:
-    """The whole picture as the text of an SVG file: the panels under each other."""
+    """Return the text of an SVG file with the panels below each other."""
     height = sum(panel.height for panel in panels) + GAP * (len(panels) - 1) + 2 * MARGIN
-    told = " ".join(f"{panel.heading}: {panel.in_words} {panel.why}." for panel in panels)
+    description = " ".join(f"{panel.heading}: {panel.fetched_text} {panel.details}." for panel in panels)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
         ' role="img" aria-labelledby="title desc" xml:space="preserve">',
         f'<title id="title">{escape(title)}</title>',
-        f'<desc id="desc">{escape(told)}</desc>',
+        f'<desc id="desc">{escape(description)}</desc>',
         f"<style>{STYLE}{colours(panels)}</style>",
         f'<rect class="ground" width="{WIDTH}" height="{height}" rx="8"/>',
     ]
     top = MARGIN
     most = max(max(panel.fetched, panel.size) for panel in panels)
     for panel in panels:
-        lines += [f'<g transform="translate({MARGIN} {top})">', *drawn(panel, most), "</g>"]
+        lines += [f'<g transform="translate({MARGIN} {top})">', *panel_elements(panel, most), "</g>"]
         top += panel.height + GAP
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 
 def colours(panels: Sequence[Panel]) -> str:
-    """The rules for what is used; what is not in the palette looks the same on both grounds."""
+    """Return the CSS rules for the colours in use; one that is not in PALETTE is the same on light and dark pages."""
     used = {span.colour for panel in panels for row in panel.rows for span in row} - {"default"}
     both = {name: PALETTE.get(name.removeprefix("bright"), (f"#{name}", f"#{name}")) for name in sorted(used)}
     light = "".join(f"  .of-{name} {{ fill: {values[0]}; }}\n" for name, values in both.items())
@@ -114,23 +114,23 @@ def colours(panels: Sequence[Panel]) -> str:
     return f"{light}  @media (prefers-color-scheme: dark) {{{DARK_STYLE}{dark}  }}\n"
 
 
-def drawn(panel: Panel, most: int) -> Iterator[str]:
-    """One panel, from its upper left corner; `most` is the number of bytes that the longest bar stands for."""
+def panel_elements(panel: Panel, most: int) -> Iterator[str]:
+    """Yield the elements of one panel; its origin is the upper left corner. The longest bar means `most` bytes."""
     yield f'<text class="words strong" x="2" y="22">{escape(panel.heading)}</text>'
     yield f'<rect class="screen" y="{HEADING}" width="{WIDTH - 2 * MARGIN}" height="{panel.screen_height}" rx="6"/>'
     for number, row in enumerate(panel.rows):
         y = HEADING + PADDING + number * ROW_HEIGHT + BASELINE
-        yield from (cells(span, y) for span in row)
+        yield from (span_element(span, y) for span in row)
     y = HEADING + panel.screen_height + 26
-    yield f'<text class="words" x="2" y="{y}"><tspan class="strong">{panel.in_words}</tspan> {panel.why}</text>'
+    yield f'<text class="words" x="2" y="{y}"><tspan class="strong">{panel.fetched_text}</tspan> {panel.details}</text>'
     left, scale = WIDTH - 2 * MARGIN - BAR_WIDTH, BAR_WIDTH / most
     once, twice = (panel.fetched - panel.twice) * scale, panel.twice * scale
     yield f'<rect class="once" x="{left}" y="{y - 10}" width="{once:.1f}" height="{BAR_HEIGHT}"/>'
     yield f'<rect class="twice" x="{left + once:.1f}" y="{y - 10}" width="{twice:.1f}" height="{BAR_HEIGHT}"/>'
 
 
-def cells(span: Span, y: int) -> str:
-    """A span in exactly the width of its cells, so that columns are columns and bars have no gaps in every font."""
+def span_element(span: Span, y: int) -> str:
+    """Return a span with the exact width of its cells, so that columns align and bars have no gaps in every font."""
     styles = [*([f"of-{span.colour}"] if span.colour != "default" else []), *(["strong"] if span.is_bold else [])]
     style = f' class="{" ".join(styles)}"' if styles else ""
     x, width = PADDING + span.column * CELL_WIDTH, len(span.text) * CELL_WIDTH

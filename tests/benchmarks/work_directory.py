@@ -1,4 +1,4 @@
-"""Where the files of a measurement lie: in memory if this machine has such a place, so that no disk is measured."""
+"""The directory for the files of a measurement: on a RAM disk if there is one, so that no disk is measured."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ IN_MEMORY = ("tmpfs", "ramfs")
 
 
 def candidates() -> list[Path]:
-    """Directories that usually are on a RAM disk."""
+    """Return directories that are usually on a RAM disk."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     return [Path("/dev/shm"), *([Path(runtime)] if runtime else []), Path(tempfile.gettempdir())]
 
 
 def file_system(directory: Path) -> str:
-    """The type of the file system that a directory is on; empty where the system does not tell."""
+    """Return the type of the file system of a directory; empty if the operating system does not have /proc/mounts."""
     try:
         mounts = [line.split(" ") for line in Path("/proc/mounts").read_text().splitlines()]
     except OSError:
@@ -32,8 +32,8 @@ def file_system(directory: Path) -> str:
     return max(fitting, key=lambda mount: len(mount[1]))[2] if fitting else ""
 
 
-def find_place(needed_bytes: int) -> Path:
-    """A directory with so much space: on a RAM disk if there is one, else the temporary directory."""
+def find_directory(needed_bytes: int) -> Path:
+    """Return a directory on a RAM disk with this much space; the temporary directory if there is none."""
     for directory in candidates():
         usable = directory.is_dir() and os.access(directory, os.W_OK)
         if usable and file_system(directory) in IN_MEMORY and shutil.disk_usage(directory).free >= needed_bytes:
@@ -42,7 +42,9 @@ def find_place(needed_bytes: int) -> Path:
 
 
 @contextlib.contextmanager
-def place_of_work(chosen: Path | None, needed_bytes: int) -> Iterator[Path]:
-    """A new directory, gone afterwards, in the chosen place or in the best one."""
-    with tempfile.TemporaryDirectory(prefix="pip-resume-bench-", dir=chosen or find_place(needed_bytes)) as directory:
+def work_directory(chosen: Path | None, needed_bytes: int) -> Iterator[Path]:
+    """Make a new directory in the chosen one, or in the best one found; remove it afterwards."""
+    with tempfile.TemporaryDirectory(
+        prefix="pip-resume-bench-", dir=chosen or find_directory(needed_bytes)
+    ) as directory:
         yield Path(directory)
