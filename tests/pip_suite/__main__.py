@@ -1,6 +1,6 @@
-"""pip's own test suite as the judge: runs it without the plugin and with it, and prints what differs.
+"""Runs pip's own tests without the plugin and with it, and prints the tests that end differently.
 
-python tests/pip_suite/run.py PATH-OF-A-PIP-SOURCE-CHECKOUT [--work DIRECTORY] [--network] [-n PROCESSES] [-k NAMES]
+`python -m pip_suite PATH-OF-A-PIP-SOURCE-CHECKOUT`, in the folder `tests`; `--help` shows the options.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import venv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from environments.checkout import copy_package
+from environments.pips import NEWEST_PIP, fetch_pip, run_machine_pip
+from environments.variables import scrubbed_variables
+from environments.virtual_environment import VirtualEnvironment, make_virtual_environment
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-PACKAGE = Path(__file__).parents[2] / "pip_resume"
-# The tests of all that the plugin touches, and of what is built on that. Patterns below tests/.
+# Patterns below pip's folder `tests`: the tests of all code that the plugin changes, and of what is built on that code.
 UNIT = (
     "unit/test_network_*.py",
     "unit/test_operations_prepare.py",
@@ -40,130 +43,132 @@ FUNCTIONAL = (
     "functional/test_lock.py",
     "functional/test_build_env.py",
 )
-NEED_OTHER_TOOLS = ("vcs_git", "user")
-# Tests that may end otherwise with the plugin, by reason; nodes without parameters. No functional test is in here.
+# Tests in files with these endings need version control systems, or a user's own site-packages.
+EXCLUDED_ENDINGS = ("vcs_git", "user")
+# Tests that may end differently with the plugin, without their parameters, by reason. None of them is functional.
 ALLOWED: dict[str, list[str]] = json.loads(Path(__file__).with_name("allowed.json").read_text("utf-8"))
-CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no", "-o", "junit_family=xunit1")
-# Each process that reaches our part of pip signs here.
-SIGN = """
+# Added to the plugin: each process that loads the part of it that works inside pip writes its number into a file.
+WRITE_PROCESS_ID = """
 import os
-with open({book!r}, "a") as book:
-    book.write(f"{{os.getpid()}}\\n")
+with open({file!r}, "a") as file:
+    file.write(f"{{os.getpid()}}\\n")
 """
 
 
 @dataclass(frozen=True)
-class Round:
-    """One selection of tests, run in both ways."""
+class Selection:
+    """A selection of pip's tests, which is run without the plugin and with it."""
 
     name: str
-    files: tuple[str, ...]
+    patterns: tuple[str, ...]
     mark: str
+    """An expression of pytest marks."""
+
+    @property
+    def uses_network(self) -> bool:
+        return self.mark == "network"
 
 
-ROUNDS = (Round("unit", UNIT, "not network"), Round("functional", FUNCTIONAL, "not network"))
-NETWORK_ROUNDS = (Round("functional, network", FUNCTIONAL, "network"),)
+SELECTIONS = (Selection("unit", UNIT, "not network"), Selection("functional", FUNCTIONAL, "not network"))
+NETWORK_SELECTIONS = (Selection("functional, network", FUNCTIONAL, "network"),)
 
 
 def main() -> int:
-    """Return 0 when nothing differs but what may."""
+    """Return 0 if no test ends differently, except those that may."""
     options = parse_options()
     with tempfile.TemporaryDirectory(prefix="pip-suite-") as temporary:
-        bench = Bench(Path(options.work or temporary).resolve(), options)
-        bench.set_up(options.checkout)
-        failures = [judge_round(bench, each) for each in ROUNDS + (NETWORK_ROUNDS if options.network else ())]
+        suite = PipSuite(Path(options.work or temporary).resolve(), options)
+        suite.set_up(options.checkout)
+        selections = SELECTIONS + (NETWORK_SELECTIONS if options.network else ())
+        failures = [differs(suite, selection) for selection in selections]
     return int(any(failures))
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="pip_suite", description=__doc__)
     parser.add_argument("checkout", type=Path, help="a source checkout of pip")
-    parser.add_argument("--work", help="where to set it up and leave the results, instead of a temporary directory")
-    parser.add_argument("--network", action="store_true", help="also the tests that need the package index")
-    parser.add_argument("-n", dest="processes", default="2", help="how many tests at once")
-    parser.add_argument("-k", dest="names", default="", help="only tests whose names match, as for pytest")
+    parser.add_argument("--work", help="directory for all files, which are kept (default: a temporary directory)")
+    parser.add_argument("--network", action="store_true", help="also run the tests that need the package index")
+    parser.add_argument("-n", dest="processes", default="2", help="number of tests that run at once (default: 2)")
+    parser.add_argument("-k", dest="names", default="", help="run only tests whose names match, as for pytest")
     options = parser.parse_args()
     if not (options.checkout / "src/pip/__init__.py").is_file():
         parser.error(f"{options.checkout} is not a source checkout of pip")
     return options
 
 
-class Bench:
-    """A copy of the checkout, set up as pip's contributors do it, and a copy of the plugin that nobody changes."""
+class PipSuite:
+    """A copy of pip's checkout, an environment for its tests, and a copy of the plugin."""
 
     def __init__(self, work: Path, options: argparse.Namespace) -> None:
         self.work = work
         self.checkout = work / "checkout"
         self._plugin = work / "plugin"
-        self._book = work / "signatures.txt"
-        self._environment = work / "environment"
-        self._python = self._environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        self._process_ids = work / "process-ids.txt"
+        self._environment = VirtualEnvironment(work / "environment")
         self._processes: str = options.processes
         self._names: str = options.names
 
     def set_up(self, source: Path) -> None:
-        """Make what is not there yet from an earlier call, the copy of the plugin anew."""
+        """Make what an earlier call with the same `--work` has not made, and a new copy of the plugin."""
         if not self.checkout.exists():
             shutil.copytree(source, self.checkout, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", ".nox"))
-        if not self._environment.exists():
-            venv.create(self._environment, with_pip=True)
-            # From the package index, with the settings that this machine has for it.
-            self._pip("install", "--upgrade", "pip")
-            self._pip("install", "--group", "test")
-            self._pip("wheel", "-w", "tests/data/common_wheels", "--group", "test-common-wheels")
-            self._pip("install", "--no-deps", ".")
+        if not self._environment.root.exists():
+            # As pip's contributors do it.
+            make_virtual_environment(self._environment.root, [fetch_pip(NEWEST_PIP, self.work / "pips")])
+            self._pip("install", "--group", f"{self.checkout / 'pyproject.toml'}:test")
+            wheels = self.checkout / "tests/data/common_wheels"
+            self._pip("wheel", "-w", wheels, "--group", f"{self.checkout / 'pyproject.toml'}:test-common-wheels")
+            self._pip("install", "--no-deps", self.checkout)
         shutil.rmtree(self._plugin, ignore_errors=True)
-        shutil.copytree(PACKAGE, self._plugin / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
-        with (self._plugin / "pip_resume/inside_pip/__init__.py").open("a", encoding="utf-8") as module:
-            module.write(SIGN.format(book=str(self._book)))
+        with (copy_package(self._plugin) / "inside_pip/__init__.py").open("a", encoding="utf-8") as module:
+            module.write(WRITE_PROCESS_ID.format(file=str(self._process_ids)))
 
-    def _pip(self, *arguments: str) -> None:
-        command = [str(self._python), "-m", "pip", *arguments, "--quiet", "--disable-pip-version-check"]
-        subprocess.run(command, cwd=self.checkout, check=True)
+    def _pip(self, *arguments: str | Path) -> None:
+        """Install into the environment from the package index of this machine."""
+        run_machine_pip("--python", self._environment.python, *arguments)
 
-    def without_plugin(self, mark: str) -> dict[str, str]:
-        """The environment of pip's tests: no settings of this machine, but for the tests that leave it."""
-        dropped = CA_VARIABLES if mark == "not network" else ()
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("PIP_", "PYTHON", "VIRTUAL_ENV", "NOX", "PYTEST_")) and name not in dropped
-        }
-        path = os.pathsep.join([str(self._python.parent), kept.get("PATH", "")])
-        isolated = {} if mark == "not network" else {"PIP_CONFIG_FILE": os.devnull}
-        return {**kept, **isolated, "PATH": path, "LC_CTYPE": "en_US.UTF-8", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    def variables_without_plugin(self, selection: Selection) -> dict[str, str]:
+        """Return the environment variables for pip's tests, with settings of this machine only for the network."""
+        variables = scrubbed_variables(network=selection.uses_network)
+        path = os.pathsep.join([str(self._environment.scripts), variables.get("PATH", "")])
+        more = {"PIP_CONFIG_FILE": os.devnull} if selection.uses_network else {}
+        home = self.work / "home"
+        home.mkdir(exist_ok=True)
+        own = {"PATH": path, "HOME": str(home), "LC_CTYPE": "en_US.UTF-8", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        return {**variables, **more, **own}
 
-    def with_plugin(self, mark: str) -> dict[str, str]:
-        """The same, with the plugin in every Python that inherits it."""
+    def variables_with_plugin(self, selection: Selection) -> dict[str, str]:
+        """Return the same variables, and those that switch on the plugin in every Python that inherits them."""
         hook = str(self._plugin / "pip_resume/sitecustomize")
-        return {**self.without_plugin(mark), "PIP_RESUME": "1", "PYTHONPATH": hook}
+        return {**self.variables_without_plugin(selection), "PIP_RESUME": "1", "PYTHONPATH": hook}
 
-    def signatures(self) -> int:
-        """In how many processes, so far, the plugin has been at work."""
-        return len(set(self._book.read_text().split())) if self._book.exists() else 0
+    def processes_with_plugin(self) -> int:
+        """Return the number of processes, so far, in which the plugin was loaded inside pip."""
+        return len(set(self._process_ids.read_text().split())) if self._process_ids.exists() else 0
 
-    def outcomes(self, chosen: Iterable[str], mark: str, environment: Mapping[str, str]) -> dict[str, str]:
+    def outcomes(self, chosen: Iterable[str], mark: str, variables: Mapping[str, str]) -> dict[str, str]:
         """Run tests; return the outcome of each: passed, failed, error, skipped or xfailed."""
         results = self.work / "results.xml"
         results.unlink(missing_ok=True)
-        command = [str(self._python), *PYTEST, f"--junitxml={results}", "-m", mark, "-n", self._processes]
+        command = [str(self._environment.python), *PYTEST, f"--junitxml={results}", "-m", mark, "-n", self._processes]
         command += ["-k", self._names] if self._names else []
         with (self.work / "pytest.txt").open("a", encoding="utf-8") as log:
             command += chosen
-            subprocess.run(command, check=False, cwd=self.checkout, env=dict(environment), stdout=log, stderr=log)
+            subprocess.run(command, check=False, cwd=self.checkout, env=dict(variables), stdout=log, stderr=log)
         if not results.exists():
             raise SystemExit(f"pip's tests could not be run: see {log.name}")
         return dict(outcome_of(case) for case in ElementTree.parse(results).iter("testcase"))
 
     def files(self, patterns: Iterable[str]) -> list[str]:
-        """The files of a selection that this checkout has."""
+        """Return the files of a selection that this checkout has."""
         found = [path for pattern in patterns for path in sorted((self.checkout / "tests").glob(pattern))]
-        return [str(path.relative_to(self.checkout)) for path in found if not path.stem.endswith(NEED_OTHER_TOOLS)]
+        return [str(path.relative_to(self.checkout)) for path in found if not path.stem.endswith(EXCLUDED_ENDINGS)]
 
 
 def outcome_of(case: ElementTree.Element) -> tuple[str, str]:
-    """The node of a test, and how it ended."""
+    """Return the name of a test, as pytest takes it on its command line, and its outcome."""
     file, name, owner = case.get("file", ""), case.get("name", ""), case.get("classname", "")
     classes = owner[len(file.removesuffix(".py")) :].split(".") if file else [owner]
     node = "::".join([file, *filter(None, classes), name])
@@ -175,42 +180,43 @@ def outcome_of(case: ElementTree.Element) -> tuple[str, str]:
     return node, "xfailed" if skipped.get("type") == "pytest.xfail" else "skipped"
 
 
-def judge_round(bench: Bench, each: Round) -> bool:
-    """Run one selection in both ways and print what it comes to; True when something differs that may not."""
-    files, before = bench.files(each.files), bench.signatures()
-    without = bench.outcomes(files, each.mark, bench.without_plugin(each.mark))
-    if bench.signatures() != before:
-        raise SystemExit("the plugin was at work in the run without it")
-    with_it = bench.outcomes(files, each.mark, bench.with_plugin(each.mark))
-    signatures = bench.signatures() - before
+def differs(suite: PipSuite, selection: Selection) -> bool:
+    """Run a selection without the plugin and with it, and print the differences; True if one is not allowed."""
+    files, before = suite.files(selection.patterns), suite.processes_with_plugin()
+    without = suite.outcomes(files, selection.mark, suite.variables_without_plugin(selection))
+    if suite.processes_with_plugin() != before:
+        raise SystemExit("the plugin was loaded in the run without it")
+    with_it = suite.outcomes(files, selection.mark, suite.variables_with_plugin(selection))
+    processes = suite.processes_with_plugin() - before
     differing = sorted(test for test in without.keys() | with_it.keys() if without.get(test) != with_it.get(test))
-    print(f"\n{each.name}: {len(files)} files")
+    print(f"\n{selection.name}: {len(files)} files")
     print(f"  without the plugin: {counts(without)}")
-    print(f"  with the plugin:    {counts(with_it)}; it was at work in {signatures} processes")
-    reasons = {test: reason_for(test) or why_it_may_stand(bench, each, test) for test in differing}
+    print(f"  with the plugin:    {counts(with_it)}; it was loaded in {processes} processes")
+    reasons = {test: reason_for(test) or reason_found_by_rerun(suite, selection, test) for test in differing}
     for reason in sorted(set(reasons.values())):
-        print(f"  {reason or 'MAY NOT DIFFER'}:")
+        print(f"  {reason or 'MUST NOT DIFFER'}:")
         for test in (test for test in differing if reasons[test] == reason):
             print(f"    {test}: {without.get(test)} -> {with_it.get(test)}")
-    if not signatures:
-        print("  the plugin was never at work: this run says nothing")
-    return "" in reasons.values() or not signatures
+    if not processes:
+        print("  the plugin was never loaded: this run proves nothing")
+    return "" in reasons.values() or not processes
 
 
-def why_it_may_stand(bench: Bench, each: Round, test: str) -> str:
-    """Look at a test a second time, on its own; empty when it differs again."""
-    environments = (bench.without_plugin(each.mark), bench.with_plugin(each.mark))
-    without, with_it = (bench.outcomes([test], each.mark, environment).get(test) for environment in environments)
-    return f"not so on its own, {without} both times" if without == with_it else ""
+def reason_found_by_rerun(suite: PipSuite, selection: Selection, test: str) -> str:
+    """Run a test alone, without the plugin and with it; return an empty string if it differs again."""
+    environments = (suite.variables_without_plugin(selection), suite.variables_with_plugin(selection))
+    without, with_it = (suite.outcomes([test], selection.mark, variables).get(test) for variables in environments)
+    return f"no difference when run alone: {without} both times" if without == with_it else ""
 
 
 def reason_for(test: str) -> str | None:
-    """Why a test may differ, None when it may not."""
+    """Return the reason why a test may differ; None if it must not."""
     node = test.partition("[")[0]
     return next((reason for reason, nodes in ALLOWED.items() if node in nodes), None)
 
 
 def counts(outcomes: Mapping[str, str]) -> str:
+    """Return the number of tests with each outcome, as text."""
     found = collections.Counter(outcomes.values())
     return ", ".join(f"{found[name]} {name}" for name in ("passed", "failed", "error", "skipped", "xfailed"))
 
