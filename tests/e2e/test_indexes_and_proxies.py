@@ -26,6 +26,7 @@ from servers.proxy import Proxy
 from servers.script import Answer
 
 OLDEST_AND_NEWEST = pytest.mark.parametrize("pip_version", ["21.3.1", "26.3"])
+PIP_TOOLS = "pip-tools==7.6.2"
 WITH_METADATA = dataclasses.replace(BIG, metadata=core_metadata("big", "1.0"))
 
 
@@ -184,16 +185,14 @@ def test_pip_compile_resumes(environments: Environments, http_server: FaultServe
     result = pip.run_python(*command, "requirements.in")
     assert result.returncode == 0, result.text
     assert f"--hash=sha256:{BIG.sha256}" in (pip.work / "requirements.txt").read_text()
-    # A third request, without a range: pip-tools itself fetches a file to hash it if the index page has no hash.
-    ranges = http_server.asked_ranges(BIG.path)
-    assert ranges[0] is None
-    assert ranges[1] is not None
-    assert http_server.fetched_twice(BIG.path) <= BLOCK_BYTES + len(BIG.content) * (len(ranges) - 2)
+    # The third request is of pip-tools itself, which fetches the complete file to compute its hash.
+    assert http_server.statuses(BIG.path) == [200, 206, 200]
+    assert http_server.fetched_twice(BIG.path) <= BLOCK_BYTES + len(BIG.content)
 
 
 def install_pip_tools(pip: Environment) -> None:
     """Install pip-tools from the package index of this machine; skip the test if that fails."""
     try:
-        run_machine_pip("--python", pip.python, "install", "pip-tools", timeout_s=90)
+        run_machine_pip("--python", pip.python, "install", PIP_TOOLS, timeout_s=90)
     except CommandFailed as error:
         pytest.skip(f"pip-tools cannot be installed: {str(error).strip().splitlines()[-1]}")
