@@ -1,4 +1,4 @@
-"""What the project checks, and how: `nox` for everything that every change must pass, `nox -l` for the rest."""
+"""The checks of the project: `nox` runs those that every change must pass, `nox -l` lists the others."""
 
 from __future__ import annotations
 
@@ -8,29 +8,34 @@ import sys
 from pathlib import Path
 
 import nox
+from packaging.requirements import Requirement
 
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "virtualenv"
-nox.options.error_on_missing_interpreters = False
+# A developer may not have every Python. In CI a missing one is an error: its tests would be skipped unnoticed.
+nox.options.error_on_missing_interpreters = bool(os.environ.get("CI"))
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "tests", "e2e"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
-# pip is typed, so drift in the internals that we use shows first when they are checked against two pips. What the old
-# one vendors is not: that is no fault of ours. An ignore that only it needs says `unused-ignore` too.
+# pip has type annotations, so checking against two pips shows changes in the internals that the plugin uses. The old
+# pip needs these options because of the packages that it vendors. A type error that only one of the two pips causes is
+# ignored with `unused-ignore` as well.
 PIPS_TO_TYPE_AGAINST = {
     "newest": [],
     "23.2.1": ["--allow-untyped-calls", "--implicit-reexport", "--no-warn-return-any", "--no-warn-unused-ignores"],
 }
-# On a machine with too much to do a test that waited in vain is tried once more, and the summary names it. A failed
-# assertion never is: one wrong byte in many runs is a wrong byte.
-WAITED_IN_VAIN = "^(TimeoutError|TimeoutExpired|Failed: Timeout)"
-IN_PARALLEL = ("-n", "2", "--dist", "worksteal", "--reruns", "1", "--only-rerun", WAITED_IN_VAIN)
+# A test that timed out, as on a busy machine, is run once more, and the summary names it. A test with a failed
+# assertion never is: even one wrong byte in many runs is an error.
+TIMED_OUT = "^(TimeoutError|TimeoutExpired|Failed: Timeout)"
+IN_PARALLEL = ("-n", "2", "--dist", "worksteal", "--reruns", "1", "--only-rerun", TIMED_OUT)
+COVERED_PERCENT = 95
+"""The least share of lines and branches of the package that the tests have to run. For protocol/ it is 100."""
 
 
 def pyenv_folders() -> list[str]:
-    """Return the folder of the newest Python that pyenv has of each version in `PYTHONS`."""
+    """Return for each version in `PYTHONS` the folder of the newest such Python that pyenv has installed."""
     versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     found = {}
     for folder in sorted(versions.glob("3.*.*/bin"), key=lambda folder: len(folder.parent.name) * [folder.parent.name]):
@@ -39,19 +44,31 @@ def pyenv_folders() -> list[str]:
     return [found[version] for version in PYTHONS if version in found]
 
 
-# In front, because pyenv's own stand-ins on the path fail for every version that is not selected at the moment.
+# At the front, because pyenv's own scripts on the path fail for every version that is not selected at the moment.
 os.environ["PATH"] = os.pathsep.join([*pyenv_folders(), os.environ["PATH"]])
 
 
-def install_groups(session: nox.Session, *groups: str) -> None:
-    """Install dependency groups of pyproject.toml: the pip in a new environment may be too old to know them."""
-    session.install(*nox.project.dependency_groups(PYPROJECT, *groups))
+def install_groups(session: nox.Session, *groups: str, pinned: bool = True) -> None:
+    """Install dependency groups of pyproject.toml; the pip of a new environment may be too old to know groups.
+
+    Without `pinned`, install the newest releases instead of the versions in the groups.
+    """
+    requirements = nox.project.dependency_groups(PYPROJECT, *groups)
+    if pinned:
+        session.install(*requirements)
+    else:
+        session.install("--upgrade", *sorted({Requirement(each).name for each in requirements}))
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check form, common mistakes, and that imports point downwards."""
+    """Check the formatting, common mistakes, and that imports point downwards."""
     install_groups(session, "lint")
+    run_linters(session)
+
+
+def run_linters(session: nox.Session) -> None:
+    """Run the linters that are installed in this session."""
     session.run("ruff", "format", "--check")
     session.run("ruff", "check")
     session.run("lint-imports")
@@ -60,7 +77,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("pip", list(PIPS_TO_TYPE_AGAINST))
 def types(session: nox.Session, pip: str) -> None:
-    """Check types against the annotations of a new pip and of an old one."""
+    """Check the types, against the annotations of the newest pip and of an old one."""
     install_groups(session, "types")
     session.install("--upgrade", "pip" if pip == "newest" else f"pip=={pip}")
     session.run("mypy", "--strict", *PIPS_TO_TYPE_AGAINST[pip])
@@ -68,7 +85,7 @@ def types(session: nox.Session, pip: str) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the unit and integration tests on every Python found."""
+    """Run the unit and integration tests on every supported Python; arguments go to pytest."""
     install_groups(session, "test")
     is_running_python = session.python == f"{sys.version_info.major}.{sys.version_info.minor}"
     profile = "laws" if is_running_python else "brief"
@@ -77,38 +94,60 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def e2e(session: nox.Session) -> None:
-    """Run the built wheel in real pips."""
+    """Run the end-to-end tests: the built wheel in real pips; arguments go to pytest."""
     install_groups(session, "e2e")
     session.run("pytest", "tests/e2e", *IN_PARALLEL, *session.posargs)
-    # The last word of a run is pytest's. What failed nox says still.
+    # Without nox's summary the output ends with that of pytest. Failures are still reported.
     logging.getLogger("nox").setLevel(logging.ERROR)
 
 
 @nox.session
 def e2e_all(session: nox.Session) -> None:
-    """Run the core cases in every supported pip, on the oldest and the newest Python that it supports."""
+    """Run the end-to-end tests in every supported pip, on the oldest and the newest Python that each pip supports."""
     install_groups(session, "e2e")
     session.run("pytest", "tests/e2e", "--all-pips", *IN_PARALLEL, *session.posargs)
 
 
 @nox.session
 def storm(session: nox.Session) -> None:
-    """Break downloads at random for some minutes."""
+    """Kill two hundred downloads at random moments; this takes some minutes."""
     install_groups(session, "e2e")
     session.run("pytest", "tests/e2e", "-m", "storm", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure which lines and branches of the package all tests run, subprocesses included; arguments go to pytest."""
+    install_groups(session, "coverage")
+    session.run("coverage", "erase")
+    folders = ("tests/unit", "tests/integration", "tests/e2e")
+    session.run("coverage", "run", "-m", "pytest", *folders, *IN_PARALLEL, *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report", "--show-missing", "--skip-covered", f"--fail-under={COVERED_PERCENT}")
+    session.run("coverage", "report", "--show-missing", "--include=pip_resume/protocol/*", "--fail-under=100")
+
+
+@nox.session
+def newest_tools(session: nox.Session) -> None:
+    """Run linters, type checks and all tests with the newest release of every tool; arguments go to pytest."""
+    install_groups(session, "lint", "types", pinned=False)
+    session.install("--upgrade", "pip")
+    run_linters(session)
+    session.run("mypy", "--strict")
+    session.run("pytest", *IN_PARALLEL, *session.posargs)
 
 
 @nox.session
 def pip_suite(session: nox.Session) -> None:
     """Run pip's own tests without the plugin and with it: `nox -s pip_suite -- PATH-OF-A-PIP-SOURCE-CHECKOUT`."""
     if not session.posargs:
-        session.skip("needs a checkout of pip's source: nox -s pip_suite -- PATH")
+        session.skip("needs a source checkout of pip: nox -s pip_suite -- PATH")
     install_groups(session, "e2e")
-    session.run("python", "tests/pip_suite/run.py", *session.posargs)
+    session.run("python", "-m", "pip_suite", *session.posargs, env={"PYTHONPATH": "tests"})
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure beside plain pip."""
+    """Measure time, memory and bytes compared with plain pip; arguments go to `python -m benchmarks`."""
     install_groups(session, "bench")
     session.run("python", "-m", "benchmarks", *session.posargs, env={"PYTHONPATH": "tests"})

@@ -17,8 +17,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "laws"))
 # Fixtures for every folder; pytest allows this only here.
 pytest_plugins = ["servers.fixtures"]
 TESTS = Path(__file__).parent
-# The servers of the tests are themselves tested over sockets.
-MARK_OF_FOLDER = {"unit": "unit", "servers": "integration", "integration": "integration", "e2e": "e2e"}
+# The servers and the environments of the tests are tested themselves.
+MARK_OF_FOLDER = {
+    "unit": "unit",
+    "servers": "integration",
+    "environments": "integration",
+    "integration": "integration",
+    "e2e": "e2e",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
