@@ -34,8 +34,8 @@ class BreaksAt(FileAnswer):
 
     def reply(self, request: Request) -> Reply:
         """Return the head of a complete response, with the body up to the position."""
-        whole = super().reply(request)
-        return replace(whole, body=whole.body[: max(0, self.position - whole.first_pos)])
+        complete = super().reply(request)
+        return replace(complete, body=complete.body[: max(0, self.position - complete.first_pos)])
 
 
 def measure_breaks(pair: Pair, certificates: Certificates, work: Path, counts: Sequence[int]) -> list[Broken]:

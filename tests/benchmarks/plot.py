@@ -1,4 +1,4 @@
-"""The plot of bytes on the wire against the number of breaks, as an SVG that is readable on light and on dark pages."""
+"""Plots the bytes that the server sends against the number of breaks, as an SVG for light and for dark pages."""
 
 from __future__ import annotations
 

@@ -54,8 +54,8 @@ def payload(artifact: Artifact) -> bytes:
 
 def break_once(server: FaultServer, artifact: Artifact, then: Then = Then.STALL) -> None:
     """Have the first response for this file end at half in this way, and all later responses be complete."""
-    whole = honest(artifact)
-    server.plays(artifact.path, dataclasses.replace(whole, cut_after=half(artifact), then=then), whole)
+    complete = honest(artifact)
+    server.plays(artifact.path, dataclasses.replace(complete, cut_after=half(artifact), then=then), complete)
 
 
 def publish_broken(server: FaultServer, *artifacts: Artifact, then: Then = Then.STALL) -> None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import pytest
 
 CELLS = {"passed": "ok", "failed": "FAILED", "error": "ERROR", "skipped": "-"}
-"""What stands in the table for each outcome of a test."""
+"""The text in the table for each outcome of a test."""
 PROPERTIES = ("pip", "python", "case")
 
 

@@ -1,4 +1,4 @@
-"""`pip-resume demo` in a real environment: it shows a resumed download, and says so only where there was one."""
+"""`pip-resume demo` in a real environment: it shows a resumed download, and reports one only if there was one."""
 
 from __future__ import annotations
 

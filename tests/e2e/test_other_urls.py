@@ -43,7 +43,7 @@ def publish_with_secrets(server: FaultServer, *responses: FileAnswer) -> None:
 
 
 @TWO_PIPS
-def test_a_url_that_works_only_once_is_requested_anew_in_the_same_run_and_in_the_next(
+def test_a_redirect_to_a_url_that_works_only_once_is_followed_again_in_the_same_run_and_in_the_next(
     environments: Environments, https_server: FaultServer, certificates: Certificates, pip_version: str
 ) -> None:
     pip = environments.with_plugin(pip_version)

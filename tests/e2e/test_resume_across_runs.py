@@ -203,7 +203,7 @@ def test_over_https_a_link_without_a_hash_is_resumed_by_its_strong_validator(
         pytest.param(BIG, ("--no-cache-dir",), id="--no-cache-dir"),
     ],
 )
-def test_a_download_that_is_not_stored_starts_anew_and_the_output_does_not_promise_otherwise(
+def test_a_download_that_is_not_stored_restarts_and_the_output_does_not_promise_a_resume(
     environments: Environments, http_server: FaultServer, artifact: Artifact, options: tuple[str, ...]
 ) -> None:
     pip = environments.with_plugin("26.3")
