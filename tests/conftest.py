@@ -1,4 +1,4 @@
-"""What every test has: a mark by its folder, and the options that the sessions pass."""
+"""For all tests: a mark for each folder, the options of the nox sessions, and the fixtures of the servers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A busy machine is no reason to fail: the laws speak of answers, not of how soon they come.
+# No deadline, because an example may take long on a busy machine.
 settings.register_profile("laws", deadline=None, max_examples=150)
-# For the further Pythons of one run: the laws are the same there, so a look at each will do.
+# Fewer examples, for the other Pythons of a run that uses several.
 settings.register_profile("brief", deadline=None, max_examples=15)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "laws"))
 
