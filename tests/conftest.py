@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from pip_resume.inside_pip.run import RUN
+
 # No deadline, because an example may take long on a busy machine.
 settings.register_profile("laws", deadline=None, max_examples=150)
 # Fewer examples, for the other Pythons of a run that uses several.
@@ -25,6 +27,16 @@ MARK_OF_FOLDER = {
     "integration": "integration",
     "e2e": "e2e",
 }
+
+
+@pytest.fixture(autouse=True)
+def new_run_of_pip() -> None:
+    """Forget what the plugin remembers of earlier tests, as a new run of pip does.
+
+    It remembers directories by their path, and pytest may give a test the path of a temporary directory that an earlier
+    test had, once that has been removed.
+    """
+    RUN.forget()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
