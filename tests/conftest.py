@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from pip_resume.inside_pip.run import RUN
+
 # No deadline: on a busy machine a correct example may take long.
 settings.register_profile("laws", deadline=None, max_examples=150)
 # For the other Pythons of a run: the properties are the same there, so that few examples suffice.
@@ -26,6 +28,16 @@ MARK_OF_FOLDER = {
     "e2e": "e2e",
     "network": "network",
 }
+
+
+@pytest.fixture(autouse=True)
+def new_run_of_pip() -> None:
+    """Forget what the plugin remembers of earlier tests, as a new run of pip does.
+
+    It remembers directories by their path, and pytest may give a test the path of a temporary directory that an earlier
+    test had, once that has been removed.
+    """
+    RUN.forget()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

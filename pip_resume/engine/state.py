@@ -34,6 +34,8 @@ class State:
     speeds: Speeds
     trust: Trust = FULL
     """What this run still believes of the server."""
+    earlier_end: int | None = None
+    """Where the last body from 0 ended with its connection, and seemed to be cut. Exclusive; None without one."""
     has_asked_plainly: bool = False
     """Whether a plain request was sent whose body would be used."""
     is_announced: bool = False

@@ -19,7 +19,7 @@ def after_body(state: State, exchange: Exchange, position: int, gained: int) -> 
     Return None if more has to be requested. Raises ConnectionLost if the body ended too early.
     """
     copy = state.copy
-    ended = Ended(exchange.head, exchange.verdict, position, copy.held, gained)
+    ended = Ended(exchange.head, exchange.verdict, position, copy.held, gained, state.earlier_end)
     ending = conclude(ended)
     state.display.concluded(ending, ended.held)
     if ending.outcome is Outcome.LOST:
@@ -40,6 +40,8 @@ def after_body(state: State, exchange: Exchange, position: int, gained: int) -> 
         # Too many bytes are held, or the server sent too few: the digest decides which of the two is right.
         copy.start_beside(ended.length, with_length(ended.held.checkpoint, ended.length))
     if ending.outcome is Outcome.CHECK_OR_LOST and not copy.has_right_digest():
+        if exchange.verdict.first_pos == 0:
+            state.earlier_end = position
         raise ConnectionLost(ending.reason)
     return check(state, exchange)
 

@@ -37,6 +37,8 @@ class Ended(NamedTuple):
     held: Held
     gained: int
     """Number of bytes that this body added to those held."""
+    earlier_end: int | None = None
+    """Where an earlier complete body of this run ended with its connection, and seemed to be cut. Exclusive."""
 
     @property
     def is_short(self) -> bool:
@@ -61,12 +63,6 @@ class Ended(NamedTuple):
         """Whether a complete response is likely to be faster than all the small parts that are missing."""
         rest = (self.length or self.held.checkpoint.complete_length or 0) - self.position
         return self.verdict.first_pos > 0 and self.gained < QUICK_BYTES and rest > _MOST_PARTS * self.gained
-
-    @property
-    def is_second_of_its_length(self) -> bool:
-        """Whether all that is held came once more, and the body ended at the same place again."""
-        is_all = self.verdict.first_pos == 0 and self.gained == 0
-        return is_all and self.position == self.held.offset > 0
 
     @property
     def is_of_unknown_length(self) -> bool:
@@ -129,7 +125,7 @@ ENDINGS: tuple[Ending, ...] = (
     Ending(
         "ended with the connection, twice at the same place",
         "RFC 9112 section 8",
-        lambda ended: ended.head.may_be_cut and ended.is_second_of_its_length,
+        lambda ended: ended.head.may_be_cut and ended.verdict.first_pos == 0 and ended.position == ended.earlier_end,
         Outcome.CHECK,
     ),
     Ending(

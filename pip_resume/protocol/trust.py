@@ -59,6 +59,11 @@ class Trust(NamedTuple):
         return self.asking in (Asking.RANGE, Asking.RETRY)
 
     @property
+    def may_allow_range(self) -> bool:
+        """Whether the request after this one may carry Range."""
+        return self.allows_range or not (self.is_spent or self.refusals >= MOST_REFUSALS)
+
+    @property
     def is_probing(self) -> bool:
         """Whether the next response is closed after its head."""
         return self.asking is Asking.PROBE
@@ -107,8 +112,7 @@ class Trust(NamedTuple):
         """
         if is_ranged:
             return self._replace(barren=0, asking=Asking.RANGE) if has_brought else self.after_barren_range()
-        is_settled = self.is_spent or self.refusals >= MOST_REFUSALS
-        return self if is_settled else self._replace(asking=Asking.RANGE)
+        return self._replace(asking=Asking.RANGE) if self.may_allow_range else self
 
 
 FULL = Trust()

@@ -96,7 +96,9 @@ class Environment(VirtualEnvironment):
 
 
 class Environments:
-    """Makes the environments of one test, and removes them; skips the test if a pip cannot be had.
+    """Makes the environments of one test, and removes them.
+
+    A test is skipped if a pip cannot be fetched, or does not run on the Python.
 
     pip = environments.with_plugin("26.3")
     plain = environments.without_plugin("26.3")

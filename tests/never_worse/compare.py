@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from never_worse.allowance import OVERLAP_BYTES, allowed_bytes, barren_s, healing_s, may_be_luck
 from never_worse.playing import play
 
 if TYPE_CHECKING:
@@ -13,11 +14,6 @@ if TYPE_CHECKING:
     from never_worse.playing import Played, Run
     from never_worse.situation import Situation
 
-OVERLAP_BYTES = 64 * 1024
-"""What pip-resume may request again, to compare it: once a run, and without a hash in every ranged request."""
-READ_AHEAD_BYTES = 256 * 1024
-"""What may be lost when a run is killed or a body ends early: it was received, but not yet written."""
-BARREN_RANGES = 2
 LARGE_PART_BYTES = 40_000
 """A server that sends parts of this size, or larger ones, is not asked too often if they are requested at once."""
 STORED_FROM_BYTES = 1024 * 1024
@@ -60,12 +56,12 @@ def compare(situation: Situation, *, with_plugin: bool = True) -> Comparison:
 def find_violations(situation: Situation, plain: Played, ours: Played) -> Iterator[Violation]:
     """Yield everything in which pip-resume is worse than plain pip, and what it must never do."""
     yield from worse_than_plain(situation, plain, ours)
-    yield from wrong_in_itself(ours)
+    yield from wrong_in_itself(situation, ours)
 
 
 def worse_than_plain(situation: Situation, plain: Played, ours: Played) -> Iterator[Violation]:
     """Yield everything in which the second side is worse than the first."""
-    if plain.runs_needed is not None:
+    if plain.runs_needed is not None and not may_be_luck(situation, plain):
         yield from _later_or_dearer(situation, plain, ours)
     yield from _left_behind(plain, ours)
     yield from _next_run(situation, plain, ours)
@@ -83,76 +79,20 @@ def _later_or_dearer(situation: Situation, plain: Played, ours: Played) -> Itera
     if ours.body_bytes > most:
         yield Violation("more bytes", f"{ours.body_bytes}, plain pip {plain.body_bytes}, allowed {most}")
     is_one_run = plain.runs_needed == 1
-    allowed_s = SLOWER_BY_S + healing_bytes(situation, ours) / situation.bytes_per_s
+    allowed_s = SLOWER_BY_S + healing_s(situation, ours)
     allowed_s += 0.0 if is_one_run else barren_s(ours)
     if ours.ended_s > SLOWER_BY * plain.ended_s + allowed_s:
         kind = "later" if is_one_run else "later, over several runs"
         yield Violation(kind, f"after {ours.ended_s:.1f} s, plain pip {plain.ended_s:.1f} s")
 
 
-def allowed_bytes(situation: Situation, ours: Played) -> int:
-    """Return how many bytes more than plain pip's are no violation."""
-    overlaps = len(ours.runs)
-    if situation.file.link_hash == "none":
-        overlaps += sum(request.first_pos is not None for run in ours.runs for request in run.requests)
-    broken = sum(run.breaks + (run.ended.how in ("killed", "interrupted")) for run in ours.runs)
-    return OVERLAP_BYTES * overlaps + READ_AHEAD_BYTES * broken + healing_bytes(situation, ours)
-
-
-def healing_bytes(situation: Situation, ours: Played) -> int:
-    """Return the bytes that right bytes may cost: one fresh download is promised after wrong ones.
-
-    In a run that ends with a wrong digest it may be in vain. And plain pip may then have the file in its cache by
-    luck: it stores the wrong file, which the index names in the next run.
-    """
-    in_vain = 2 * sum("HashMismatch" in run.ended.text for run in ours.runs)
-    restarts = 0 if _can_be_joined(situation) else sum(run.breaks for run in ours.runs)
-    return situation.file.size * (in_vain + restarts + _sends_wrong_bytes(situation))
-
-
-def _can_be_joined(situation: Situation) -> bool:
-    """Whether the parts of a file may be put together: by its hash, or by a strong validator (RFC 9110 section 8.8).
-
-    A pip that resumes does it without, too. That is a risk that pip-resume does not take.
-    """
-    file = situation.file
-    return file.link_hash != "none" or file.etag == "strong" or (file.last_modified == "old" and file.has_date)
-
-
-def _sends_wrong_bytes(situation: Situation) -> bool:
-    """Whether bytes come that do not belong to the file, so that they are noticed only at its end."""
-    return (
-        situation.ranges.support == "other bytes"
-        or situation.replacement is not None
-        or situation.serves_stale
-        or any(cut.how == "error page" for cut in situation.cuts)
-    )
-
-
-def barren_s(ours: Played) -> float:
-    """Return the seconds that the two longest ranged requests without a file cost in each run.
-
-    That many are tried before a plain request. It counts only where plain pip has given up, and was started again by
-    its user: a ranged request is then a try that plain pip does not make.
-    """
-    total_s = 0.0
-    for run in ours.runs:
-        ends_s = [request.at_s for request in run.requests[1:]] + [run.ended_s]
-        barren = (
-            end_s - request.at_s
-            for request, end_s in zip(run.requests, ends_s)
-            if request.first_pos is not None and request.status not in (200, 206)
-        )
-        total_s += sum(sorted(barren)[-BARREN_RANGES:])
-    return total_s
-
-
-def wrong_in_itself(ours: Played) -> Iterator[Violation]:
+def wrong_in_itself(situation: Situation, ours: Played) -> Iterator[Violation]:
     """Yield what is wrong whatever plain pip does: above all bytes that nobody has sent as one file."""
+    is_mixed_before = situation.user.cached == "wrong bytes" and situation.file.link_hash == "none"
     for run in (*ours.runs, ours.next_run):
         if run.ended.how == "wrong":
             yield Violation("wrong file accepted", run.ended.text)
-        if run.ended.how == "unsound" and run.ended.text == "mixed":
+        if run.ended.how == "unsound" and run.ended.text == "mixed" and not is_mixed_before:
             yield Violation("mixed bytes", "pip gets them, and finds that the file is broken")
         if run.ended.how in ("hung", "endless", "broken"):
             yield Violation(run.ended.how, run.ended.text)
@@ -195,7 +135,9 @@ def _is_cached_against_the_rules(situation: Situation) -> bool:
 
 def _hammering(plain: Played, ours: Played) -> Iterator[Violation]:
     def most(run: Run) -> int:
-        times = [request.at_s for request in run.requests]
+        # What follows a redirect is a part of the same request.
+        before = [0, *(request.status for request in run.requests)]
+        times = [request.at_s for request, status in zip(run.requests, before) if not 300 <= status < 400]
         return max((sum(begin <= at < begin + WINDOW_S for at in times) for begin in times), default=0)
 
     ours_most = max(map(most, ours.runs))
