@@ -42,6 +42,11 @@ class Attempts:
         self._has_useful_response = False
         """Whether it was more than that it is busy."""
 
+    @property
+    def are_allowed(self) -> bool:
+        """Whether a connection that has brought something may be followed by a new one."""
+        return self._options.retries > 0
+
     def host_answered(self, *, is_busy: bool) -> None:
         """Take note that the host has answered. If it is only busy so far, plain pip would still retry."""
         later = limits(self._options)

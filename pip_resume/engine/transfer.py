@@ -219,7 +219,12 @@ class _Run:
 
     def _write_body(self, exchange: Exchange, cursor: Cursor) -> None:
         state, response, verdict = self._state, exchange.response, exchange.verdict
-        can_resume = state.copy.held.can_continue and state.trust.may_allow_range and not exchange.ignored_range
+        can_resume = (
+            state.attempts.are_allowed
+            and state.copy.held.can_continue
+            and state.trust.may_allow_range
+            and not exchange.ignored_range
+        )
         speed = SpeedWatch(state.speeds, state.watch, can_resume=can_resume)
         body = blocks(response, verdict, state.watch, speed)
         with state.display.bar(body, response.head, verdict.first_pos, verdict.complete_length) as shown:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pip_resume.errors import ConnectionLost, UselessBody
 from pip_resume.protocol.checkpoint import with_length
-from pip_resume.protocol.endings import Ended, Outcome, conclude
+from pip_resume.protocol.endings import Ended, Ending, Outcome, conclude
 
 if TYPE_CHECKING:
     from pip_resume.engine.handover import Finished
@@ -18,30 +18,34 @@ def after_body(state: State, exchange: Exchange, position: int, gained: int) -> 
 
     Return None if more has to be requested. Raises ConnectionLost if the body ended too early.
     """
-    copy = state.copy
-    ended = Ended(exchange.head, exchange.verdict, position, copy.held, gained, state.earlier_end)
+    ended = Ended(exchange.head, exchange.verdict, position, state.copy.held, gained, state.earlier_end)
     ending = conclude(ended)
     state.display.concluded(ending, ended.held)
-    if ending.outcome is Outcome.LOST:
-        raise ConnectionLost(ending.reason)
-    if ending.outcome is Outcome.TOO_LITTLE:
-        state.ask_plainly(ending.reason, is_ranged=exchange.request.is_ranged)
-        return None
-    if ending.outcome is Outcome.CONTINUE:
-        state.transport.evict(exchange.response)
-        copy.continue_cached(exchange.head, ended.length)
-        return None
-    if ending.outcome is Outcome.MORE:
-        state.trust = state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=True)
-        return None
+    if ending.outcome in (Outcome.CHECK, Outcome.CHECK_OR_LOST):
+        return _check_end(state, exchange, ended, ending)
     if ending.outcome is Outcome.WRONG:
         return wrong_file(state, exchange)
+    if ending.outcome is Outcome.LOST:
+        raise ConnectionLost(ending.reason)
+    if ending.outcome is Outcome.MORE:
+        state.trust = state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=True)
+    elif ending.outcome is Outcome.TOO_LITTLE:
+        state.ask_plainly(ending.reason, is_ranged=exchange.request.is_ranged)
+    else:
+        state.transport.evict(exchange.response)
+        state.copy.continue_cached(exchange.head, ended.length)
+    return None
+
+
+def _check_end(state: State, exchange: Exchange, ended: Ended, ending: Ending) -> Finished | None:
+    """Verify a file that may lack nothing. Raises ConnectionLost if its end was not certain, and it is wrong."""
+    copy = state.copy
     if ended.length is not None and ended.held.offset > ended.length and not copy.has_beside:
         # Too many bytes are held, or the server sent too few: the digest decides which of the two is right.
         copy.start_beside(ended.length, with_length(ended.held.checkpoint, ended.length))
     if ending.outcome is Outcome.CHECK_OR_LOST and not copy.has_right_digest():
         if exchange.verdict.first_pos == 0:
-            state.earlier_end = position
+            state.earlier_end = ended.position
         raise ConnectionLost(ending.reason)
     return check(state, exchange)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pip_resume.protocol.verdicts import Verdict
 
 _MOST_PARTS = 10
-"""If more small parts than this are missing, with a second's wait before each, a complete response is tried."""
+"""If more small parts than this are missing, a complete response is tried. So few are requested without a wait."""
 
 
 class Outcome(enum.Enum):
@@ -59,14 +59,18 @@ class Ended(NamedTuple):
         return self.length is not None and self.position < self.length
 
     @property
-    def is_barely_worth_it(self) -> bool:
-        """Whether a complete response is likely to be faster than all the small parts that are missing."""
+    def needs_many_parts(self) -> bool:
+        """Whether so many parts of this size are missing that a complete response is likely to be faster."""
         rest = (self.length or self.held.checkpoint.complete_length or 0) - self.position
-        return self.verdict.first_pos > 0 and self.gained < QUICK_BYTES and rest > _MOST_PARTS * self.gained
+        return self.gained < QUICK_BYTES and rest > _MOST_PARTS * self.gained
 
     @property
     def is_of_unknown_length(self) -> bool:
         return self.length is None and self.verdict.end is not None
+
+    @property
+    def is_at_the_end(self) -> bool:
+        return not (self.lacks_rest or self.is_of_unknown_length)
 
 
 class Ending(NamedTuple):
@@ -98,13 +102,13 @@ ENDINGS: tuple[Ending, ...] = (
     Ending(
         "one part of several",
         "RFC 9110 section 15.3.7",
-        lambda ended: ended.lacks_rest and ended.gained >= QUICK_BYTES,
+        lambda ended: ended.lacks_rest and not ended.needs_many_parts,
         Outcome.MORE,
     ),
     Ending(
         "a small part of a long rest",
         "RFC 9110 section 15.3.7",
-        lambda ended: (ended.lacks_rest or ended.is_of_unknown_length) and ended.is_barely_worth_it,
+        lambda ended: ended.verdict.first_pos > 0 and ended.needs_many_parts and not ended.is_at_the_end,
         Outcome.TOO_LITTLE,
         "the server sends only small parts",
     ),

@@ -80,7 +80,7 @@ def _later_or_dearer(situation: Situation, plain: Played, ours: Played) -> Itera
         yield Violation("more bytes", f"{ours.body_bytes}, plain pip {plain.body_bytes}, allowed {most}")
     is_one_run = plain.runs_needed == 1
     allowed_s = SLOWER_BY_S + healing_s(situation, ours)
-    allowed_s += 0.0 if is_one_run else barren_s(ours)
+    allowed_s += 0.0 if is_one_run else barren_s(ours) + situation.user.timeout_s
     if ours.ended_s > SLOWER_BY * plain.ended_s + allowed_s:
         kind = "later" if is_one_run else "later, over several runs"
         yield Violation(kind, f"after {ours.ended_s:.1f} s, plain pip {plain.ended_s:.1f} s")
