@@ -150,10 +150,9 @@ def barren_s(ours: Played) -> float:
 def wrong_in_itself(ours: Played) -> Iterator[Violation]:
     """Yield what is wrong whatever plain pip does: above all bytes that nobody has sent as one file."""
     for run in (*ours.runs, ours.next_run):
-        if run.ended.how == "wrong":
-            yield Violation("wrong file accepted", run.ended.text)
-        if run.ended.how == "unsound" and run.ended.text == "mixed":
-            yield Violation("mixed bytes", "pip gets them, and finds that the file is broken")
+        if run.ended.text == "mixed":
+            is_sound = run.ended.how == "wrong"
+            yield Violation("mixed bytes", "pip installs them" if is_sound else "pip finds that the file is broken")
         if run.ended.how in ("hung", "endless", "broken"):
             yield Violation(run.ended.how, run.ended.text)
         if run.ended.failed_inside_pip:
