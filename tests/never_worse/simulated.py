@@ -94,6 +94,12 @@ class FakeSocket:
     def selected_alpn_protocol(self) -> None:
         return None
 
+    def getpeername(self) -> tuple[str, int]:
+        return self._host, 443 if self._scheme == "https" else 80
+
+    def pending(self) -> int:
+        return len(self._received)
+
     def fileno(self) -> int:
         return -1
 
@@ -290,6 +296,8 @@ def install(network: Network, seed: str) -> None:
     patched.time = lambda: world.epoch_s + clock.now_s
     patched.monotonic = lambda: MONOTONIC_START_S + clock.now_s
     patched.perf_counter = patched.monotonic
+    patched.time_ns = lambda: int(patched.time() * 1e9)
+    patched.monotonic_ns = patched.perf_counter_ns = lambda: int(patched.monotonic() * 1e9)
     chance: Any = random
     chance.random = random.Random(seed).random
     connections: Any = util_connection
