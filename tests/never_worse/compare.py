@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from never_worse.situation import Situation
 
 OVERLAP_BYTES = 64 * 1024
-"""What pip-resume may request again, to compare it: once a run, and without a hash in every ranged request."""
+"""What pip-resume may request again at a time, to compare it."""
 READ_AHEAD_BYTES = 256 * 1024
 """What may be lost when a run is killed or a body ends early: it was received, but not yet written."""
 BARREN_RANGES = 2
+SAVED_RUN_S = 60.0
+"""How much later pip-resume may have the file for each run that it saves: somebody has to notice and start it again."""
 LARGE_PART_BYTES = 40_000
 """A server that sends parts of this size, or larger ones, is not asked too often if they are requested at once."""
 STORED_FROM_BYTES = 1024 * 1024
@@ -83,8 +85,10 @@ def _later_or_dearer(situation: Situation, plain: Played, ours: Played) -> Itera
     if ours.body_bytes > most:
         yield Violation("more bytes", f"{ours.body_bytes}, plain pip {plain.body_bytes}, allowed {most}")
     is_one_run = plain.runs_needed == 1
-    allowed_s = SLOWER_BY_S + healing_bytes(situation, ours) / situation.bytes_per_s
-    allowed_s += 0.0 if is_one_run else barren_s(ours)
+    promised = overlap_bytes(situation, ours) + healing_bytes(situation, ours)
+    allowed_s = SLOWER_BY_S + promised / situation.bytes_per_s
+    if not is_one_run:
+        allowed_s += barren_s(ours) + SAVED_RUN_S * max(0, (plain.runs_needed or 0) - ours.runs_needed)
     if ours.ended_s > SLOWER_BY * plain.ended_s + allowed_s:
         kind = "later" if is_one_run else "later, over several runs"
         yield Violation(kind, f"after {ours.ended_s:.1f} s, plain pip {plain.ended_s:.1f} s")
@@ -92,11 +96,16 @@ def _later_or_dearer(situation: Situation, plain: Played, ours: Played) -> Itera
 
 def allowed_bytes(situation: Situation, ours: Played) -> int:
     """Return how many bytes more than plain pip's are no violation."""
+    broken = sum(run.breaks + (run.ended.how in ("killed", "interrupted")) for run in ours.runs)
+    return overlap_bytes(situation, ours) + READ_AHEAD_BYTES * broken + healing_bytes(situation, ours)
+
+
+def overlap_bytes(situation: Situation, ours: Played) -> int:
+    """Return the bytes that are requested again to compare them: in each run, without a hash in each ranged request."""
     overlaps = len(ours.runs)
     if situation.file.link_hash == "none":
         overlaps += sum(request.first_pos is not None for run in ours.runs for request in run.requests)
-    broken = sum(run.breaks + (run.ended.how in ("killed", "interrupted")) for run in ours.runs)
-    return OVERLAP_BYTES * overlaps + READ_AHEAD_BYTES * broken + healing_bytes(situation, ours)
+    return OVERLAP_BYTES * overlaps
 
 
 def healing_bytes(situation: Situation, ours: Played) -> int:
