@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import io
 import random
+import select
 import socket
 import ssl
 import time
@@ -83,6 +84,9 @@ class FakeSocket:
     def gettimeout(self) -> float | None:
         return self._timeout_s
 
+    def getsockname(self) -> tuple[str, int]:
+        return ("127.0.0.1", 1)
+
     def setsockopt(self, *_: object) -> None: ...
 
     def getpeercert(self, *_: object, **__: object) -> dict[str, Any]:
@@ -156,6 +160,18 @@ class FakeSocket:
         if event is None:
             return self._connection.has_died_idle(self._clock.now_s)
         return event.at_s <= self._clock.now_s
+
+    def wait_readable(self, wait_s: float) -> bool:
+        """Wait for up to that long until a read would not wait."""
+        if self._received or self._ended:
+            return True
+        event = self._next_event()
+        is_silent = event is None or event.end in ("silence", "sleep")
+        if is_silent or event.at_s > self._clock.now_s + wait_s:
+            self._clock.sleep(wait_s)
+            return False
+        self._clock.advance_to(event.at_s)
+        return True
 
     def _next_event(self) -> Event | None:
         if self._pending is None and self._events is not None:
@@ -284,6 +300,20 @@ class Network:
                 self.clock.advance_to(self.world.end_of(sleep))
 
 
+class FakePoll:
+    """What select.poll gives, for one simulated socket."""
+
+    def __init__(self) -> None:
+        self._socket: FakeSocket | None = None
+
+    def register(self, registered: FakeSocket, _events: int) -> None:
+        self._socket = registered
+
+    def poll(self, wait_ms: float) -> list[int]:
+        assert self._socket is not None
+        return [1] if self._socket.wait_readable(wait_ms / 1000) else []
+
+
 def install(network: Network, seed: str) -> None:
     """Put the clock and the network in the place of the real ones. `seed` makes chance repeatable."""
     from pip._vendor.urllib3 import connection
@@ -304,6 +334,8 @@ def install(network: Network, seed: str) -> None:
     connections.create_connection = network.create_connection
     classes: Any = connection
     classes.ssl_wrap_socket = network.wrap
+    selecting: Any = select
+    selecting.poll = FakePoll
     waits: Any = wait
     waits.wait_for_socket = _wait_for_socket
 
