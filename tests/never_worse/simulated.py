@@ -140,8 +140,8 @@ class FakeSocket:
         if self._received or self._ended:
             return True
         event = self._next_event()
-        is_silent = event is None or event.end in ("silence", "sleep")
-        if is_silent or event.at_s > self._clock.now_s + wait_s:
+        until_s = self._clock.now_s + wait_s
+        if event is None or event.end in ("silence", "sleep") or event.at_s > until_s:
             self._clock.sleep(wait_s)
             return False
         self._clock.advance_to(event.at_s)
