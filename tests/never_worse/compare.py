@@ -17,7 +17,8 @@ OVERLAP_BYTES = 64 * 1024
 """What pip-resume may request again at a time, to compare it."""
 READ_AHEAD_BYTES = 256 * 1024
 """What may be lost when a run is killed or a body ends early: it was received, but not yet written."""
-BARREN_RANGES = 2
+BARREN_RANGES = 3
+"""So many ranged requests in vain does a run send before it reads a plain response: two, then one after its head."""
 SAVED_RUN_S = 60.0
 """How much later pip-resume may have the file for each run that it saves: somebody has to notice and start it again."""
 LARGE_PART_BYTES = 40_000
@@ -139,9 +140,9 @@ def _sends_wrong_bytes(situation: Situation) -> bool:
 
 
 def barren_s(ours: Played) -> float:
-    """Return the seconds that the two longest ranged requests without a file cost in each run.
+    """Return the seconds that the longest ranged requests without a file cost in each run, BARREN_RANGES of them.
 
-    That many are tried before a plain request. It counts only where plain pip has given up, and was started again by
+    It counts only where plain pip has given up, and was started again by
     its user: a ranged request is then a try that plain pip does not make.
     """
     total_s = 0.0
