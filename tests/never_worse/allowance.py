@@ -9,20 +9,25 @@ if TYPE_CHECKING:
     from never_worse.situation import Situation
 
 OVERLAP_BYTES = 64 * 1024
-"""What pip-resume may request again, to compare it: once a run, and without a hash in every ranged request."""
+"""What pip-resume may request again at a time, to compare it."""
 READ_AHEAD_BYTES = 256 * 1024
 """What may be lost when a run is killed or a body ends early: it was received, but not yet written."""
 BARREN_RANGES = 3
-"""So many ranged requests may come to nothing before a plain one is read."""
+"""So many ranged requests may come to nothing before a plain one is read: two, then one after its head."""
 
 
 def allowed_bytes(situation: Situation, ours: Played) -> int:
     """Return how many bytes more than plain pip's are no violation."""
+    broken = sum(run.breaks + (run.ended.how in ("killed", "interrupted")) for run in ours.runs)
+    return overlap_bytes(situation, ours) + READ_AHEAD_BYTES * broken + healing_bytes(situation, ours)
+
+
+def overlap_bytes(situation: Situation, ours: Played) -> int:
+    """Return the bytes that are requested again to compare them: in each run, without a hash in each ranged request."""
     overlaps = len(ours.runs)
     if situation.file.link_hash == "none":
         overlaps += sum(request.first_pos is not None for run in ours.runs for request in run.requests)
-    broken = sum(run.breaks + (run.ended.how in ("killed", "interrupted")) for run in ours.runs)
-    return OVERLAP_BYTES * overlaps + READ_AHEAD_BYTES * broken + healing_bytes(situation, ours)
+    return OVERLAP_BYTES * overlaps
 
 
 def healing_bytes(situation: Situation, ours: Played) -> int:
@@ -38,9 +43,10 @@ def healing_bytes(situation: Situation, ours: Played) -> int:
 
 
 def healing_s(situation: Situation, ours: Played) -> float:
-    """Return the seconds that these bytes may take. They may come over a slow connection."""
+    """Return the seconds that right bytes may take. A fresh download may come over a slow connection."""
     slowest = min((slow.bytes_per_s for slow in situation.slow), default=situation.bytes_per_s)
-    return healing_bytes(situation, ours) / min(slowest, situation.bytes_per_s)
+    fresh_s = healing_bytes(situation, ours) / min(slowest, situation.bytes_per_s)
+    return fresh_s + overlap_bytes(situation, ours) / situation.bytes_per_s
 
 
 def _gave_up_range(situation: Situation, run: Run) -> int:

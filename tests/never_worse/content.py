@@ -12,7 +12,7 @@ import zlib
 from typing import Callable, Literal
 
 BuildName = Literal["first", "different", "one byte", "longer"]
-FileKind = Literal["build", "truncated", "page", "build with a page at the end", "gzip of a build", "mixed"]
+FileKind = Literal["build", "truncated", "damaged", "page", "build with a page at the end", "gzip of a build", "mixed"]
 
 LOGIN_PAGE = (b"<html><title>Log in</title>" + b"<p>Please log in to use this network.</p>" * 120 + b"</html>")[:5000]
 ERROR_PAGE = b"<html><title>502 Bad Gateway</title>" + b"<p>The upstream server has gone away.</p>" * 16 + b"</html>"
@@ -54,6 +54,12 @@ def _wheel(data: bytes) -> bytes:
     return packed.getvalue()
 
 
+def damaged(size: int) -> bytes:
+    """Return the first build with zeros in its second half, as a disk may have it."""
+    complete = build(size, "first")
+    return complete[: size // 2] + bytes(size - size // 2)
+
+
 @functools.lru_cache(maxsize=64)
 def hexdigest(size: int, name: BuildName, algorithm: str) -> str:
     """Return the digest of a build."""
@@ -79,6 +85,8 @@ def kind_of(content: bytes, size: int) -> tuple[FileKind, str]:
     """Return what a file is, and of which build. `mixed` is everything that no server has sent as one body."""
     if content in (LOGIN_PAGE, ERROR_PAGE):
         return "page", ""
+    if content == damaged(size):
+        return "damaged", "first"
     kinds: tuple[tuple[FileKind, Callable[[BuildName], bool]], ...] = (
         ("build", lambda name: content == build(size, name)),
         ("truncated", lambda name: build(size, name).startswith(content)),

@@ -83,10 +83,10 @@ RANGE_STATUSES = (400, 403, 404, 405, 406, 416, 500, 501, 502, 503)
 BUSY_STATUSES = {503: 30, 429: 33, 500: 10, 502: 10, 504: 5, 408: 5, 425: 5, 520: 3, 521: 4, 524: 3, 404: 5, 403: 5}
 ODD_STATUSES = ((102, 103, 202, 204), (300, 304, 305), (421, 425, 521, 530))
 OTHER_REFUSALS: tuple[RefusalHow, ...] = ("reset", "silence", "login page", "login redirect", "close")
-BUILDS: Mapping[Build, int] = {"different": 36, "one byte": 34, "longer": 30}
-NEW_VALIDATORS: Mapping[NewValidators, int] = {"new": 50, "same": 25, "new date only": 25}
+BUILDS: Mapping[Build, int] = {"different": 36, "one byte": 34, "longer": 26}
+NEW_VALIDATORS: Mapping[NewValidators, int] = {"new": 52, "same": 24, "new date only": 24}
 HOPS: Mapping[HopTo, int] = {"same host": 22, "other host": 30, "signed": 33, "http": 15}
-CACHED: Mapping[Cached, int] = {"nothing": 82, "right": 5, "old build": 5, "wrong bytes": 5, "truncated": 5, "cut": 5}
+CACHED: Mapping[Cached, int] = {"nothing": 82, "right": 5, "old build": 5, "wrong bytes": 5, "truncated": 5, "cut": 9}
 BEFORE: Mapping[Before, int] = {"nothing": 80, "index page": 8, "metadata": 6, "index page and metadata": 6}
 
 
@@ -197,7 +197,7 @@ class _Draw:
         )
 
     def situation(self) -> Situation:
-        theme = self.of({"any": 61, "odd": 21, "changed": 9, "end": 9})
+        theme = self.of({"any": 61, "odd": 23, "changed": 8, "end": 8})
         drawn = self.any()
         themes = {"odd": self.odd, "changed": self.changed, "end": self.at_the_end}
         return themes[theme](drawn) if theme in themes else drawn
@@ -205,7 +205,7 @@ class _Draw:
     def any(self) -> Situation:
         """Return a situation in which every ingredient is drawn by itself, but for what would hide another one."""
         main = self.of({"cut": 47, "outage": 20, "stop": 18, "two": 9, "none": 6})
-        ranges = self.of({"refused": 85, "odd": 14, "fine": 1})
+        ranges = self.of({"refused": 87, "odd": 12, "fine": 1})
         refusals = [self.refusal_of_ranges()] if ranges == "refused" or self.is_so(10) else []
         refusals += [self.refusal("any")] if self.is_so(27) else []
         refusals += [self.refusal("plain")] if self.is_so(10) else []
@@ -248,13 +248,13 @@ class _Draw:
         """Return a situation in which the file changes just when its download is broken."""
         share = self.one(0.1, 0.5, 0.9)
         is_cut = self.is_so(50)
-        if_range: IfRange = "ignored" if self.is_so(65) else "honoured"
+        if_range: IfRange = "ignored" if self.is_so(80) else "honoured"
         return replace(
             drawn,
             file=replace(
                 drawn.file,
                 size=1_200_000,
-                link_hash="none" if self.is_so(80) else "sha256",
+                link_hash="none" if self.is_so(92) else "sha256",
                 etag="strong" if self.is_so(80) else "weak",
                 framing="length",
             ),

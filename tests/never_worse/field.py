@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from never_worse.compare import OVERLAP_BYTES
+from never_worse.compare import OVERLAP_BYTES, READ_AHEAD_BYTES
 from never_worse.situation import (
     Cut,
     File,
@@ -46,8 +46,8 @@ class Row:
     runs: int = 1
     """The number of the run that has the file at the latest."""
     multiple: float = 1.0
-    """Bytes of all runs together as a multiple of the file, at most. An overlap and a lost block for each run come on
-    top of it."""
+    """Bytes of all runs together as a multiple of the file, at most. For each run an overlap, and what was received but
+    not written, come on top of it."""
     seconds: float = math.inf
     """Until the file is there, at most."""
     next_multiple: float = math.inf
@@ -65,7 +65,7 @@ class Row:
             return
         if ours.runs_needed > self.runs:
             yield f"the file in run {ours.runs_needed}, not {self.runs}"
-        most = self.multiple * size + 2 * OVERLAP_BYTES * max(self.runs, 1)
+        most = self.multiple * size + (OVERLAP_BYTES + READ_AHEAD_BYTES) * self.runs
         if ours.body_bytes > most:
             yield f"{ours.body_bytes} bytes, allowed are {most:.0f}"
         if ours.ended_s > self.seconds:

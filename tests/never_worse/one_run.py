@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from never_worse import content
+from never_worse.clock import Endless
 from never_worse.content import FILENAME
 from never_worse.server import FILE_PATH, INDEX_PATH, LINK_HOST
-from never_worse.simulated import Endless, Network, install
+from never_worse.simulated import Network, install
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from never_worse.content import BuildName, build, hexdigest
+from never_worse.content import BuildName, build, damaged, hexdigest
 from never_worse.one_run import Directories, Ended, Switches, directories_in, run_pip
 from never_worse.situation import Moment, Ranges, Replacement, Situation, User
 from never_worse.world import RequestLine, State, World
@@ -59,7 +59,7 @@ def play(situation: Situation, *, with_plugin: bool) -> Played:
     """Play a situation. The same situation gives the same result."""
     _prepare_content(situation)
     with directories_in(scratch()) as directories:
-        epoch_s = time.time()
+        epoch_s = float(int(time.time()))  # Without a fraction, so that two plays round in the same way.
         if situation.user.cached != "nothing":
             _fill_cache(situation, directories, epoch_s)
         world = World(situation, State(), epoch_s)
@@ -144,7 +144,7 @@ def _fill_cache(situation: Situation, directories: Directories, epoch_s: float) 
         "right": first,
         "cut": first,
         "old build": build(file.size, "different"),
-        "wrong bytes": first[: len(first) // 2] + bytes(len(first) - len(first) // 2),
+        "wrong bytes": damaged(file.size),
         "truncated": first[: len(first) // 2],
     }[situation.user.cached]
     run_pip(world, directories, Switches(with_plugin=False))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LINK_HOST, OTHER_HOST, LOGIN_HOST = "files.test", "mirror.test", "login.test"
 FILE_PATH = f"/packages/{FILENAME}"
 INDEX_PATH = "/simple/demo/"
-SIGNED_FOR_S = 120
+SIGNED_FOR_S = 300
 SHIFT_LATE, SHIFT_EARLY, SHIFT_OTHER = 5, 5000, 1000
 _LONG_AGO_S = 1_578_045_600
 """Last-Modified of the first build: January 2020."""

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 SELDOM = 50
-"""An ingredient, or a row of a table, that occurs less often in 2,000 situations is marked in the report."""
+"""An ingredient that occurs less often in 2,000 situations is marked in the report."""
+SELDOM_ROW = 17
+"""The same for a row of a table: a session plays 2,000 situations with each of three pips."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ class Report:
         for title, counter in (("ingredients", self.ingredients), ("rows", self.rows), ("violations", self.names)):
             yield f"{title}:"
             for name, count in sorted(counter.items()):
-                is_seldom = title != "violations" and count < SELDOM * self.played / 2000
+                least = {"ingredients": SELDOM, "rows": SELDOM_ROW}.get(title, 0)
+                is_seldom = count < least * self.played / 2000
                 yield f"  {count:6} {name}{'   (seldom)' if is_seldom else ''}"
 
     def _percent(self, count: int) -> str:

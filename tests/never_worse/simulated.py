@@ -14,6 +14,7 @@ import ssl
 import time
 from typing import TYPE_CHECKING, Any, Callable
 
+from never_worse.clock import Clock, Endless
 from never_worse.connection import Connection, Event
 from never_worse.server import Request
 
@@ -27,34 +28,7 @@ CONNECT_S = 0.05
 TLS_S = 0.05
 FAILED_CONNECT_S = 0.01
 MONOTONIC_START_S = 1000.0
-LONGEST_RUN_S = 24 * 3600.0
 MOST_REQUESTS = 5000
-
-
-class Endless(BaseException):
-    """A run does not come to an end."""
-
-
-class Clock:
-    """The simulated clock. It moves only when somebody waits."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._started_s = world.state.now_s
-
-    @property
-    def now_s(self) -> float:
-        return self._world.state.now_s
-
-    def advance_to(self, at_s: float) -> None:
-        self._world.state.now_s = max(self._world.state.now_s, at_s)
-        if self.now_s - self._started_s > LONGEST_RUN_S:
-            raise Endless("too long")
-
-    def sleep(self, delay_s: float) -> None:
-        if delay_s < 0:
-            raise ValueError("sleep length must be non-negative")
-        self.advance_to(self.now_s + delay_s)
 
 
 class FakeSocket:
@@ -97,6 +71,12 @@ class FakeSocket:
 
     def selected_alpn_protocol(self) -> None:
         return None
+
+    def getpeername(self) -> tuple[str, int]:
+        return self._host, 443 if self._scheme == "https" else 80
+
+    def pending(self) -> int:
+        return len(self._received)
 
     def fileno(self) -> int:
         return -1
@@ -160,8 +140,8 @@ class FakeSocket:
         if self._received or self._ended:
             return True
         event = self._next_event()
-        is_silent = event is None or event.end in ("silence", "sleep")
-        if is_silent or event.at_s > self._clock.now_s + wait_s:
+        until_s = self._clock.now_s + wait_s
+        if event is None or event.end in ("silence", "sleep") or event.at_s > until_s:
             self._clock.sleep(wait_s)
             return False
         self._clock.advance_to(event.at_s)
@@ -320,6 +300,8 @@ def install(network: Network, seed: str) -> None:
     patched.time = lambda: world.epoch_s + clock.now_s
     patched.monotonic = lambda: MONOTONIC_START_S + clock.now_s
     patched.perf_counter = patched.monotonic
+    patched.time_ns = lambda: int(patched.time() * 1e9)
+    patched.monotonic_ns = patched.perf_counter_ns = lambda: int(patched.monotonic() * 1e9)
     chance: Any = random
     chance.random = random.Random(seed).random
     connections: Any = util_connection

@@ -40,7 +40,7 @@ def played(*runs: Run, next_run: Run | None = None) -> Played:
         ("more runs", played(run(FAILED, sent=0), run())),
         ("more bytes", played(run(sent=SIZE + 70_000))),
         ("later", played(run(at_s=(0, 2.2)))),
-        ("wrong file accepted", played(run(Ended("wrong", "mixed")), *[run(FAILED)] * 3)),
+        ("mixed bytes", played(run(Ended("wrong", "mixed")), *[run(FAILED)] * 3)),
         ("mixed bytes", played(run(Ended("unsound", "mixed")), *[run(FAILED)] * 3)),
         ("left in pip's temporary directory", played(run(replace(RIGHT, left_in_temp=("demo.whl",))))),
         ("next run fails", played(next_run=run(FAILED))),
