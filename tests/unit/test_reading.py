@@ -348,7 +348,8 @@ def test_the_last_window_is_measured_from_its_own_start() -> None:
 def test_every_byte_that_arrives_in_a_range_comes_once_and_in_order(
     steps: list[tuple[float, bytes]], length: int | None, is_lost: bool
 ) -> None:
-    at_s, arrivals = 0.0, list[tuple[float, bytes | ConnectionLost]]()
+    at_s = 0.0
+    arrivals: list[tuple[float, bytes | ConnectionLost]] = []
     for wait_s, piece in steps:
         at_s += wait_s
         if piece:  # An empty piece would be the end.
