@@ -56,7 +56,7 @@ class Attempts:
 
     def pip_has_retried(self) -> None:
         """Take note that the request that has just failed had pip's own ``--retries``."""
-        self._budget = self._budget._replace(failed=self._budget.failed + len(self._options.connect_waits_s))
+        self._budget = self._budget.after_retries(self._options.connect_waits_s)
 
     def begin_at(self, offset: int) -> None:
         """Count only bytes beyond this offset as new."""
@@ -97,6 +97,7 @@ class Attempts:
             raise GaveUp(self._report(held, asked_s if is_asked_too_long else None))
         asked_s = min(asked_s, self._options.retry_after_cap_s)
         delay_s = max(self._budget.delay_s(self._limits, idle_s, self._clock.chance()), asked_s)
+        self._budget = self._budget.after_wait(delay_s)
         self._display.attempt_failed(failure, held.checkpoint.complete_length, self._budget, self._limits, delay_s)
         self._wait(delay_s, idle_s)
 

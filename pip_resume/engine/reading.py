@@ -108,6 +108,7 @@ def _block(response: Response, rest: int | None, watch: Stopwatch) -> tuple[byte
     """Return the next block, empty at the end of the body, and what ended the connection, if it has ended."""
     pieces: list[bytes] = []
     size = 0
+    # A chunked body may be longer than its Content-Range says. Nobody requested what is beyond it.
     limit = BLOCK_BYTES if rest is None else min(BLOCK_BYTES, rest)
     deadline_s = 0.0
     while size < limit:
@@ -125,7 +126,6 @@ def _block(response: Response, rest: int | None, watch: Stopwatch) -> tuple[byte
             break
         if not pieces:
             deadline_s = watch.elapsed_s + BLOCK_S
-        # A chunked body may be longer than its Content-Range says. Nobody requested what is beyond it.
-        pieces.append(piece[: limit - size])
-        size += len(pieces[-1])
+        pieces.append(piece)
+        size += len(piece)
     return b"".join(pieces), None

@@ -29,19 +29,21 @@ def wait_for_other(store: Store, artifact: Artifact, display: Display, clock: Cl
     """
     slowest = max(MIN_BYTES_PER_S, speeds.fastest / SLOW_SHARE)
     watch = Stopwatch(clock)
-    start_s, start_offset = 0.0, -1
+    start_s, start_offset, last_offset = 0.0, 0, float("inf")
     while True:
         progress = store.progress(artifact)
         if progress is None:
             return True
         display.waiting_for_other(progress.offset, progress.complete_length)
         window_s = watch.elapsed_s - start_s
-        if start_offset < 0 or progress.offset < start_offset:
+        if progress.offset < last_offset:
+            # The first look, or the other pip has started over.
             start_s, start_offset = watch.elapsed_s, progress.offset
         elif window_s >= SPEED_WINDOW_S:
             if progress.offset - start_offset < slowest * window_s:
                 return False
             start_s, start_offset = watch.elapsed_s, progress.offset
+        last_offset = progress.offset
         poll_s = _poll_s(progress)
         clock.sleep_s(poll_s)
         watch.lap(poll_s)

@@ -1,6 +1,6 @@
 """How long a download goes on without a new byte, and how long it waits between attempts, as values. No I/O.
 
-Two limits hold together: a download is given up when the attempts *and* the time without a new byte are both spent.
+The limits hold together: a download is given up when the attempts *and* the time without a new byte are both spent.
 Time and chance are arguments.
 """
 
@@ -57,7 +57,7 @@ class Options(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """How long a download goes on without a new byte."""
+    """How long a download goes on without a new byte: until attempts, time and waits are all spent."""
 
     attempts: int
     """Number of attempts without a new byte that have to fail."""
@@ -65,6 +65,8 @@ class Limits(NamedTuple):
     """Seconds without a new byte that have to pass."""
     waits_s: tuple[float, ...] | None = None
     """The wait before each attempt, again and again; None for waits that grow with the outage."""
+    waited_s: float = 0.0
+    """Seconds of waits that have to pass, as in plain pip: its requests take time as well."""
 
 
 def limits(options: Options) -> Limits:
@@ -79,7 +81,8 @@ def limits(options: Options) -> Limits:
     attempts = retries * (1 + len(connect_waits_s))
     if retries < DEFAULT_RETRIES:
         return Limits(attempts, 0.0, (0.0, *connect_waits_s))
-    return Limits(attempts, max(options.patience_s, retries * sum(connect_waits_s)))
+    waited_s = retries * sum(connect_waits_s)
+    return Limits(attempts, max(options.patience_s, waited_s), waited_s=waited_s)
 
 
 def limits_before_response(options: Options, reached: Reached) -> Limits:
@@ -92,7 +95,8 @@ def limits_before_response(options: Options, reached: Reached) -> Limits:
     if reached is Reached.NONE or later.idle_s == 0:
         return Limits(len(waits_s), 0.0, waits_s or (0.0,))
     if reached is Reached.OTHER_HOST:
-        return Limits(len(waits_s), max(min(OTHER_HOST_PATIENCE_S, options.patience_s), sum(waits_s)))
+        patience_s = min(OTHER_HOST_PATIENCE_S, options.patience_s)
+        return Limits(len(waits_s), max(patience_s, sum(waits_s)), waited_s=sum(waits_s))
     return later
 
 
@@ -114,6 +118,8 @@ class Budget(NamedTuple):
     """New bytes in the last attempt."""
     useless: int = 0
     """Bodies since the last progress that were worth waiting for, had they been new: at least QUICK_BYTES."""
+    waited_s: float = 0.0
+    """Seconds of waits since the last progress."""
 
     def after(self, new_bytes: int, body_bytes: int = 0, body_attempts: int = 1) -> Budget:
         """Return the budget after a failed attempt: ``new_bytes`` of the ``body_bytes`` that arrived were new.
@@ -126,11 +132,19 @@ class Budget(NamedTuple):
             return Budget(failed=1, last_gain=new_bytes)
         is_useless = body_bytes >= QUICK_BYTES
         failed = self.failed + (body_attempts if is_useless else 1)
-        return Budget(failed, self.barren + 1, gained, new_bytes, self.useless + is_useless)
+        return Budget(failed, self.barren + 1, gained, new_bytes, self.useless + is_useless, self.waited_s)
+
+    def after_wait(self, delay_s: float) -> Budget:
+        """Return the budget after a wait for the next attempt."""
+        return self._replace(waited_s=self.waited_s + delay_s)
+
+    def after_retries(self, waits_s: tuple[float, ...]) -> Budget:
+        """Return the budget after pip's own ``--retries`` of one request, each with the wait before it."""
+        return self._replace(failed=self.failed + len(waits_s), waited_s=self.waited_s + sum(waits_s))
 
     def is_spent(self, limits: Limits, idle_s: float) -> bool:
         """Whether no further attempt is allowed, ``idle_s`` seconds after the last progress."""
-        return self.failed > limits.attempts and idle_s >= limits.idle_s
+        return self.failed > limits.attempts and idle_s >= limits.idle_s and self.waited_s >= limits.waited_s
 
     def delay_s(self, limits: Limits, idle_s: float, chance: float) -> float:
         """Return the seconds before the next attempt. ``chance`` in [0, 1) shortens it."""

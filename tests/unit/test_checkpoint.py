@@ -36,8 +36,11 @@ CHECKPOINT = Checkpoint(
     boot_id="5c1b2f66-4a3e-4c39-9f0e-7d1f6f1f3c11",
     inode=1234567,
     synced=33_554_432,
+    is_https=False,
 )
-"""What each file in RECORDS holds."""
+"""What the file of the present format in RECORDS holds."""
+OLDER = {1: CHECKPOINT._replace(is_https=True)}
+"""What the files of older formats hold. Format 1 did not say whether a URL was http."""
 CHANGED = f"""
 What is written differs from records/format-{FORMAT}.json, and released versions read and write that format.
 If the change is wanted: give FORMAT in pip_resume/protocol/checkpoint.py a new number, let parse_checkpoint read the
@@ -49,7 +52,9 @@ def test_the_record_of_every_format_is_read(version: int) -> None:
     record = (RECORDS / f"format-{version}.json").read_bytes()
 
     assert record_format(record) == version
-    assert parse_checkpoint(record) == CHECKPOINT, f"format {version} can no longer be read{CHANGED}"
+    assert parse_checkpoint(record) == OLDER.get(version, CHECKPOINT), (
+        f"format {version} can no longer be read{CHANGED}"
+    )
 
 
 def test_the_record_of_the_present_format_is_written_byte_for_byte() -> None:
@@ -86,6 +91,11 @@ def test_the_format_is_the_first_value_of_a_record() -> None:
         pytest.param({"complete_length": "5"}, id="length in quotes"),
         pytest.param({"complete_length": 1 << 63}, id="length above that of any file"),
         pytest.param({"synced": None}, id="no number of synced bytes"),
+        pytest.param({"synced": -1}, id="negative number of synced bytes"),
+        pytest.param({"is_https": None}, id="no word on https"),
+        pytest.param({"is_https": 1}, id="a number instead of a boolean"),
+        pytest.param({"url_key": "a\nb"}, id="line break in the key of the URL"),
+        pytest.param({"boot_id": 5}, id="boot that is not text"),
         pytest.param({"inode": -1}, id="negative inode"),
         pytest.param({"inode": 1 << 128}, id="inode of more than 128 bits"),
         pytest.param({"fields": {"set-cookie": "x"}}, id="field that is never recorded"),
@@ -126,7 +136,19 @@ def test_a_record_that_is_too_large_is_rejected() -> None:
 def test_a_record_without_values_says_nothing() -> None:
     checkpoint = parse_checkpoint(json.dumps({"format": FORMAT}).encode())
 
-    assert checkpoint == Checkpoint("", "", "", None, None, "", "", 0, 0)
+    assert checkpoint == Checkpoint("", "", "", None, None, "", "", 0, 0, is_https=True)
+
+
+def test_the_largest_numbers_of_a_record_are_accepted() -> None:
+    largest = CHECKPOINT._replace(complete_length=(1 << 63) - 1, synced=(1 << 63) - 1, inode=(1 << 128) - 1)
+    smallest = CHECKPOINT._replace(complete_length=0, synced=0, inode=0)
+
+    assert parse_checkpoint(encode_checkpoint(largest)) == largest
+    assert parse_checkpoint(encode_checkpoint(smallest)) == smallest
+
+
+def test_a_value_of_format_1_may_be_missing_there() -> None:
+    assert parse_checkpoint(json.dumps({"format": 1, "filename": "a-1.whl"}).encode()) == Checkpoint("a-1.whl")
 
 
 def test_only_listed_fields_are_recorded() -> None:

@@ -35,6 +35,7 @@ CHECKPOINTS = st.builds(
     boot_id=LINES,
     inode=st.integers(0, 2**128 - 1),
     synced=LENGTHS,
+    is_https=st.booleans(),
 )
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("../x") | st.just("a\nb"),
@@ -47,6 +48,7 @@ NUMBERS = LENGTHS | st.integers()
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("filename", "content_type", "host", "url_key", "boot_id", "url"), TEXTS),
     **dict.fromkeys(("complete_length", "inode", "synced", "format"), NUMBERS),
+    "is_https": st.booleans(),
     "fields": st.dictionaries(st.sampled_from(RECORDED_FIELDS) | st.text(), TEXTS, max_size=3),
 }
 CHANGES = st.one_of([st.tuples(st.just(name), values | JSON_VALUES) for name, values in VALUES.items()])

@@ -17,7 +17,9 @@ from pip_resume.protocol.http_fields import (
     parse_content_coding,
     parse_content_length,
     parse_content_range,
+    parse_empty_content_range,
     parse_entity_tag,
+    parse_loose_content_range,
     parse_range,
     parse_retry_after,
 )
@@ -31,6 +33,10 @@ from pip_resume.protocol.http_fields import (
         pytest.param(parse_content_range, "bytes 0-{}/*", id="last-pos of Content-Range"),
         pytest.param(parse_content_range, "bytes 0-0/{}", id="complete-length of Content-Range"),
         pytest.param(parse_content_range, "bytes */{}", id="complete-length of a 416"),
+        pytest.param(parse_loose_content_range, f"{{}}-{LARGEST_OFF_T - 1}/*", id="first-pos without a unit"),
+        pytest.param(parse_loose_content_range, "0-{}/*", id="last-pos without a unit"),
+        pytest.param(parse_loose_content_range, "0-0/{}", id="complete-length without a unit"),
+        pytest.param(parse_empty_content_range, "bytes 5-4/{}", id="complete-length of a part without a byte"),
         pytest.param(parse_range, "bytes={}-", id="first-pos of Range"),
         pytest.param(parse_content_length, "{}", id="Content-Length"),
         pytest.param(parse_content_length, "5, {}", id="second Content-Length"),
@@ -127,6 +133,61 @@ def test_a_valid_content_range_is_understood(text: str, content_range: ContentRa
 )
 def test_an_invalid_content_range_is_rejected(text: str | None) -> None:
     assert parse_content_range(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "content_range"),
+    [
+        pytest.param("0-4/10", ContentRange(0, 4, 10), id="no unit"),
+        pytest.param("bytes=0-4/10", ContentRange(0, 4, 10), id="equals sign, as in Range"),
+        pytest.param("bytes: 0-4/10", ContentRange(0, 4, 10), id="colon after the unit"),
+        pytest.param("bytes\t0-4/10", ContentRange(0, 4, 10), id="tab after the unit"),
+        pytest.param("bytes0-4/10", ContentRange(0, 4, 10), id="nothing after the unit"),
+        pytest.param("bytes  0 -\t4 / 10", ContentRange(0, 4, 10), id="white space inside"),
+        pytest.param("BYTES=0-4/10", ContentRange(0, 4, 10), id="unit in upper case"),
+        pytest.param(" 0-4/* ", ContentRange(0, 4, None), id="complete-length unknown, white space around it"),
+        pytest.param("bytes 0-4/10", ContentRange(0, 4, 10), id="the form of the RFC"),
+        pytest.param(None, None, id="no field"),
+        pytest.param("", None, id="empty field"),
+        pytest.param("items 0-4/10", None, id="different unit"),
+        pytest.param(f"byte{LONG_S} 0-4/10", None, id="unit with a long s"),
+        pytest.param("4-0/10", None, id="last-pos below first-pos"),
+        pytest.param("0-10/10", None, id="complete-length equal to last-pos"),
+        pytest.param("*/10", None, id="unsatisfied"),
+        pytest.param("bytes */10", None, id="unsatisfied, in the form of the RFC"),
+        pytest.param("0-4", None, id="no complete-length"),
+        pytest.param("=0-4/10", None, id="equals sign without a unit"),
+        pytest.param("0-4/10, 5-9/10", None, id="list"),
+    ],
+)
+def test_a_loose_content_range_has_both_positions_in_one_of_a_few_forms(
+    text: str | None, content_range: ContentRange | None
+) -> None:
+    assert parse_loose_content_range(text) == content_range
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        pytest.param("bytes 10-9/10", 10, id="at the end"),
+        pytest.param("bytes 1-0/1", 1, id="at the end of a file of one byte"),
+        pytest.param("Bytes 10-9/10 ", 10, id="unit in mixed case, white space around it"),
+        pytest.param(f"bytes {LARGEST_OFF_T}-{LARGEST_OFF_T - 1}/{LARGEST_OFF_T}", LARGEST_OFF_T, id="largest file"),
+        pytest.param(f"bytes {LARGEST_OFF_T + 1}-{LARGEST_OFF_T}/{LARGEST_OFF_T + 1}", None, id="larger than any file"),
+        pytest.param("bytes 9-8/10", None, id="before the end"),
+        pytest.param("bytes 11-10/10", None, id="after the end"),
+        pytest.param("bytes 10-10/10", None, id="last-pos is not one less"),
+        pytest.param("bytes 10-8/10", None, id="last-pos is two less"),
+        pytest.param("bytes 9-9/10", None, id="the last byte"),
+        pytest.param("bytes 10-9/*", None, id="complete-length unknown"),
+        pytest.param("bytes */10", None, id="unsatisfied"),
+        pytest.param("10-9/10", None, id="no unit"),
+        pytest.param("", None, id="empty field"),
+        pytest.param(None, None, id="no field"),
+    ],
+)
+def test_a_part_without_a_byte_begins_at_the_complete_length(text: str | None, length: int | None) -> None:
+    assert parse_empty_content_range(text) == length
 
 
 @pytest.mark.parametrize(

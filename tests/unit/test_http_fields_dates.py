@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from unit.texts import ARABIC_FIVE
 
-from pip_resume.protocol.http_fields import parse_http_date, parse_retry_after, strong_validator
+from pip_resume.protocol.http_fields import parse_http_date, parse_retry_after, strong_date, strong_validator
 
 NOV_1994_S = 784111777.0  # The example of RFC 9110 section 5.6.7: Sun, 06 Nov 1994 08:49:37 GMT
 MODIFIED = "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -106,3 +106,20 @@ def test_only_a_strong_validator_can_be_sent_as_if_range(
     etag: str | None, last_modified: str | None, date: str | None, validator: str | None
 ) -> None:
     assert strong_validator(etag, last_modified, date) == validator
+
+
+@pytest.mark.parametrize(
+    ("last_modified", "date", "validator"),
+    [
+        pytest.param(MODIFIED, ONE_SECOND_LATER, MODIFIED, id="modified one second before Date"),
+        pytest.param(f"{MODIFIED} ", ONE_SECOND_LATER, MODIFIED, id="white space around it"),
+        pytest.param(MODIFIED, MODIFIED, None, id="modified in the second of Date"),
+        pytest.param(ONE_SECOND_LATER, MODIFIED, None, id="modified after Date"),
+        pytest.param(MODIFIED, None, None, id="no Date"),
+        pytest.param(None, ONE_SECOND_LATER, None, id="no Last-Modified"),
+    ],
+)
+def test_a_date_is_strong_if_the_file_cannot_have_changed_in_that_second(
+    last_modified: str | None, date: str | None, validator: str | None
+) -> None:
+    assert strong_date(last_modified, date) == validator

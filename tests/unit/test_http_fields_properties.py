@@ -22,10 +22,13 @@ from pip_resume.protocol.http_fields import (
     parse_content_coding,
     parse_content_length,
     parse_content_range,
+    parse_empty_content_range,
     parse_entity_tag,
     parse_http_date,
+    parse_loose_content_range,
     parse_range,
     parse_retry_after,
+    strong_date,
     strong_validator,
 )
 
@@ -96,8 +99,11 @@ def canonical(text: str) -> str:
 def test_no_text_makes_a_parser_raise(text: str | None, last_modified: str | None, date: str | None) -> None:
     for parse in (parse_content_length, parse_content_range, parse_entity_tag, parse_http_date, parse_range):
         parse(text)
+    parse_loose_content_range(text)
+    parse_empty_content_range(text)
     parse_retry_after(text, now_s=0)
     strong_validator(text, last_modified, date)
+    strong_date(last_modified, date)
 
 
 content_ranges_understood = Understood()
@@ -121,6 +127,36 @@ def test_a_content_range_that_is_understood_is_possible_and_means_what_it_says(t
 @given(content_ranges())
 def test_encoding_and_parsing_a_content_range_are_inverse(content_range: ContentRange) -> None:
     assert parse_content_range(encode_content_range(content_range)) == content_range
+
+
+loose_content_ranges_understood = Understood()
+
+
+@loose_content_ranges_understood
+@given(
+    damaged(content_ranges().map(encode_content_range)),
+    st.sampled_from(["bytes ", "bytes=", "bytes: ", "bytes  ", ""]),
+    st.sampled_from(["-", " - ", "-\t"]),
+)
+def test_a_loose_content_range_is_one_of_the_rfc_in_different_words(text: str, unit: str, dash: str) -> None:
+    loose = text.replace("bytes ", unit, 1).replace("-", dash, 1)
+
+    content_range = parse_loose_content_range(loose)
+
+    if loose_content_ranges_understood.count(content_range) and content_range is not None:
+        words = canonical(loose).replace(" ", "").replace("\t", "")
+        positions = encode_content_range(content_range).partition(" ")[2]
+        assert canonical(words.removeprefix("bytes").lstrip("=:")) == positions
+        assert content_range.first_pos is not None
+    strict = parse_content_range(text)
+    if strict is not None and strict.first_pos is not None:
+        assert parse_loose_content_range(text) == strict
+
+
+@given(st.integers(0, LARGEST_NUMBER), st.integers(0, LARGEST_NUMBER), st.integers(0, LARGEST_NUMBER))
+def test_no_content_range_has_bytes_and_none(first_pos: int, last_pos: int, length: int) -> None:
+    for text in (f"bytes {first_pos}-{last_pos}/{length}", f"bytes {length}-{length - 1}/{length}"):
+        assert parse_content_range(text) is None or parse_empty_content_range(text) is None
 
 
 @given(POSITIONS, POSITIONS, st.none() | POSITIONS)

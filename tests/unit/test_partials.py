@@ -14,7 +14,7 @@ KEY = "0a1b2c3d4e5f" + 52 * "9"
 
 def entry(filename: str) -> Entry:
     """Make the entry of a partial; an empty name means that its record cannot be read."""
-    return Entry(Path(f"{KEY}.part"), 5, 0.0, filename, "host", None, is_newer=False, is_usable=bool(filename))
+    return Entry(Path("store"), f"{KEY}.part", 5, 0.0, filename, "host", None, is_newer=False, is_usable=bool(filename))
 
 
 @pytest.mark.parametrize(

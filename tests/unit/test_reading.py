@@ -1,189 +1,369 @@
-"""The blocks in which a body is read: their sizes, their end, and the minimum speed."""
+"""The blocks in which a body is read: their sizes, their end, and the speed of the connection."""
 
 from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.fakes import FakeClock
 
-from pip_resume.engine.reading import MAX_BLOCK_BYTES, MIN_BLOCK_BYTES, SPEED_WINDOW_S, Pace, blocks
+from pip_resume.engine.clock import Stopwatch
+from pip_resume.engine.reading import BLOCK_BYTES, SPEED_WINDOW_S, Speeds, SpeedWatch, blocks
 from pip_resume.errors import ConnectionLost
 from pip_resume.protocol.messages import ResponseHead
-from pip_resume.protocol.retry import PROGRESS_BYTES
 from pip_resume.protocol.verdicts import Action, Verdict
 
 KIB = 1024
-
-
-def read_steadily(bytes_per_s: float, for_s: float, pace: Pace, start_s: float = 0.0) -> tuple[list[int], float | None]:
-    """Read at a constant speed; return the sizes of the blocks, and when the connection was too slow, or None."""
-    sizes, now_s = [], start_s
-    while now_s < start_s + for_s:
-        sizes.append(pace.block_bytes)
-        now_s += pace.block_bytes / bytes_per_s
-        if not pace.after_block(sizes[-1], now_s):
-            return sizes, now_s
-    return sizes, None
-
-
-@pytest.mark.parametrize(
-    ("bytes_per_s", "last_block"),
-    [
-        pytest.param(2 * KIB, MIN_BLOCK_BYTES, id="2 KiB/s"),
-        pytest.param(4 * KIB, MIN_BLOCK_BYTES, id="4 KiB/s"),
-        pytest.param(100 * KIB, MAX_BLOCK_BYTES, id="100 KiB/s"),
-        pytest.param(10**9, MAX_BLOCK_BYTES, id="1 GB/s"),
-    ],
-)
-def test_a_steady_connection_is_kept_and_its_blocks_fit_its_speed(bytes_per_s: float, last_block: int) -> None:
-    sizes, too_slow_at_s = read_steadily(bytes_per_s, 600 if bytes_per_s < 10**6 else 0.5, Pace(0.0))
-
-    assert too_slow_at_s is None
-    assert sizes[0] == MIN_BLOCK_BYTES
-    # A block that takes about a second may be one size larger or smaller.
-    assert sizes[-1] in {last_block, max(last_block // 2, MIN_BLOCK_BYTES), min(last_block * 2, MAX_BLOCK_BYTES)}
-
-
-def test_the_smallest_block_counts_as_progress() -> None:
-    assert PROGRESS_BYTES == MIN_BLOCK_BYTES == 4 * KIB
-
-
-@pytest.mark.parametrize("bytes_per_s", [10, 100, 900])
-def test_a_slow_connection_is_dropped_after_the_first_block_that_ends_after_the_window(bytes_per_s: int) -> None:
-    sizes, too_slow_at_s = read_steadily(bytes_per_s, 3600, Pace(0.0))
-
-    assert too_slow_at_s is not None
-    assert 30 <= too_slow_at_s < 30 + 2 * MIN_BLOCK_BYTES / bytes_per_s
-    assert set(sizes) == {MIN_BLOCK_BYTES}
-
-
-def test_only_the_last_thirty_seconds_count() -> None:
-    pace = Pace(0.0)
-    read_steadily(10**6, 31, pace)
-
-    _, too_slow_at_s = read_steadily(500, 3600, pace, start_s=31)
-
-    assert too_slow_at_s is not None
-    # The block that is being read when the connection slows down is large. Then come a window and one more block.
-    assert too_slow_at_s < 31 + (2 * MAX_BLOCK_BYTES) / 500 + 2 * 30
-    assert pace.block_bytes < MAX_BLOCK_BYTES
-
-
-def test_one_slow_block_does_not_drop_a_connection_that_is_fast_on_average() -> None:
-    pace = Pace(0.0)
-
-    assert pace.after_block(64 * KIB, 29.0)
-    assert pace.after_block(4 * KIB, 40.0)
-
-
-def test_a_fast_block_makes_the_next_one_four_times_as_large_and_a_slow_one_half_as_large() -> None:
-    pace, sizes = Pace(0.0), []
-    for now_s in (0.5, 1.0, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.0):
-        sizes.append(pace.block_bytes // KIB)
-        pace.after_block(pace.block_bytes, now_s)
-
-    assert sizes == [4, 16, 64, 64, 32, 16, 8, 4, 4]
-
-
-def test_the_minimum_speed_is_one_kib_per_second_over_each_window_of_thirty_seconds() -> None:
-    pace = Pace(0.0)
-
-    assert pace.after_block(0, 29.9)
-    assert pace.after_block(30 * KIB, 30.0)
-    assert pace.after_block(30 * KIB, 60.0)
-    assert not pace.after_block(30 * KIB - 1, 90.0)
-    assert not Pace(0.0).after_block(30 * KIB - 1, 30.0)
-
-
-@given(st.lists(st.tuples(st.integers(0, 2**20), st.floats(0, 100))))
-def test_blocks_stay_within_their_limits_at_every_speed(blocks: list[tuple[int, float]]) -> None:
-    now_s = 1000.0
-    pace = Pace(now_s)
-    for size, wait_s in blocks:
-        now_s += wait_s
-        pace.after_block(size, now_s)
-        assert MIN_BLOCK_BYTES <= pace.block_bytes <= MAX_BLOCK_BYTES
+FAST = 100 * KIB
+TIMEOUT_S = 15.0
+LOST = ConnectionLost("reset by peer")
 
 
 class Body:
-    """A response whose body arrives at a constant speed, and the clock that measures it."""
+    """A response whose bytes, or whose error, arrive at given times; and the clock that measures them.
 
-    def __init__(self, content: bytes, bytes_per_s: float = 1e9) -> None:
+    After the last arrival the body ends.
+    """
+
+    def __init__(self, arrivals: Sequence[tuple[float, bytes | ConnectionLost]]) -> None:
+        """Each arrival has its time in seconds after the response."""
         self.head = ResponseHead(206, {})
-        self.unread = content
+        self.timeout_s = TIMEOUT_S
+        self.clock = FakeClock()
         self.sizes: list[int] = []
         """The sizes that were requested."""
-        self._bytes_per_s = bytes_per_s
-        self._elapsed_s = 0.0
+        self._arrivals = list(arrivals)
+        self._start_s = self.clock.elapsed_s()
+
+    @property
+    def now_s(self) -> float:
+        """Seconds since the response."""
+        return self.clock.elapsed_s() - self._start_s
 
     def read(self, size: int) -> bytes:
         self.sizes.append(size)
-        block, self.unread = self.unread[:size], self.unread[size:]
-        self._elapsed_s += len(block) / self._bytes_per_s
-        return block
+        if not self._arrivals:
+            return b""
+        at_s, arrived = self._arrivals.pop(0)
+        self.clock.advance(max(at_s - self.now_s, 0.0))
+        if isinstance(arrived, ConnectionLost):
+            raise arrived
+        if len(arrived) > size:
+            self._arrivals.insert(0, (at_s, arrived[size:]))
+            return arrived[:size]
+        return arrived
+
+    def has_more(self, wait_s: float) -> bool:
+        missing_s = max(self._arrivals[0][0] - self.now_s, 0.0) if self._arrivals else 0.0
+        self.clock.advance(min(missing_s, wait_s))
+        return missing_s <= wait_s
 
     def close(self) -> None: ...
-
-    def elapsed_s(self) -> float:
-        return self._elapsed_s
-
-    def now_s(self) -> float:
-        raise NotImplementedError
-
-    def sleep_s(self, delay_s: float) -> None:
-        raise NotImplementedError
-
-    def chance(self) -> float:
-        raise NotImplementedError
 
 
 def verdict_until(end: int | None, first_pos: int = 0) -> Verdict:
     return Verdict(Action.APPEND, "a row", first_pos=first_pos, end=end)
 
 
+def read(
+    body: Body, verdict: Verdict | None = None, speeds: Speeds | None = None, *, can_resume: bool = True
+) -> list[tuple[float, bytes]]:
+    """Return the blocks of a body, each with the time at which it came. Raises ConnectionLost."""
+    watch = Stopwatch(body.clock)
+    speed = SpeedWatch(speeds or Speeds(), watch, can_resume=can_resume)
+    return [(body.now_s, block) for block in blocks(body, verdict or verdict_until(None), watch, speed)]
+
+
+def steadily(bytes_per_s: float, for_s: float, step_s: float = 0.01) -> list[tuple[float, bytes | ConnectionLost]]:
+    """Return arrivals at a constant speed."""
+    steps = round(for_s / step_s)
+    return [((step + 1) * step_s, bytes(round(bytes_per_s * step_s))) for step in range(steps)]
+
+
 @pytest.mark.parametrize(
     ("verdict", "length"),
     [
-        pytest.param(verdict_until(None), 200_000, id="up to the end of the body"),
-        pytest.param(verdict_until(200_000), 200_000, id="up to the end of the range"),
-        pytest.param(verdict_until(150_000, first_pos=50_000), 100_000, id="without the surplus"),
+        pytest.param(verdict_until(None), 600_000, id="up to the end of the body"),
+        pytest.param(verdict_until(600_000), 600_000, id="up to the end of the range"),
+        pytest.param(verdict_until(550_000, first_pos=50_000), 500_000, id="without the surplus"),
         pytest.param(verdict_until(50_001, first_pos=50_000), 1, id="one byte"),
         pytest.param(verdict_until(50_000, first_pos=50_000), 0, id="no byte"),
-        pytest.param(verdict_until(300_000), 200_000, id="a body that ends early"),
+        pytest.param(verdict_until(700_000), 600_000, id="a body that ends early"),
     ],
 )
 def test_the_blocks_of_a_body_end_where_the_verdict_says(verdict: Verdict, length: int) -> None:
-    content = random.Random(1).randbytes(200_000)
-    body = Body(content)
+    content = random.Random(1).randbytes(600_000)
+    body = Body([(0.0, content[:100]), (0.0, content[100:])])
 
-    assert b"".join(blocks(body, verdict, body, SPEED_WINDOW_S)) == content[:length]
-    assert set(body.sizes) <= {MIN_BLOCK_BYTES, 4 * MIN_BLOCK_BYTES, MAX_BLOCK_BYTES}
+    found = [block for _, block in read(body, verdict)]
+
+    assert b"".join(found) == content[:length]
+    assert all(0 < len(block) <= BLOCK_BYTES for block in found)
     assert bool(body.sizes) == (length > 0)
 
 
-def test_a_body_below_the_minimum_speed_counts_as_a_lost_connection() -> None:
-    body = Body(bytes(100 * KIB), bytes_per_s=1000)
-    received: list[bytes] = []
+def test_what_has_arrived_is_one_block_of_up_to_256_kib() -> None:
+    body = Body([(0.0, bytes(1000))] * 600)
+
+    assert [len(block) for _, block in read(body)] == [262_144, 262_144, 600_000 - 2 * 262_144]
+    assert body.now_s == 0.0
+
+
+def test_a_read_asks_for_no_more_than_the_block_lacks() -> None:
+    body = Body([(0.0, bytes(1000)), (0.0, bytes(BLOCK_BYTES))])
+
+    read(body)
+
+    assert body.sizes[:3] == [BLOCK_BYTES, BLOCK_BYTES - 1000, BLOCK_BYTES]
+
+
+def test_a_read_asks_for_no_more_than_the_range_has() -> None:
+    body = Body([(0.0, bytes(60)), (0.0, bytes(60))])
+
+    read(body, verdict_until(1100, first_pos=1000))
+
+    assert body.sizes == [100, 40]
+
+
+def test_bytes_that_have_arrived_wait_a_tenth_of_a_second_for_more() -> None:
+    body = Body([(5.0, b"a"), (5.06, b"b"), (5.09, b"c"), (5.11, b"d"), (9.0, b"e")])
+
+    assert [(round(at_s, 2), block) for at_s, block in read(body)] == [(5.1, b"abc"), (5.21, b"d"), (9.0, b"e")]
+
+
+def test_a_steady_connection_gives_a_block_every_tenth_of_a_second() -> None:
+    found = read(Body(steadily(FAST, for_s=10)))
+
+    assert sum(len(block) for _, block in found) == 1000 * round(FAST / 100)
+    assert 90 <= len(found) <= 100
+
+
+def test_bytes_before_an_error_come_before_it() -> None:
+    body = Body([(0.0, b"a"), (0.05, b"b"), (0.06, LOST)])
+    watch, found = Stopwatch(body.clock), list[bytes]()
+
+    with pytest.raises(ConnectionLost) as error:
+        found.extend(blocks(body, verdict_until(100), watch, SpeedWatch(Speeds(), watch, can_resume=True)))
+
+    assert found == [b"ab"]
+    assert error.value is LOST
+
+
+def test_an_error_without_bytes_before_it_gives_no_block() -> None:
+    body = Body([(0.0, LOST)])
+    watch = Stopwatch(body.clock)
+
+    found = blocks(body, verdict_until(100), watch, SpeedWatch(Speeds(), watch, can_resume=True))
+
+    with pytest.raises(ConnectionLost, match="reset by peer"):
+        next(found)
+
+
+def test_nothing_is_read_after_the_end_of_a_range() -> None:
+    body = Body([(0.0, bytes(100)), (0.0, LOST)])
+
+    assert len(read(body, verdict_until(100))) == 1
+
+
+def test_a_read_counts_as_its_timeout_and_five_seconds_at_most() -> None:
+    body = Body([(8 * 3600.0, b"a")])
+    watch = Stopwatch(body.clock)
+
+    list(blocks(body, verdict_until(1), watch, SpeedWatch(Speeds(), watch, can_resume=True)))
+
+    assert watch.elapsed_s == TIMEOUT_S + 5
+
+
+def test_a_failed_read_counts_as_well() -> None:
+    body = Body([(12.0, LOST)])
+    watch = Stopwatch(body.clock)
+
+    with pytest.raises(ConnectionLost):
+        list(blocks(body, verdict_until(1), watch, SpeedWatch(Speeds(), watch, can_resume=True)))
+
+    assert watch.elapsed_s == 12.0
+
+
+def test_a_body_that_becomes_slower_than_1_kib_per_second_counts_as_a_lost_connection() -> None:
+    body = Body([*steadily(FAST, for_s=60), *((60.0 + second, bytes(1000)) for second in range(1, 600))])
+    watch, found = Stopwatch(body.clock), list[bytes]()
 
     with pytest.raises(ConnectionLost, match="much slower than before"):
-        received.extend(blocks(body, verdict_until(None), body, SPEED_WINDOW_S))
-    assert sum(map(len, received)) == 32 * KIB
+        found.extend(blocks(body, verdict_until(None), watch, SpeedWatch(Speeds(), watch, can_resume=True)))
+
+    # The window in which it became slow has fast bytes as well. The next one has none.
+    assert 90 <= body.now_s <= 121.5
+    assert sum(map(len, found)) >= 60 * FAST + 30_000
 
 
-def test_the_last_block_may_be_slow() -> None:
-    body = Body(bytes(100 * KIB), bytes_per_s=1000)
-
-    received = list(blocks(body, verdict_until(32 * KIB), body, SPEED_WINDOW_S))
-
-    assert sum(map(len, received)) == 32 * KIB
+def test_the_first_connection_of_a_run_is_kept_however_slow_it_is() -> None:
+    assert len(read(Body([(float(second), b"a") for second in range(1, 600)]))) == 599
 
 
-def test_an_infinite_window_keeps_every_connection() -> None:
-    body = Body(bytes(100 * KIB), bytes_per_s=1000)
+def test_a_connection_that_no_other_can_continue_is_kept_however_slow_it_is() -> None:
+    speeds = Speeds()
+    speeds.note(100 * FAST, 1.0)
 
-    received = list(blocks(body, verdict_until(None), body, math.inf))
+    assert len(read(Body([(float(second), b"a") for second in range(1, 600)]), speeds=speeds, can_resume=False)) == 599
 
-    assert sum(map(len, received)) == 100 * KIB
+
+def speeds_with(fastest: float) -> Speeds:
+    speeds = Speeds()
+    speeds.note(round(fastest * 10), 10.0)
+    assert speeds.fastest == fastest
+    return speeds
+
+
+def is_kept(size: int, window_s: float = SPEED_WINDOW_S, fastest: float = FAST, *, can_resume: bool = True) -> bool:
+    """Whether a connection is kept that brought so many bytes in its first window."""
+    clock = FakeClock()
+    watch = Stopwatch(clock)
+    speed = SpeedWatch(speeds_with(fastest), watch, can_resume=can_resume)
+    clock.advance(window_s)
+    watch.lap(window_s)
+    try:
+        speed.add(size)
+    except ConnectionLost:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("size", "window_s", "fastest", "kept"),
+    [
+        pytest.param(30 * KIB, 30.0, FAST, True, id="1 KiB/s"),
+        pytest.param(30 * KIB - 1, 30.0, FAST, False, id="less than 1 KiB/s"),
+        pytest.param(0, 29.9, FAST, True, id="nothing, in less than a window"),
+        pytest.param(40 * KIB - 1, 40.0, FAST, False, id="a longer window"),
+        pytest.param(40 * KIB, 40.0, FAST, True, id="a longer window, 1 KiB/s"),
+        pytest.param(30 * 100, 30.0, 400.0, True, id="a quarter of the fastest connection"),
+        pytest.param(30 * 100 - 1, 30.0, 400.0, False, id="less than a quarter of the fastest connection"),
+        pytest.param(0, 30.0, 0.0, True, id="no connection was measured"),
+    ],
+)
+def test_a_connection_is_dropped_if_it_is_slow_and_one_of_this_run_was_much_faster(
+    size: int, window_s: float, fastest: float, kept: bool
+) -> None:
+    assert is_kept(size, window_s, fastest) is kept
+    assert is_kept(size, window_s, fastest, can_resume=False)
+
+
+def test_every_window_is_measured_anew() -> None:
+    clock, speeds = FakeClock(), speeds_with(FAST)
+    watch = Stopwatch(clock)
+    speed = SpeedWatch(speeds, watch, can_resume=True)
+
+    for size in (30 * KIB, 3000 * FAST, 30 * KIB):
+        clock.advance(30.0)
+        watch.lap(30.0)
+        speed.add(size)
+
+    assert speeds.fastest == 100 * FAST
+    clock.advance(30.0)
+    watch.lap(30.0)
+    with pytest.raises(ConnectionLost):
+        speed.add(30 * KIB - 1)
+
+
+def test_bytes_within_a_window_add_up() -> None:
+    clock = FakeClock()
+    watch = Stopwatch(clock)
+    speed = SpeedWatch(speeds_with(FAST), watch, can_resume=True)
+
+    for _ in range(30):
+        clock.advance(1.0)
+        watch.lap(1.0)
+        speed.add(KIB)
+
+
+def test_after_three_slow_connections_the_network_counts_as_slow() -> None:
+    speeds = speeds_with(FAST)
+    dropped = 0
+    for _ in range(10):
+        clock = FakeClock()
+        watch = Stopwatch(clock)
+        speed = SpeedWatch(speeds, watch, can_resume=True)
+        clock.advance(30.0)
+        watch.lap(30.0)
+        try:
+            speed.add(30 * 200)
+        except ConnectionLost:
+            dropped += 1
+
+    assert dropped == 2
+    assert speeds.fastest == 400.0
+
+
+def test_a_speed_is_measured_over_at_least_half_a_second() -> None:
+    speeds = Speeds()
+    assert speeds.fastest == 0.0
+
+    speeds.note(10**9, 0.49)
+    assert speeds.fastest == 0.0
+
+    speeds.note(500, 0.5)
+    assert speeds.fastest == 1000.0
+
+
+def test_only_the_fastest_connection_counts() -> None:
+    speeds = Speeds()
+    for size in (1000, 3000, 2000):
+        speeds.note(size, 1.0)
+
+    assert speeds.fastest == 3000.0
+
+
+def test_a_body_that_was_read_to_its_end_is_measured() -> None:
+    speeds = Speeds()
+
+    read(Body(steadily(FAST, for_s=2)), speeds=speeds)
+
+    assert math.isclose(speeds.fastest, FAST, rel_tol=0.05)
+
+
+def test_the_last_window_is_measured_from_its_own_start() -> None:
+    clock, speeds = FakeClock(), Speeds()
+    watch = Stopwatch(clock)
+    clock.advance(100.0)
+    watch.lap(100.0)
+    speed = SpeedWatch(speeds, watch, can_resume=True)
+
+    clock.advance(2.0)
+    watch.lap(2.0)
+    speed.add(1000)
+    speed.close()
+
+    assert speeds.fastest == 500.0
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 3), st.binary(max_size=300)), max_size=30),
+    st.none() | st.integers(0, 500),
+    st.booleans(),
+)
+def test_every_byte_that_arrives_in_a_range_comes_once_and_in_order(
+    steps: list[tuple[float, bytes]], length: int | None, is_lost: bool
+) -> None:
+    at_s = 0.0
+    arrivals: list[tuple[float, bytes | ConnectionLost]] = []
+    for wait_s, piece in steps:
+        at_s += wait_s
+        if piece:  # An empty piece would be the end.
+            arrivals.append((at_s, piece))
+    content = b"".join(piece for _, piece in steps)
+    body = Body([*arrivals, *([(at_s, LOST)] if is_lost else [])])
+    watch, found = Stopwatch(body.clock), list[bytes]()
+    verdict = verdict_until(None if length is None else 7 + length, first_pos=7)
+
+    try:
+        found.extend(blocks(body, verdict, watch, SpeedWatch(Speeds(), watch, can_resume=True)))
+        has_ended = True
+    except ConnectionLost:
+        has_ended = False
+
+    assert b"".join(found) == content[:length]
+    assert has_ended == (not is_lost or (length is not None and length <= len(content)))

@@ -1,75 +1,334 @@
-"""The retry budget of one download, and the waits between its attempts."""
+"""How long a download goes on without a new byte, beside plain pip, and the waits between its attempts."""
 
 from __future__ import annotations
 
+import math
+
 import pytest
+from unit.plain_pip import BACKOFF_FACTOR, LONGEST_WAIT_S, Tries, tries_of, waits_of
 
-from pip_resume.protocol.retry import PROGRESS_BYTES, Budget
+from pip_resume.protocol.retry import (
+    PROGRESS_BYTES,
+    QUICK_BYTES,
+    Budget,
+    Limits,
+    Options,
+    Reached,
+    connect_waits_s,
+    limits,
+    limits_before_response,
+)
+
+WITHOUT_LIMITS = Limits(10**6, math.inf)
+PIPS_WAITS_S = (0.0, 0.5, 1.0, 2.0, 4.0)
+"""The waits of pip's default, --retries 5."""
 
 
-def spend(retries: int, *gains: int) -> Budget:
+def spend(*gains: int) -> Budget:
     """Return the budget after one failed attempt for each number of new bytes."""
-    budget = Budget(retries)
+    budget = Budget()
     for gain in gains:
         budget = budget.after(gain)
     return budget
 
 
-@pytest.mark.parametrize(
-    ("retries", "gains", "is_spent"),
-    [
-        pytest.param(5, [0] * 5, False, id="five attempts without a byte leave one"),
-        pytest.param(5, [0] * 6, True, id="six attempts without a byte spend it"),
-        pytest.param(5, [PROGRESS_BYTES] + [0] * 4, False, id="an attempt with progress is the first of six"),
-        pytest.param(5, [PROGRESS_BYTES] + [0] * 5, True, id="five attempts without a byte after progress spend it"),
-        pytest.param(5, [0] * 5 + [PROGRESS_BYTES] + [0] * 4, False, id="progress refills it"),
-        pytest.param(5, [PROGRESS_BYTES] * 200, False, id="attempts with progress do not spend it"),
-        pytest.param(0, [0], True, id="no retries: the first failure spends it"),
-        pytest.param(0, [PROGRESS_BYTES * 100], True, id="no retries: also after progress"),
-        pytest.param(1, [PROGRESS_BYTES, 0], True, id="one retry: one more attempt after progress"),
-        pytest.param(5, [1] * 6, True, id="one byte per attempt is no progress"),
-        pytest.param(5, [-64 * 1024] * 6, True, id="an offset that went back is no progress"),
-        pytest.param(5, [PROGRESS_BYTES // 4] * 40, False, id="small gains add up to progress"),
-        pytest.param(5, [0, PROGRESS_BYTES - 1, 0, 0, 0, 0], True, id="one byte too few is no progress"),
-        pytest.param(5, [PROGRESS_BYTES, PROGRESS_BYTES - 1, 0, 0, 0, 0], True, id="progress is counted from 0 again"),
-    ],
-)
-def test_the_budget_counts_attempts_without_progress(retries: int, gains: list[int], is_spent: bool) -> None:
-    assert spend(retries, *gains).is_spent is is_spent
+def tries_until_given_up(limits: Limits, budget: Budget, request_s: float = 0.0, chance: float = 0.0) -> Tries:
+    """Play an outage: every request fails after ``request_s`` seconds, and brings nothing."""
+    tries, idle_s = Tries(0, 0.0), 0.0
+    while not budget.is_spent(limits, idle_s):
+        delay_s = budget.delay_s(limits, idle_s, chance)
+        tries = Tries(tries.requests + 1, tries.waits_s + delay_s)
+        idle_s += delay_s + request_s
+        budget = budget.after_wait(delay_s).after(0)
+    return tries
 
 
-def test_by_default_there_are_as_many_attempts_as_in_pip() -> None:
-    assert (Budget().retries, Budget().attempts) == (5, 6)
-
-
-def test_the_number_of_the_next_attempt_starts_again_after_progress() -> None:
-    numbers = [(spend(5, *[0] * failed).next_attempt, Budget(5).attempts) for failed in range(1, 6)]
-
-    assert numbers == [(2, 6), (3, 6), (4, 6), (5, 6), (6, 6)]
-    assert spend(5, 0, 0, PROGRESS_BYTES).next_attempt == 2
+def tries_in_mid_file(options: Options, request_s: float = 0.0, chance: float = 0.0) -> Tries:
+    """Play an outage that begins with the loss of a connection that brought many bytes."""
+    return tries_until_given_up(limits(options), spend(QUICK_BYTES), request_s, chance)
 
 
 @pytest.mark.parametrize(
-    ("gains", "delays_s"),
+    ("options", "expected"),
     [
-        pytest.param([PROGRESS_BYTES], (0, 0, 0), id="no wait after progress"),
-        pytest.param([0], (0.375, 0.5, 0.625), id="half a second, with a jitter of 25 %"),
-        pytest.param([0, 0], (0.75, 1.0, 1.25), id="second failure: doubled"),
-        pytest.param([0, 0, 0], (1.5, 2.0, 2.5), id="third failure: doubled again"),
-        pytest.param([0] * 7, (15, 15, 15), id="seventh failure: the maximum of 15 s"),
-        pytest.param([0] * 5000, (15, 15, 15), id="after 5000 failures still 15 s"),
-        pytest.param([0] * 7 + [PROGRESS_BYTES], (0, 0, 0), id="no wait after late progress"),
-        pytest.param([0] * 7 + [PROGRESS_BYTES, 0], (0.375, 0.5, 0.625), id="after progress it starts again"),
-        pytest.param([1], (0.375, 0.5, 0.625), id="one byte is no progress"),
+        pytest.param(Options(), Limits(30, 300.0, waited_s=37.5), id="default"),
+        pytest.param(
+            Options(retries=6), Limits(36, 300.0, waited_s=45.0), id="more retries than pip's default: more attempts"
+        ),
+        pytest.param(Options(retries=20), Limits(120, 300.0, waited_s=150.0), id="20 retries"),
+        pytest.param(
+            Options(retries=100), Limits(600, 750.0, waited_s=750.0), id="100 retries: plain pip waits longer"
+        ),
+        pytest.param(Options(retries=4), Limits(24, 0.0, (0.0, *PIPS_WAITS_S)), id="fewer retries: pip's own waits"),
+        pytest.param(Options(retries=1), Limits(6, 0.0, (0.0, *PIPS_WAITS_S)), id="one retry"),
+        pytest.param(Options(retries=0), Limits(0, 0.0), id="no retries"),
+        pytest.param(Options(patience_s=0.0), Limits(5, 0.0), id="no patience: the retries alone"),
+        pytest.param(Options(retries=2, patience_s=0.0), Limits(2, 0.0), id="two retries and no patience"),
+        pytest.param(Options(retries=20, patience_s=0.0), Limits(20, 0.0), id="20 retries and no patience"),
+        pytest.param(Options(patience_s=7200.0), Limits(30, 7200.0, waited_s=37.5), id="patience of two hours"),
+        pytest.param(
+            Options(patience_s=1.0),
+            Limits(30, 37.5, waited_s=37.5),
+            id="patience of one second: plain pip waits longer",
+        ),
+        pytest.param(Options(connect_waits_s=()), Limits(5, 300.0), id="--retries 0"),
+        pytest.param(
+            Options(connect_waits_s=waits_of(20)),
+            Limits(105, 7237.5, waited_s=7237.5),
+            id="--retries 20: waits longer than any of ours",
+        ),
+        pytest.param(
+            Options(retries=1, connect_waits_s=()), Limits(1, 0.0, (0.0,)), id="--retries 0 --resume-retries 1"
+        ),
     ],
 )
-def test_the_wait_doubles_until_there_is_progress(gains: list[int], delays_s: tuple[float, float, float]) -> None:
-    budget = spend(10**6, *gains)
-
-    assert tuple(budget.delay_s(chance) for chance in (0.0, 0.5, 1.0)) == delays_s
+def test_the_limits_follow_from_the_options(options: Options, expected: Limits) -> None:
+    assert limits(options) == expected
 
 
-def test_all_waits_for_a_server_that_never_responds_are_below_ten_seconds() -> None:
-    waits_s = [spend(5, PROGRESS_BYTES, *[0] * barren).delay_s(chance=1.0) for barren in range(5)]
+@pytest.mark.parametrize(
+    ("options", "tries"),
+    [
+        pytest.param(Options(retries=1), Tries(6, 7.5), id="one retry"),
+        pytest.param(Options(retries=2), Tries(12, 15.0), id="two retries"),
+        pytest.param(Options(retries=4), Tries(24, 30.0), id="four retries"),
+        pytest.param(Options(retries=1, connect_waits_s=()), Tries(1, 0.0), id="one retry without --retries"),
+        pytest.param(Options(retries=0), Tries(0, 0.0), id="no retries"),
+    ],
+)
+def test_with_fewer_retries_than_pips_default_an_outage_costs_exactly_what_it_costs_plain_pip(
+    options: Options, tries: Tries
+) -> None:
+    assert tries_in_mid_file(options) == tries == tries_of(options.retries, len(options.connect_waits_s))
 
-    assert waits_s == [0, 0.625, 1.25, 2.5, 5.0]
+
+def test_by_default_an_outage_is_waited_for_five_minutes_and_longer_than_plain_pip_would() -> None:
+    tries = tries_in_mid_file(Options())
+
+    assert tries_of(5) == Tries(30, 37.5)
+    assert tries.requests >= 30
+    assert 300 <= tries.waits_s < 300 + 15
+
+
+@pytest.mark.parametrize("retries", range(21))
+@pytest.mark.parametrize("resume_retries", [0, 1, 2, 4, 5, 6, 20, 100])
+def test_a_download_is_never_given_up_before_plain_pip_would(resume_retries: int, retries: int) -> None:
+    options, plain = Options(resume_retries, connect_waits_s=waits_of(retries)), tries_of(resume_retries, retries)
+
+    for request_s in (0.0, 0.1, 1.0, 15.0, 60.0):
+        ours = tries_in_mid_file(options, request_s, chance=0.5)
+        assert ours.requests >= plain.requests
+        assert ours.waits_s >= plain.waits_s
+
+
+@pytest.mark.parametrize(
+    ("options", "requests"),
+    [
+        pytest.param(Options(patience_s=0.0), 5, id="default"),
+        pytest.param(Options(retries=1, patience_s=0.0), 1, id="one retry"),
+        pytest.param(Options(retries=20, patience_s=0.0), 20, id="20 retries"),
+    ],
+)
+def test_without_patience_the_attempts_alone_count(options: Options, requests: int) -> None:
+    assert tries_in_mid_file(options).requests == requests
+    assert tries_in_mid_file(options, request_s=3600).requests == requests
+
+
+@pytest.mark.parametrize(
+    ("options", "reached", "expected"),
+    [
+        pytest.param(
+            Options(), Reached.THIS_HOST, Limits(30, 300.0, waited_s=37.5), id="this host: as in the middle of a file"
+        ),
+        pytest.param(Options(), Reached.OTHER_HOST, Limits(5, 60.0, waited_s=7.5), id="a different host: one minute"),
+        pytest.param(Options(), Reached.NONE, Limits(5, 0.0, PIPS_WAITS_S), id="no host: pip's --retries"),
+        pytest.param(
+            Options(patience_s=30.0),
+            Reached.OTHER_HOST,
+            Limits(5, 30.0, waited_s=7.5),
+            id="a different host, little patience",
+        ),
+        pytest.param(
+            Options(patience_s=1.0),
+            Reached.OTHER_HOST,
+            Limits(5, 7.5, waited_s=7.5),
+            id="a different host, less than plain pip waits",
+        ),
+        pytest.param(
+            Options(retries=20),
+            Reached.OTHER_HOST,
+            Limits(5, 60.0, waited_s=7.5),
+            id="a different host, more retries in mid-file",
+        ),
+        *(
+            pytest.param(options, reached, Limits(5, 0.0, PIPS_WAITS_S), id=f"{name}, {reached.value}: pip's --retries")
+            for name, options in {
+                "no patience": Options(patience_s=0.0),
+                "no retries": Options(retries=0),
+                "fewer retries than pip's default": Options(retries=4),
+            }.items()
+            for reached in Reached
+        ),
+        pytest.param(
+            Options(connect_waits_s=()), Reached.NONE, Limits(0, 0.0, (0.0,)), id="no host, --retries 0: at once"
+        ),
+        pytest.param(
+            Options(connect_waits_s=()), Reached.OTHER_HOST, Limits(0, 60.0), id="a different host, --retries 0"
+        ),
+    ],
+)
+def test_before_the_first_response_the_limits_follow_from_the_hosts_that_have_answered(
+    options: Options, reached: Reached, expected: Limits
+) -> None:
+    assert limits_before_response(options, reached) == expected
+
+
+@pytest.mark.parametrize("retries", range(21))
+@pytest.mark.parametrize("reached", Reached)
+def test_before_the_first_response_a_download_is_never_given_up_before_plain_pip_would(
+    reached: Reached, retries: int
+) -> None:
+    for resume_retries in (0, 1, 5, 20):
+        options = Options(resume_retries, connect_waits_s=waits_of(retries))
+        # The first request was sent, and has failed.
+        ours = tries_until_given_up(limits_before_response(options, reached), spend(0))
+        assert ours.requests >= retries
+        assert ours.waits_s >= sum(waits_of(retries))
+
+
+@pytest.mark.parametrize("retries", range(21))
+def test_the_waits_for_a_connection_are_those_of_pips_urllib3(retries: int) -> None:
+    assert connect_waits_s(retries, BACKOFF_FACTOR, LONGEST_WAIT_S) == waits_of(retries)
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.1, 1.0, 200.0])
+def test_the_waits_for_a_connection_have_the_factor_of_pips_urllib3(factor: float) -> None:
+    assert connect_waits_s(12, factor, LONGEST_WAIT_S) == waits_of(12, factor)
+
+
+def test_the_waits_for_a_connection_may_be_many() -> None:
+    waits_s = connect_waits_s(5000, BACKOFF_FACTOR, LONGEST_WAIT_S)
+
+    assert (len(waits_s), waits_s[0], waits_s[-1]) == (5000, 0.0, LONGEST_WAIT_S)
+    assert sorted(waits_s) == list(waits_s)
+
+
+def test_the_default_waits_are_those_of_pips_default() -> None:
+    assert Options().connect_waits_s == waits_of(5) == PIPS_WAITS_S
+
+
+@pytest.mark.parametrize(
+    ("gains", "budget"),
+    [
+        pytest.param([], Budget(0, 0, 0, 0), id="no attempt"),
+        pytest.param([0], Budget(1, 1, 0, 0), id="nothing"),
+        pytest.param([0] * 6, Budget(6, 6, 0, 0), id="six times nothing"),
+        pytest.param([PROGRESS_BYTES], Budget(1, 0, 0, PROGRESS_BYTES), id="progress: the attempt itself counts"),
+        pytest.param([PROGRESS_BYTES, 0, 0], Budget(3, 2, 0, 0), id="twice nothing after progress"),
+        pytest.param([0] * 5 + [PROGRESS_BYTES], Budget(1, 0, 0, PROGRESS_BYTES), id="progress refills it"),
+        pytest.param([PROGRESS_BYTES] * 200, Budget(1, 0, 0, PROGRESS_BYTES), id="always progress"),
+        pytest.param([PROGRESS_BYTES - 1], Budget(1, 1, PROGRESS_BYTES - 1, PROGRESS_BYTES - 1), id="a byte too few"),
+        pytest.param([1] * 6, Budget(6, 6, 6, 1), id="a byte per attempt is no progress"),
+        pytest.param(
+            [PROGRESS_BYTES // 4] * 4, Budget(1, 0, 0, PROGRESS_BYTES // 4), id="small gains add up to progress"
+        ),
+        pytest.param([PROGRESS_BYTES, 5], Budget(2, 1, 5, 5), id="progress is counted from 0 again"),
+        pytest.param([5, 0], Budget(2, 2, 5, 0), id="small gains are kept"),
+        pytest.param([5, -64 * 1024], Budget(2, 2, 5, 0), id="an offset that went back is nothing"),
+    ],
+)
+def test_the_budget_counts_attempts_since_the_last_progress(gains: list[int], budget: Budget) -> None:
+    assert spend(*gains) == budget
+
+
+@pytest.mark.parametrize(
+    ("failed", "idle_s", "is_spent"),
+    [
+        pytest.param(5, 60.0, False, id="the attempts are left"),
+        pytest.param(6, 59.9, False, id="the time is left"),
+        pytest.param(6, 60.0, True, id="both are spent"),
+        pytest.param(5, 3600.0, False, id="time alone does not count"),
+        pytest.param(1000, 0.0, False, id="attempts alone do not count"),
+    ],
+)
+def test_a_download_is_given_up_when_attempts_and_time_are_both_spent(
+    failed: int, idle_s: float, is_spent: bool
+) -> None:
+    assert Budget(failed).is_spent(Limits(5, 60.0), idle_s) is is_spent
+
+
+@pytest.mark.parametrize(("waited_s", "is_spent"), [(7.0, False), (7.5, True), (8.0, True)])
+def test_a_download_is_not_given_up_before_it_has_waited_as_long_as_plain_pip(waited_s: float, is_spent: bool) -> None:
+    budget = Budget(6).after_wait(4.0).after_wait(waited_s - 4.0)
+
+    assert budget.is_spent(Limits(5, 60.0, waited_s=7.5), idle_s=3600.0) is is_spent
+
+
+def test_waits_are_counted_until_there_is_progress() -> None:
+    assert spend(0).after_wait(2.0).after(1).after_wait(1.0).waited_s == 3.0
+    assert spend(0).after_wait(2.0).after(PROGRESS_BYTES).waited_s == 0.0
+
+
+def test_pips_own_retries_of_a_request_count_as_attempts_with_their_waits() -> None:
+    budget = Budget().after_retries(PIPS_WAITS_S)
+
+    assert (budget.failed, budget.waited_s) == (5, 7.5)
+    assert budget.after_retries(PIPS_WAITS_S) == Budget(10, waited_s=15.0)
+    assert budget.after(0).is_spent(limits_before_response(Options(), Reached.NONE), idle_s=0.0)
+
+
+@pytest.mark.parametrize(
+    ("gains", "idle_s", "delays_s"),
+    [
+        pytest.param([QUICK_BYTES], 0.0, (0, 0, 0), id="no wait after 64 KiB"),
+        pytest.param([0, QUICK_BYTES], 1000.0, (0, 0, 0), id="no wait after 64 KiB, however long the outage was"),
+        pytest.param([QUICK_BYTES - 1], 0.0, (1, 1, 1), id="one second after less"),
+        pytest.param([PROGRESS_BYTES], 0.0, (1, 1, 1), id="one second after little progress"),
+        pytest.param([1], 0.0, (1, 1, 1), id="one second after one byte"),
+        pytest.param([0] * 20 + [1], 1000.0, (1, 1, 1), id="one second after one byte, however long the outage was"),
+        pytest.param([0], 0.0, (0.5, 0.4375, 0.375), id="half a second after nothing, less with jitter"),
+        pytest.param([QUICK_BYTES, 0], 0.0, (0.5, 0.4375, 0.375), id="nothing after much"),
+        pytest.param([0, 0], 10.0, (1.5, 1.3125, 1.125), id="and a tenth of the outage"),
+        pytest.param([0] * 3, 145.0, (15, 13.125, 11.25), id="at most 15 s"),
+        pytest.param([0] * 3, 86_400.0, (15, 13.125, 11.25), id="after a day still 15 s"),
+    ],
+)
+def test_the_wait_follows_from_the_new_bytes_and_from_the_outage(
+    gains: list[int], idle_s: float, delays_s: tuple[float, float, float]
+) -> None:
+    budget = spend(*gains)
+
+    assert tuple(budget.delay_s(WITHOUT_LIMITS, idle_s, chance) for chance in (0.0, 0.5, 1.0)) == delays_s
+
+
+def test_given_waits_are_used_again_and_again_without_jitter() -> None:
+    limits = Limits(100, 0.0, (0.0, 0.5, 4.0))
+
+    waits_s = [spend(*[0] * failed).delay_s(limits, idle_s=1000.0, chance=0.9) for failed in range(1, 8)]
+
+    assert waits_s == [0.0, 0.5, 4.0, 0.0, 0.5, 4.0, 0.0]
+
+
+def test_new_bytes_count_more_than_given_waits() -> None:
+    limits = Limits(100, 0.0, (2.0,))
+
+    assert [spend(gain).delay_s(limits, 0.0, 0.0) for gain in (QUICK_BYTES, 1, 0)] == [0.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("brought", [1, 500, PROGRESS_BYTES, QUICK_BYTES - 1])
+def test_one_file_causes_at_most_thirty_requests_in_thirty_seconds_if_each_brings_little(brought: int) -> None:
+    budget, starts_s, now_s = Budget(), list[float](), 0.0
+    while now_s < 120:
+        starts_s.append(now_s)
+        budget = budget.after(brought)
+        now_s += budget.delay_s(limits(Options()), idle_s=0.0, chance=0.99)
+
+    assert max(sum(start <= later < start + 30 for later in starts_s) for start in starts_s) <= 30
+
+
+def test_the_end_of_an_outage_is_noticed_after_a_tenth_of_its_length_and_half_a_second() -> None:
+    budget, idle_s = spend(QUICK_BYTES), 0.0
+    while idle_s < 140:
+        delay_s = budget.after(0).delay_s(limits(Options()), idle_s, chance=0.0)
+        assert delay_s <= 0.1 * idle_s + 0.5
+        idle_s += delay_s

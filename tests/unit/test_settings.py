@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from unit.texts import KELVIN_SIGN, NOT_NUMBERS
 
+from pip_resume.protocol import retry
 from pip_resume.settings import (
     DEFAULT_KEEP_DAYS,
     DEFAULT_MAX_SIZE,
+    DEFAULT_PATIENCE_S,
     OUR_NAMES,
     PIPS_OWN_NAME,
     Settings,
@@ -22,6 +24,57 @@ LONE_SURROGATE = "\udcff"  # What Python makes of a byte of the environment that
 
 def test_without_variables_partials_are_kept_two_weeks_and_in_ten_gibibytes() -> None:
     assert parse_settings({}) == Settings(keep_days=14, max_size=10 * 1024**3, complaints=())
+
+
+def test_without_variables_nothing_is_said_about_patience_and_retries() -> None:
+    assert (parse_settings({}).patience_s, parse_settings({}).retries) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "patience_s"),
+    [
+        pytest.param("5m", 300.0, id="minutes"),
+        pytest.param("90s", 90.0, id="seconds"),
+        pytest.param("90", 90.0, id="without a unit: seconds, as for pip's --timeout"),
+        pytest.param("1.5", 1.5, id="fraction of a second"),
+        pytest.param("2h", 7200.0, id="hours"),
+        pytest.param("0", 0.0, id="zero: the attempts alone count"),
+        pytest.param(" 7 m ", 420.0, id="white space"),
+        pytest.param("", None, id="empty counts as unset"),
+    ],
+)
+def test_the_patience_is_read_from_the_environment(value: str, patience_s: float | None) -> None:
+    assert parse_settings({"PIP_RESUME_PATIENCE": value}) == Settings(patience_s=patience_s)
+
+
+@pytest.mark.parametrize(
+    ("value", "retries"),
+    [
+        pytest.param("30", 30, id="number"),
+        pytest.param("0", 0, id="zero"),
+        pytest.param(" 7 ", 7, id="white space around it"),
+        pytest.param("", None, id="empty counts as unset"),
+    ],
+)
+def test_the_retries_are_read_for_pips_that_do_not_read_them(value: str, retries: int | None) -> None:
+    assert parse_settings({"PIP_RESUME_RETRIES": value}) == Settings(retries=retries)
+
+
+@pytest.mark.parametrize("name", ["PIP_RESUME_PATIENCE", "PIP_RESUME_RETRIES"])
+@pytest.mark.parametrize("value", [*NOT_NUMBERS, pytest.param("5 x", id="unknown unit"), pytest.param(" ", id="blank")])
+def test_an_invalid_patience_or_number_of_retries_counts_as_unset_and_gives_one_complaint(
+    name: str, value: str
+) -> None:
+    settings = parse_settings({name: value})
+
+    assert settings == Settings(complaints=settings.complaints)
+    assert len(settings.complaints) == 1
+    assert settings.complaints[0].startswith(f"{name} is ")
+
+
+@pytest.mark.parametrize("value", ["1.5", "5m"])
+def test_a_number_of_retries_has_no_fraction_and_no_unit(value: str) -> None:
+    assert parse_settings({"PIP_RESUME_RETRIES": value}).retries is None
 
 
 @pytest.mark.parametrize(
@@ -60,13 +113,22 @@ def test_an_invalid_number_of_days_gives_the_default_and_one_complaint(value: st
 
 
 def test_a_complaint_names_the_variable_the_value_what_is_accepted_and_the_default() -> None:
-    settings = parse_settings({"PIP_RESUME_KEEP_DAYS": "soon", "PIP_RESUME_MAX_SIZE": "10 pounds"})
+    settings = parse_settings(
+        {
+            "PIP_RESUME_RETRIES": "many",
+            "PIP_RESUME_PATIENCE": "for ever",
+            "PIP_RESUME_KEEP_DAYS": "soon",
+            "PIP_RESUME_MAX_SIZE": "10 pounds",
+        }
+    )
 
     assert settings == Settings(
         complaints=(
             "PIP_RESUME_KEEP_DAYS is 'soon', which is not a number of days such as 14 or 0.5; using the default, 14.",
             "PIP_RESUME_MAX_SIZE is '10 pounds', which is not a size such as 500M, 1.5GiB or 20 GB; "
             "using the default, 10GiB.",
+            "PIP_RESUME_PATIENCE is 'for ever', which is not a duration such as 90s, 5m or 2h; using the default, 5m.",
+            "PIP_RESUME_RETRIES is 'many', which is not a number of retries such as 5; using the default, pip's own.",
         )
     )
 
@@ -175,6 +237,10 @@ def test_misspelt_names_are_listed_in_order() -> None:
 @pytest.mark.parametrize("name", [*OUR_NAMES, PIPS_OWN_NAME, "PIP_RESUMES", "PIP_RETRIES", "HOME"])
 def test_our_names_and_those_of_other_programs_are_not_unknown(name: str) -> None:
     assert unknown_names({name: "1"}) == ()
+
+
+def test_the_default_patience_is_that_of_the_protocol() -> None:
+    assert DEFAULT_PATIENCE_S == retry.DEFAULT_PATIENCE_S == 300
 
 
 def test_no_name_of_ours_is_an_option_of_pip() -> None:

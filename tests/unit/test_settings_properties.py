@@ -14,6 +14,8 @@ from pip_resume.settings import (
     KEEP_DAYS,
     MAX_SIZE,
     OUR_NAMES,
+    PATIENCE,
+    PIPS_OWN_NAME,
     parse_duration,
     parse_settings,
     parse_size,
@@ -67,15 +69,33 @@ def test_a_duration_that_is_understood_is_its_amount_times_its_unit(text: str) -
         assert duration_s == float(amount) * UNIT_S[unit]
 
 
-@given(ANY_TEXT | damaged(AMOUNTS), ANY_TEXT | damaged(SIZES))
-def test_settings_are_usable_with_every_environment(keep_days: str, max_size: str) -> None:
-    result = parse_settings({KEEP_DAYS: keep_days, MAX_SIZE: max_size})
+@given(
+    ANY_TEXT | damaged(AMOUNTS),
+    ANY_TEXT | damaged(SIZES),
+    ANY_TEXT | damaged(DURATIONS) | damaged(AMOUNTS),
+    ANY_TEXT | damaged(AMOUNTS),
+)
+def test_settings_are_usable_with_every_environment(keep_days: str, max_size: str, patience: str, retries: str) -> None:
+    environ = {KEEP_DAYS: keep_days, MAX_SIZE: max_size, PATIENCE: patience, PIPS_OWN_NAME: retries}
+
+    result = parse_settings(environ)
 
     assert 0 <= result.keep_days < math.inf
     assert 0 <= result.max_size <= LARGEST_OFF_T
+    assert result.patience_s is None or 0 <= result.patience_s < math.inf
+    assert result.retries is None or 0 <= result.retries < 10**9
     assert all(complaint.isprintable() for complaint in result.complaints)
-    for name, is_default in ((KEEP_DAYS, result.keep_days == 14), (MAX_SIZE, result.max_size == 10 * 1024**3)):
-        assert is_default or not any(complaint.startswith(name) for complaint in result.complaints)
+    is_default = {
+        KEEP_DAYS: result.keep_days == 14,
+        MAX_SIZE: result.max_size == 10 * 1024**3,
+        PATIENCE: result.patience_s is None,
+        PIPS_OWN_NAME: result.retries is None,
+    }
+    for name, has_default in is_default.items():
+        complaints = [complaint for complaint in result.complaints if complaint.startswith(f"{name} is ")]
+        assert len(complaints) <= has_default
+        if name in (PATIENCE, PIPS_OWN_NAME):  # Every valid value of these gives a number, and the default is None.
+            assert len(complaints) == (has_default and environ[name] != "")
 
 
 @given(ANY_TEXT)
