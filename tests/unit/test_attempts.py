@@ -160,7 +160,7 @@ def test_bytes_that_compare_equal_renew_the_attempts_and_the_time() -> None:
     for _ in range(5):
         download.clock.advance(60.0)
         download.watch.lap(60.0)
-        download.attempts.bytes_compared(PROGRESS_BYTES)
+        download.attempts.body_ended(PROGRESS_BYTES, PROGRESS_BYTES)
         download.fail()
         assert download.display.budgets[-1].failed == 1
 
@@ -172,7 +172,7 @@ def test_bytes_that_compare_equal_renew_the_attempts_and_the_time() -> None:
 
 def test_bytes_that_compare_equal_count_once() -> None:
     download = Download(RETRIES_ALONE)
-    download.attempts.bytes_compared(PROGRESS_BYTES)
+    download.attempts.body_ended(PROGRESS_BYTES, PROGRESS_BYTES)
     download.fail()
 
     download.fail()
@@ -185,7 +185,7 @@ def test_no_byte_that_compares_equal_is_no_progress() -> None:
     download.fail(gained=QUICK_BYTES)
     download.clock.advance(50.0)
     download.watch.lap(50.0)
-    download.attempts.bytes_compared(0)
+    download.attempts.body_ended(PROGRESS_BYTES, 0)
 
     download.fail()
 
@@ -255,14 +255,63 @@ def test_the_limits_change_with_the_first_response_and_only_then() -> None:
     download = Download(options, limits_before_response(options, Reached.OTHER_HOST))
     download.fail(UNANSWERED)
 
-    download.attempts.host_answered()
+    download.attempts.host_answered(is_busy=False)
     download.fail()
-    download.attempts.host_answered()
+    download.attempts.host_answered(is_busy=False)
     download.fail()
 
     assert download.attempts.has_response
     assert [limit.idle_s for limit in download.display.limits] == [60.0, 300.0, 300.0]
     assert [limit.attempts for limit in download.display.limits] == [5, 36, 36]
+
+
+def test_while_a_host_is_only_busy_the_limits_are_not_shorter_than_before_its_response() -> None:
+    options = Options(retries=0)
+    download = Download(options, limits_before_response(options, Reached.NONE))
+
+    download.attempts.host_answered(is_busy=True)
+    download.fail(busy(None))
+    assert download.display.limits == [limits_before_response(options, Reached.NONE)]
+
+    download.attempts.host_answered(is_busy=False)
+    download.attempts.host_answered(is_busy=True)
+    with pytest.raises(GaveUp):
+        download.fail(busy(None))
+
+
+def test_a_host_that_is_only_busy_is_worth_all_the_patience() -> None:
+    download = Download(Options(), limits_before_response(Options(), Reached.NONE))
+
+    download.attempts.host_answered(is_busy=True)
+    download.fail(busy(None))
+
+    assert download.display.limits == [limits(Options())]
+
+
+def test_bodies_without_anything_new_are_requested_less_and_less_often() -> None:
+    """A gateway that refuses Range and cuts every body at the same place: each try costs all bytes again."""
+    download = Download()
+    download.fail(gained=QUICK_BYTES)
+
+    with pytest.raises(GaveUp):
+        for _ in range(100):
+            download.attempts.body_ended(QUICK_BYTES, 0)
+            download.fail()
+
+    assert download.display.delays_s[1:] == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0, 60.0]
+
+
+@pytest.mark.parametrize("retries", [1, 2, 4])
+def test_few_retries_are_as_many_bodies_as_with_plain_pip(retries: int) -> None:
+    download = Download(Options(retries=retries))
+    download.fail(gained=QUICK_BYTES)
+
+    for _ in range(retries - 1):
+        download.attempts.body_ended(QUICK_BYTES, 0)
+        download.fail()
+    download.attempts.body_ended(QUICK_BYTES, 0)
+    with pytest.raises(GaveUp):
+        download.fail()
 
 
 @pytest.mark.parametrize("reached", Reached)

@@ -63,6 +63,11 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
         "just enough new bytes": small_part(missing=1, gained=QUICK_BYTES),
         "many new bytes": small_part(missing=1, gained=LENGTH - OFFSET),
         "many more parts are missing": small_part(missing=LENGTH - OFFSET - 1, gained=QUICK_BYTES),
+        "just ten small parts are missing": small_part(missing=10 * GAIN),
+        "one byte is missing": small_part(missing=1),
+        "ten small parts from the start are missing": ended(
+            part(0, LENGTH // 11 - 1, LENGTH // 11 * 11), LENGTH // 11, HASHED, gained=LENGTH // 11
+        ),
         "the length is known from before": ended(part(last=LENGTH - 2, length="*"), LENGTH - 1, UNHASHED),
     },
     ("a small part of a long rest", "RFC 9110 section 15.3.7", Outcome.TOO_LITTLE): {
@@ -72,21 +77,29 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
         "without a hash, the length is known from before": ended(
             part(last=OFFSET + GAIN - 1, length="*"), OFFSET + GAIN, UNHASHED, gained=GAIN
         ),
+        "with a hash, the length is known from before": ended(
+            part(last=OFFSET + GAIN - 1, length="*"), OFFSET + GAIN, HASHED, gained=GAIN
+        ),
     },
     ("a small part", "RFC 9110 section 15.3.7", Outcome.LOST): {
-        "just ten parts are missing": small_part(missing=10 * GAIN),
-        "one byte is missing": small_part(missing=1),
-        "one byte too few to follow at once": small_part(missing=1, gained=QUICK_BYTES - 1),
         "from the start: a plain request brings no more": ended(
             part(0, GAIN - 1), GAIN, HASHED._replace(offset=GAIN), gained=GAIN
         ),
     },
     ("complete-length unknown", "RFC 9110 section 14.4", Outcome.CHECK_OR_LOST): {
         "with a hash, whatever length is known from before": ended(OF_UNKNOWN_LENGTH, OFFSET + 100, HASHED),
+        "a small part at the end that is known from before": ended(part(length="*"), LENGTH, COMPLETE, gained=100),
         "without a hash": ended(OF_UNKNOWN_LENGTH, OFFSET + 100, UNSIZED_UNHASHED),
         "a chunked part": ended(part(length="*", last=OFFSET + 99, transfer_encoding="chunked"), OFFSET + 100, UNSIZED),
     },
+    ("ended with the connection, twice at the same place", "RFC 9112 section 8", Outcome.CHECK): {
+        "fewer bytes than the known length": ended(CLOSE_DELIMITED, LENGTH - 1, HASHED)._replace(
+            earlier_end=LENGTH - 1
+        ),
+        "the length is unknown": ended(CLOSE_DELIMITED, LENGTH, UNSIZED)._replace(earlier_end=LENGTH),
+    },
     ("ended with the connection", "RFC 9112 section 8", Outcome.CHECK_OR_LOST): {
+        "at different places": ended(CLOSE_DELIMITED, LENGTH - 1, HASHED)._replace(earlier_end=LENGTH),
         "fewer bytes than the known length": ended(CLOSE_DELIMITED, LENGTH - 1, HASHED),
         "more bytes than the known length": ended(CLOSE_DELIMITED, LENGTH + 1, HASHED._replace(offset=LENGTH + 1)),
         "the length is unknown": ended(CLOSE_DELIMITED, LENGTH, UNSIZED),

@@ -213,6 +213,13 @@ CASES: dict[tuple[str, str, Action], dict[str, Case]] = {
         "the same to a plain request": case(EMPTY, complete(content_range=f"bytes {THE_REST}")),
         "the same, one byte after the start": case(EMPTY, complete(content_range=f"bytes 1-{LENGTH - 1}/{LENGTH}")),
     },
+    ("200 with the length of the rest", "RFC 9110 section 8.6", Action.ASK_PLAINLY): {
+        "with a hash": case(HASHED, complete(LENGTH - OFFSET)),
+        "with an overlap, without a hash": case(
+            UNHASHED._replace(overlap=1000), complete(LENGTH - OFFSET + 1000), FULL
+        ),
+        "203": case(HASHED, complete(LENGTH - OFFSET)._replace(status=203)),
+    },
     ("200 with a different content coding", "RFC 9110 section 8.4", Action.ASK_PLAINLY): {
         "gzip": case(HASHED, complete(content_encoding="gzip")),
         "gzip, without a hash": case(UNHASHED, complete(content_encoding="gzip")),
@@ -220,6 +227,9 @@ CASES: dict[tuple[str, str, Action], dict[str, Case]] = {
     },
     ("200", "RFC 9110 section 14.2", Action.APPEND): {
         "Range ignored": case(HASHED, complete()),
+        "shorter than the rest": case(HASHED, complete(LENGTH - OFFSET - 1)),
+        "longer than the rest": case(HASHED, complete(LENGTH - OFFSET + 1)),
+        "as long as the rest would be, to a plain request": case(HASHED, complete(LENGTH - OFFSET), ASKED_PLAINLY),
         "a different ETag, and the digest decides": case(HASHED, complete(etag='"v2"')),
         "a Content-Range that starts at 0": case(HASHED, complete(content_range=f"bytes 0-{LENGTH - 1}/{LENGTH}")),
         "a Content-Range without positions": case(HASHED, complete(content_range=f"bytes */{LENGTH}")),
@@ -278,7 +288,8 @@ def test_every_reason_is_different_unless_the_rows_mean_the_same() -> None:
     reasons = [row.reason for row in VERDICTS if row.reason]
 
     assert {reason for reason in reasons if reasons.count(reason) > 1} == {
-        "the server now sends a different Content-Encoding"
+        "the server now sends a different Content-Encoding",
+        "the server answered 200 but sent only part of the file",
     }
 
 
