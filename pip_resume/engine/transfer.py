@@ -187,7 +187,7 @@ class _Run:
             )
             return None
         if state.trust.is_probing:
-            state.trust = state.trust.after_probe()
+            state.trust = state.trust.after_probe(response.head.status)
             return None
         if action is Action.VERIFY:
             return verification.check(state, exchange)
@@ -222,7 +222,7 @@ class _Run:
         can_resume = (
             state.attempts.are_allowed
             and state.copy.held.can_continue
-            and state.trust.may_allow_range
+            and state.trust.allows_range
             and not exchange.ignored_range
         )
         speed = SpeedWatch(state.speeds, state.watch, can_resume=can_resume)
@@ -283,7 +283,7 @@ class _Run:
         try:
             state.attempts.wait_after(lost, held)
         except GaveUp:
-            if state.trust.barren > 0 and not state.has_asked_plainly:
+            if state.trust.is_range_in_doubt and not state.has_asked_plainly:
                 # Plain pip would not have sent Range. The last attempt is its request.
                 state.ask_plainly("requests for a range have failed", is_ranged=True)
                 return None

@@ -6,6 +6,7 @@ once says nothing: the network may be down for a moment. So the next request is 
 RANGE   --second barren one in a row-->  PROBE   a plain request: does the host answer at all?
 PROBE   --answered-->                    RETRY   its body is not read; Range once more, the network may be back
 PROBE   --not answered-->                RANGE   it says nothing about Range
+PROBE   --no file-->                     RANGE   a portal, or an overloaded server: it says nothing either
 RETRY   --brought bytes-->               RANGE   Range works
 RETRY   --barren-->                      PLAIN   the host answers, but not to Range: read a plain response
 PLAIN   --connection lost-->             RANGE   unless this run has asked plainly MOST_REFUSALS times
@@ -27,6 +28,10 @@ One may come from a single proxy of several. Two make it likely that every furth
 """
 MOST_BARREN = 2
 """After this many ranged requests in a row that came to nothing, a plain one shows whether the host answers."""
+
+
+HAS_FILE = (200, 203)
+"""The statuses of a complete response (RFC 9110 sections 15.3.1 and 15.3.4)."""
 
 
 class Asking(enum.Enum):
@@ -59,9 +64,9 @@ class Trust(NamedTuple):
         return self.asking in (Asking.RANGE, Asking.RETRY)
 
     @property
-    def may_allow_range(self) -> bool:
-        """Whether the request after this one may carry Range."""
-        return self.allows_range or not (self.is_spent or self.refusals >= MOST_REFUSALS)
+    def is_range_in_doubt(self) -> bool:
+        """Whether the last ranged request brought nothing."""
+        return self.barren > 0 or not self.allows_range
 
     @property
     def is_probing(self) -> bool:
@@ -95,9 +100,9 @@ class Trust(NamedTuple):
         barren = self.barren + 1
         return self._replace(barren=barren, asking=Asking.PROBE if barren >= MOST_BARREN else self.asking)
 
-    def after_probe(self) -> Trust:
-        """After a response to the plain request that shows whether the host answers."""
-        return self._replace(asking=Asking.RETRY)
+    def after_probe(self, status: int) -> Trust:
+        """After a response to the plain request that shows whether the host answers. Only the file is an answer."""
+        return self._replace(asking=Asking.RETRY if status in HAS_FILE else Asking.RANGE)
 
     def after_no_response(self, *, is_ranged: bool) -> Trust:
         """After a request without a usable response. A plain one says nothing about Range."""
@@ -112,7 +117,8 @@ class Trust(NamedTuple):
         """
         if is_ranged:
             return self._replace(barren=0, asking=Asking.RANGE) if has_brought else self.after_barren_range()
-        return self._replace(asking=Asking.RANGE) if self.may_allow_range else self
+        is_settled = self.is_spent or self.refusals >= MOST_REFUSALS
+        return self if is_settled else self._replace(asking=Asking.RANGE)
 
 
 FULL = Trust()

@@ -16,6 +16,10 @@ BARREN_RANGES = 3
 """So many ranged requests may come to nothing before a plain one is read: two, then one after its head."""
 
 
+MOST_REFUSALS = 2
+"""So often does one run find out that a server does not answer to Range."""
+
+
 def allowed_bytes(situation: Situation, ours: Played) -> int:
     """Return how many bytes more than plain pip's are no violation."""
     broken = sum(run.breaks + (run.ended.how in ("killed", "interrupted")) for run in ours.runs)
@@ -50,38 +54,61 @@ def healing_s(situation: Situation, ours: Played) -> float:
 
 
 def _gave_up_range(situation: Situation, run: Run) -> int:
-    """Return how often the complete file was requested after a range had come to nothing."""
+    """Return how often the complete file came after, or instead of, a range that had come to nothing."""
     ranges = situation.ranges
     is_usable = ranges.support in ("honoured", "starts early") and ranges.content_range != "missing"
     is_usable = is_usable and not ranges.is_labelled_gzip
-    return sum(
+    # What a redirect leads to is the response to the same request.
+    heads = [head for head in run.requests if not 300 <= head.status < 400]
+    given_up = sum(
         later.first_pos is None
         and later.status == 200
         and earlier.first_pos is not None
         and not (is_usable and earlier.status == 206)
-        for earlier, later in zip(run.requests, run.requests[1:])
+        for earlier, later in zip(heads, heads[1:])
     )
+    ignored = sum(head.first_pos is not None and head.status == 200 for head in heads)
+    # A connection that crawls is given up, too, and then the complete file may come instead of the rest.
+    return given_up + (ignored if situation.slow else 0)
 
 
 def _can_be_joined(situation: Situation) -> bool:
     """Whether the parts of a file may be put together: by its hash, or by a strong validator (RFC 9110 section 8.8).
 
-    Without a hash the parts must say exactly where they belong, too (section 14.4). A pip that resumes does it without
-    both. That is a risk that pip-resume does not take.
+    Without a hash the parts must say, too, to what and where they belong (sections 14.4 and 15.3.7). A pip that resumes
+    does it without both. That is a risk that pip-resume does not take.
     """
     file = situation.file
     has_validator = file.etag == "strong" or (file.last_modified == "old" and file.has_date)
-    return file.link_hash != "none" or (has_validator and situation.ranges.content_range == "standard")
+    says_where = situation.ranges.content_range == "standard" and situation.ranges.has_validators
+    return file.link_hash != "none" or (has_validator and says_where)
 
 
-def may_be_luck(situation: Situation, plain: Played) -> bool:
+def may_be_luck(situation: Situation, plain: Played, ours: Played) -> bool:
     """Whether plain pip has joined parts that nothing proved to belong together, or was early enough.
 
     Where ranges have other bytes and the whole file changes as well, only the moment of a request decides who gets it.
+    And what begins when so much of the file has gone out, begins later for a side that has downloaded less.
     """
     is_joined = any(request.status == 206 for request in plain.runs[-1].requests)
     is_early = situation.ranges.support == "other bytes" and situation.file.gzip_from is not None
-    return is_early or (is_joined and not _can_be_joined(situation))
+    is_unproved = is_joined and not _can_be_joined(situation)
+    return is_early or is_unproved or _was_before_trouble(situation, plain, ours)
+
+
+def _was_before_trouble(situation: Situation, plain: Played, ours: Played) -> bool:
+    """Whether the server began to refuse after the last request of plain pip, but before the last one of pip-resume."""
+    if (plain.runs_needed or 0) < 2:
+        return False
+    last_s, our_last_s = plain.runs[-1].requests[-1].at_s, ours.runs[-1].requests[-1].at_s
+    never_s = float("inf")
+    return any(
+        refusal.of != "range"
+        and plain.reached.get(position, never_s) > last_s
+        and ours.reached.get(position, never_s) < our_last_s
+        for refusal in situation.refusals
+        if (position := int(refusal.begins.share * situation.file.size))
+    )
 
 
 def _sends_wrong_bytes(situation: Situation) -> bool:
@@ -108,5 +135,5 @@ def barren_s(ours: Played) -> float:
             for request, end_s in zip(run.requests, ends_s)
             if request.first_pos is not None and request.status not in (200, 206)
         )
-        total_s += sum(sorted(barren)[-BARREN_RANGES:])
+        total_s += sum(sorted(barren)[-BARREN_RANGES * MOST_REFUSALS :])
     return total_s

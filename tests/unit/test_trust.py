@@ -22,7 +22,7 @@ plain_unanswered: Event = partial(Trust.after_no_response, is_ranged=False)
 plain_lost_at_once: Event = partial(Trust.after_lost_body, is_ranged=False, has_brought=False)
 plain_lost: Event = partial(Trust.after_lost_body, is_ranged=False, has_brought=True)
 plain_refused: Event = partial(Trust.after_refusal, is_ranged=False)
-probe_answered: Event = Trust.after_probe
+probe_answered: Event = partial(Trust.after_probe, status=200)
 wrong_file: Event = Trust.after_wrong
 
 BARREN: dict[str, Event] = {
