@@ -83,7 +83,7 @@ class Transport(Protocol):
         """Give a complete, verified file to pip's HTTP cache, as if it had come in one response. Raises nothing.
 
         ``body`` has the bytes. ``response`` is the last one of this run, None if no request was needed. Return whether
-        pip's cache has the file now: its rules may forbid that.
+        pip finds the file there now for the link: the rules of its cache may forbid that.
         """
 
 

@@ -43,11 +43,16 @@ def _check_end(state: State, exchange: Exchange, ended: Ended, ending: Ending) -
     if ended.length is not None and ended.held.offset > ended.length and not copy.has_beside:
         # Too many bytes are held, or the server sent too few: the digest decides which of the two is right.
         copy.start_beside(ended.length, with_length(ended.held.checkpoint, ended.length))
-    if ending.outcome is Outcome.CHECK_OR_LOST and not copy.has_right_digest():
+    if ending.outcome is Outcome.CHECK_OR_LOST and not _may_be_complete(state):
         if exchange.verdict.first_pos == 0:
             state.earlier_end = ended.position
         raise ConnectionLost(ending.reason)
     return check(state, exchange)
+
+
+def _may_be_complete(state: State) -> bool:
+    """Whether nothing shows that bytes are missing at the end."""
+    return state.copy.has_right_digest() if state.copy.has_digest else state.copy.is_sound() is not False
 
 
 def check(state: State, exchange: Exchange | None) -> Finished | None:

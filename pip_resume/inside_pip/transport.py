@@ -188,11 +188,20 @@ class PipTransport:
             is_stored = http_cache.store(self._session, request, entry, body, partial.link_to, partial.copy_to)
             if is_stored:
                 RUN.cached(self._artifact.url, request.url or "")
-            return is_stored
+            return is_stored and self._finds(request.url or "")
         except Exception as error:
             # pip does the same: a file that its cache cannot store is still a file.
             self._pass_over(error)
             return False
+
+    def _finds(self, cached_url: str) -> bool:
+        """Whether the link leads to the entry of a URL. A redirect that is not permanent does not lead there."""
+        if url_key(cached_url) == url_key(self._artifact.url):
+            return True
+        found = self.cached()
+        if found is not None:
+            found.close()
+        return found is not None
 
     def _pass_over(self, error: Exception) -> None:
         """Continue without pip's cache, as pip itself does. Warn once if the cache is of an unknown kind."""

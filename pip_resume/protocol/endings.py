@@ -24,7 +24,7 @@ class Outcome(enum.Enum):
     MORE = "the server sends the file in parts: request the next one at once"
     WRONG = "these bytes cannot be the file"
     CHECK = "nothing is missing as far as anybody has said: the digest decides"
-    CHECK_OR_LOST = "the end is not certain: a right digest means complete, a wrong one means LOST"
+    CHECK_OR_LOST = "the end is not certain: a right digest, or archive, means complete; a wrong one means LOST"
 
 
 class Ended(NamedTuple):
@@ -135,7 +135,7 @@ ENDINGS: tuple[Ending, ...] = (
     Ending(
         "ended with the connection",
         "RFC 9112 section 8",
-        lambda ended: ended.head.may_be_cut and ended.held.digest_known and not ended.held.is_complete,
+        lambda ended: ended.head.may_be_cut and not (ended.held.digest_known and ended.held.is_complete),
         Outcome.CHECK_OR_LOST,
         "closed early",
     ),

@@ -13,8 +13,6 @@ from never_worse.session import describe
 from never_worse.situation import Situation
 
 SEEDS = range(60)
-# The one place that says which situations pip-resume does not master yet. Empty it when the engine does.
-NOT_YET = [pytest.mark.xfail(strict=False, reason="pip-resume does not master every situation yet")]
 
 
 def play(pool: ProcessPoolExecutor, situation: Situation, name: str) -> None:
@@ -22,17 +20,17 @@ def play(pool: ProcessPoolExecutor, situation: Situation, name: str) -> None:
     assert not comparison.violations, "\n".join(describe(name, comparison))
 
 
-@pytest.mark.parametrize("seed", [pytest.param(seed, marks=NOT_YET, id=f"seed {seed}") for seed in SEEDS])
+@pytest.mark.parametrize("seed", [pytest.param(seed, id=f"seed {seed}") for seed in SEEDS])
 def test_a_drawn_situation_is_never_worse_than_with_plain_pip(pool: ProcessPoolExecutor, seed: int) -> None:
     play(pool, draw(seed), f"{seed}")
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=NOT_YET, id=name) for name in PINNED])
+@pytest.mark.parametrize("name", PINNED)
 def test_a_situation_that_was_once_worse_is_not_any_more(pool: ProcessPoolExecutor, name: str) -> None:
     play(pool, PINNED[name], name)
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, marks=NOT_YET, id=row.name) for row in ROWS])
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
 def test_a_situation_from_the_field_ends_as_it_should(pool: ProcessPoolExecutor, row: Row) -> None:
     comparison = pool.submit(compare, row.situation).result()
     complaints = list(row.complaints(comparison))

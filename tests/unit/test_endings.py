@@ -103,6 +103,8 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
         "fewer bytes than the known length": ended(CLOSE_DELIMITED, LENGTH - 1, HASHED),
         "more bytes than the known length": ended(CLOSE_DELIMITED, LENGTH + 1, HASHED._replace(offset=LENGTH + 1)),
         "the length is unknown": ended(CLOSE_DELIMITED, LENGTH, UNSIZED),
+        "without a hash": ended(CLOSE_DELIMITED, LENGTH, COMPLETE_UNHASHED),
+        "without a hash or a length": ended(CLOSE_DELIMITED, LENGTH, UNSIZED_UNHASHED),
     },
     ("complete", "RFC 9112 section 6.3", Outcome.CHECK): {
         "the rest": ended(part(content_length=str(LENGTH - OFFSET)), LENGTH, COMPLETE),
@@ -110,8 +112,6 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
         "the complete file": ended(complete(), LENGTH, COMPLETE),
         "the complete file from pip's cache": ended(CACHED, LENGTH, COMPLETE),
         "close-delimited, as long as the known length": ended(CLOSE_DELIMITED, LENGTH, COMPLETE),
-        "close-delimited, without a hash": ended(CLOSE_DELIMITED, LENGTH, COMPLETE_UNHASHED),
-        "close-delimited, without a hash or a length": ended(CLOSE_DELIMITED, LENGTH, UNSIZED_UNHASHED),
         "close-delimited, from pip's cache": ended(CLOSE_DELIMITED._replace(from_cache=True), LENGTH, UNSIZED),
         "chunked": ended(CHUNKED, LENGTH, UNSIZED),
         "chunked, without a hash": ended(CHUNKED, LENGTH, UNSIZED_UNHASHED),
