@@ -97,8 +97,10 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
             earlier_end=LENGTH - 1
         ),
         "the length is unknown": ended(CLOSE_DELIMITED, LENGTH, UNSIZED)._replace(earlier_end=LENGTH),
+        "without a hash": ended(CLOSE_DELIMITED, LENGTH, UNSIZED_UNHASHED)._replace(earlier_end=LENGTH),
     },
     ("ended with the connection", "RFC 9112 section 8", Outcome.CHECK_OR_LOST): {
+        "a part at the same place": ended(part(), LENGTH, HASHED)._replace(earlier_end=LENGTH),
         "at different places": ended(CLOSE_DELIMITED, LENGTH - 1, HASHED)._replace(earlier_end=LENGTH),
         "fewer bytes than the known length": ended(CLOSE_DELIMITED, LENGTH - 1, HASHED),
         "more bytes than the known length": ended(CLOSE_DELIMITED, LENGTH + 1, HASHED._replace(offset=LENGTH + 1)),

@@ -233,6 +233,21 @@ def is_kept(size: int, window_s: float = SPEED_WINDOW_S, fastest: float = FAST, 
 
 
 @pytest.mark.parametrize(
+    ("fastest", "slow"),
+    [
+        pytest.param(0, 0, id="no connection was measured"),
+        pytest.param(400, 100, id="a quarter of a slow one"),
+        pytest.param(4 * KIB, KIB, id="a quarter, which is 1 KiB/s"),
+        pytest.param(100 * KIB, KIB, id="1 KiB/s"),
+        pytest.param(128 * KIB, KIB, id="1 KiB/s, which is a 128th"),
+        pytest.param(1024 * KIB, 8 * KIB, id="a 128th of a fast one"),
+    ],
+)
+def test_what_is_slow_follows_from_the_fastest_connection(fastest: float, slow: float) -> None:
+    assert speeds_with(fastest).slow == slow
+
+
+@pytest.mark.parametrize(
     ("size", "window_s", "fastest", "kept"),
     [
         pytest.param(30 * KIB, 30.0, FAST, True, id="1 KiB/s"),

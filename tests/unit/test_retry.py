@@ -15,6 +15,7 @@ from pip_resume.protocol.retry import (
     Options,
     Reached,
     connect_waits_s,
+    larger,
     limits,
     limits_before_response,
 )
@@ -111,7 +112,7 @@ def test_by_default_an_outage_is_waited_for_five_minutes_and_longer_than_plain_p
 
 
 @pytest.mark.parametrize("retries", range(21))
-@pytest.mark.parametrize("resume_retries", [0, 1, 2, 4, 5, 6, 20, 100])
+@pytest.mark.parametrize("resume_retries", [0, 1, 2, 4, 5, 6, 40])
 def test_a_download_is_never_given_up_before_plain_pip_would(resume_retries: int, retries: int) -> None:
     options, plain = Options(resume_retries, connect_waits_s=waits_of(retries)), tries_of(resume_retries, retries)
 
@@ -267,6 +268,54 @@ def test_a_download_is_not_given_up_before_it_has_waited_as_long_as_plain_pip(wa
 def test_waits_are_counted_until_there_is_progress() -> None:
     assert spend(0).after_wait(2.0).after(1).after_wait(1.0).waited_s == 3.0
     assert spend(0).after_wait(2.0).after(PROGRESS_BYTES).waited_s == 0.0
+
+
+@pytest.mark.parametrize(
+    ("body_bytes", "budget"),
+    [
+        pytest.param(0, Budget(2, 2), id="no byte"),
+        pytest.param(QUICK_BYTES - 1, Budget(2, 2), id="too few bytes to be worth waiting for"),
+        pytest.param(QUICK_BYTES, Budget(7, 2, useless=1), id="many bytes: as many attempts as one request of pip's"),
+    ],
+)
+def test_a_large_body_without_anything_new_counts_more_than_once(body_bytes: int, budget: Budget) -> None:
+    assert spend(0).after(0, body_bytes, body_attempts=6) == budget
+
+
+def test_large_bodies_without_anything_new_are_counted_until_there_is_progress() -> None:
+    budget = spend(0).after(5, QUICK_BYTES, 6).after(0).after(0, QUICK_BYTES, 6)
+
+    assert (budget.failed, budget.barren, budget.gained, budget.useless) == (14, 4, 5, 2)
+    assert budget.after(PROGRESS_BYTES, QUICK_BYTES, 6) == Budget(1, 0, 0, PROGRESS_BYTES)
+
+
+@pytest.mark.parametrize(
+    ("useless", "idle_s", "delay_s"),
+    [
+        pytest.param(0, 0.0, 0.5, id="none"),
+        pytest.param(1, 0.0, 2.0, id="one: two seconds"),
+        pytest.param(2, 0.0, 4.0, id="two: doubled"),
+        pytest.param(5, 0.0, 32.0, id="five: doubled each time"),
+        pytest.param(6, 0.0, 60.0, id="six: a minute at most"),
+        pytest.param(5000, 0.0, 60.0, id="5000: still a minute"),
+        pytest.param(1, 100.0, 10.5, id="a long outage counts more"),
+    ],
+)
+def test_large_bodies_without_anything_new_are_requested_less_and_less_often(
+    useless: int, idle_s: float, delay_s: float
+) -> None:
+    budget = Budget(failed=1, barren=1, useless=useless)
+
+    assert budget.delay_s(WITHOUT_LIMITS, idle_s, chance=0.0) == delay_s
+    assert budget.delay_s(WITHOUT_LIMITS, idle_s, chance=1.0) == 0.75 * delay_s
+
+
+def test_of_two_limits_the_larger_one_allows_more_attempts() -> None:
+    few, many, as_many = Limits(5, 300.0), Limits(6, 0.0), Limits(6, 60.0)
+
+    assert larger(few, many) == larger(many, few) == many
+    assert larger(many, as_many) == as_many
+    assert larger(as_many, many) == many
 
 
 def test_pips_own_retries_of_a_request_count_as_attempts_with_their_waits() -> None:

@@ -23,6 +23,7 @@ plain_lost_at_once: Event = partial(Trust.after_lost_body, is_ranged=False, has_
 plain_lost: Event = partial(Trust.after_lost_body, is_ranged=False, has_brought=True)
 plain_refused: Event = partial(Trust.after_refusal, is_ranged=False)
 probe_answered: Event = partial(Trust.after_probe, status=200)
+probe_without_file: Event = partial(Trust.after_probe, status=404)
 wrong_file: Event = Trust.after_wrong
 
 BARREN: dict[str, Event] = {
@@ -66,6 +67,17 @@ def test_ranged_requests_that_bring_nothing_lead_to_a_plain_one(before: Trust, b
 )
 def test_a_probe_shows_whether_the_host_answers(before: Trust, event: Event, after: Trust) -> None:
     assert event(before) == after
+
+
+@pytest.mark.parametrize(
+    ("status", "asking"),
+    [
+        *((status, RETRY) for status in (200, 203)),
+        *((status, RANGE) for status in (100, 201, 204, 206, 302, 304, 401, 404, 416, 451, 503, 511)),
+    ],
+)
+def test_only_a_response_with_the_file_shows_that_the_host_answers(status: int, asking: Asking) -> None:
+    assert Trust(barren=2, asking=PROBE).after_probe(status) == Trust(barren=2, asking=asking)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +165,22 @@ def test_two_of_four_requests_may_carry_range_and_one_is_a_probe(
 
 
 @pytest.mark.parametrize(
+    ("trust", "is_in_doubt"),
+    [
+        pytest.param(Trust(), False, id="full trust"),
+        pytest.param(range_lost(Trust(barren=1)), False, id="the last one brought bytes"),
+        pytest.param(Trust(barren=1), True, id="the last one brought nothing"),
+        pytest.param(Trust(barren=2, asking=PROBE), True, id="a probe follows"),
+        pytest.param(Trust(barren=2, asking=RETRY), True, id="once more"),
+        pytest.param(Trust(refusals=1, asking=PLAIN), True, id="given up"),
+        pytest.param(Trust(refusals=1), False, id="given up, and tried again"),
+    ],
+)
+def test_range_is_in_doubt_after_a_ranged_request_that_brought_nothing(trust: Trust, is_in_doubt: bool) -> None:
+    assert trust.is_range_in_doubt is is_in_doubt
+
+
+@pytest.mark.parametrize(
     ("wrong", "doubts_caches", "is_spent"), [(0, False, False), (1, True, False), (2, True, True), (3, True, True)]
 )
 def test_one_wrong_file_makes_caches_doubtful_and_two_spend_the_trust(
@@ -186,7 +214,7 @@ def test_while_the_network_is_down_every_second_request_is_a_probe() -> None:
 
 RANGED = (range_unanswered, range_lost_at_once, range_lost, range_refused)
 UNRANGED = (plain_unanswered, plain_lost_at_once, plain_lost, plain_refused)
-PROBED = (plain_unanswered, probe_answered, plain_refused)
+PROBED = (plain_unanswered, probe_answered, probe_without_file, plain_refused)
 WITH_BYTES = (range_lost, plain_lost)
 
 
