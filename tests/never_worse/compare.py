@@ -21,6 +21,7 @@ BARREN_RANGES = 3
 """So many ranged requests in vain does a run send before it reads a plain response: two, then one after its head."""
 SAVED_RUN_S = 60.0
 """How much later pip-resume may have the file for each run that it saves: somebody has to notice and start it again."""
+REDIRECTS = (301, 302, 307)
 LARGE_PART_BYTES = 40_000
 """A server that sends parts of this size, or larger ones, is not asked too often if they are requested at once."""
 STORED_FROM_BYTES = 1024 * 1024
@@ -82,14 +83,18 @@ def _later_or_dearer(situation: Situation, plain: Played, ours: Played) -> Itera
         return
     if ours.runs_needed > (plain.runs_needed or 0):
         yield Violation("more runs", f"{ours.runs_needed}, not {plain.runs_needed}; {_story(ours)}")
+    saved_runs = max(0, (plain.runs_needed or 0) - ours.runs_needed)
     most = plain.body_bytes + allowed_bytes(situation, ours)
+    if any(refusal.of == "range" for refusal in situation.refusals):
+        most += saved_runs * situation.file.size  # Where ranges are refused, the same run sends a plain request.
     if ours.body_bytes > most:
         yield Violation("more bytes", f"{ours.body_bytes}, plain pip {plain.body_bytes}, allowed {most}")
-    is_one_run = plain.runs_needed == 1
-    promised = overlap_bytes(situation, ours) + healing_bytes(situation, ours)
-    allowed_s = SLOWER_BY_S + promised / situation.bytes_per_s
+    is_one_run, rate = plain.runs_needed == 1, situation.bytes_per_s
+    healing_s = healing_bytes(situation, ours) / min([each.bytes_per_s for each in situation.slow] or [rate])
+    allowed_s = SLOWER_BY_S + overlap_bytes(situation, ours) / rate + healing_s
     if not is_one_run:
-        allowed_s += barren_s(ours) + SAVED_RUN_S * max(0, (plain.runs_needed or 0) - ours.runs_needed)
+        allowed_s += barren_s(ours) + SAVED_RUN_S * saved_runs
+        allowed_s += sum(run.ended_s - run.begun_s for run in ours.runs if "HashMismatch" in run.ended.text)
     if ours.ended_s > SLOWER_BY * plain.ended_s + allowed_s:
         kind = "later" if is_one_run else "later, over several runs"
         yield Violation(kind, f"after {ours.ended_s:.1f} s, plain pip {plain.ended_s:.1f} s")
@@ -126,7 +131,8 @@ def _can_be_joined(situation: Situation) -> bool:
     A pip that resumes does it without, too. That is a risk that pip-resume does not take.
     """
     file = situation.file
-    return file.link_hash != "none" or file.etag == "strong" or (file.last_modified == "old" and file.has_date)
+    has_strong = file.etag == "strong" or (file.last_modified == "old" and file.has_date)
+    return file.link_hash != "none" or (has_strong and situation.ranges.has_validators)
 
 
 def _sends_wrong_bytes(situation: Situation) -> bool:
@@ -204,7 +210,7 @@ def _is_cached_against_the_rules(situation: Situation) -> bool:
 
 def _hammering(plain: Played, ours: Played) -> Iterator[Violation]:
     def most(run: Run) -> int:
-        times = [request.at_s for request in run.requests]
+        times = [request.at_s for request in run.requests if request.status not in REDIRECTS]
         return max((sum(begin <= at < begin + WINDOW_S for at in times) for begin in times), default=0)
 
     ours_most = max(map(most, ours.runs))
