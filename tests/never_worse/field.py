@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from never_worse.compare import OVERLAP_BYTES, READ_AHEAD_BYTES
+from never_worse.allowance import OVERLAP_BYTES, READ_AHEAD_BYTES
 from never_worse.situation import (
     Cut,
     File,

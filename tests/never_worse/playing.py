@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from never_worse.content import BuildName, build, damaged, hexdigest
@@ -36,6 +36,8 @@ class Played:
     runs: tuple[Run, ...]
     next_run: Run
     """A run after all others, with a server and a network that work."""
+    reached: dict[int, float] = field(default_factory=dict)
+    """When each position that matters went out for the first time, in seconds since the start."""
 
     @property
     def runs_needed(self) -> int | None:
@@ -69,8 +71,9 @@ def play(situation: Situation, *, with_plugin: bool) -> Played:
                 world.state.now_s += situation.user.gap_s
             runs.append(_run(world, directories, Switches(with_plugin, f"{len(runs)}")))
         world.state.now_s += situation.user.gap_s
+        reached = dict(world.state.reached)
         honest = World(settled(without_trouble(situation), world, world.state.now_s), world.state, epoch_s)
-        return Played(tuple(runs), _run(honest, directories, Switches(with_plugin)))
+        return Played(tuple(runs), _run(honest, directories, Switches(with_plugin)), reached)
 
 
 def _prepare_content(situation: Situation) -> None:

@@ -116,7 +116,6 @@ class FakeSocket:
 
     def recv_into(self, buffer: Any, nbytes: int = 0, _flags: int = 0) -> int:
         """Wait until something has arrived, and give up to that many bytes of it."""
-        self._network.stop_if_due()
         if not self._received and not self._ended:
             self._wait_for_event()
         if not self._received:
@@ -167,6 +166,7 @@ class FakeSocket:
             self._time_out()
         self._received, self._ended = event.data, event.end
         self._network.count_body(event)
+        self._network.stop_if_due()
 
     def _time_out(self) -> None:
         assert self._timeout_s is not None

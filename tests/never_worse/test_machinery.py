@@ -37,7 +37,7 @@ def played(*runs: Run, next_run: Run | None = None) -> Played:
     ("name", "ours"),
     [
         ("no success", played(*[run(FAILED)] * 4)),
-        ("more runs", played(run(FAILED, sent=0), run())),
+        ("more runs", played(run(FAILED, sent=0), run(at_s=(5, 6)))),
         ("more bytes", played(run(sent=SIZE + 70_000))),
         ("later", played(run(at_s=(0, 2.2)))),
         ("mixed bytes", played(run(Ended("wrong", "mixed")), *[run(FAILED)] * 3)),

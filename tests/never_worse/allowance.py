@@ -1,0 +1,139 @@
+"""What pip-resume may need more than plain pip where it does more: compares, heals, and tries ranges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from never_worse.playing import Played, Run
+    from never_worse.situation import Situation
+
+OVERLAP_BYTES = 64 * 1024
+"""What pip-resume may request again at a time, to compare it."""
+READ_AHEAD_BYTES = 256 * 1024
+"""What may be lost when a run is killed or a body ends early: it was received, but not yet written."""
+BARREN_RANGES = 3
+"""So many ranged requests may come to nothing before a plain one is read: two, then one after its head."""
+
+
+MOST_REFUSALS = 2
+"""So often does one run find out that a server does not answer to Range."""
+
+
+def allowed_bytes(situation: Situation, ours: Played) -> int:
+    """Return how many bytes more than plain pip's are no violation."""
+    broken = sum(run.breaks + (run.ended.how in ("killed", "interrupted")) for run in ours.runs)
+    return overlap_bytes(situation, ours) + READ_AHEAD_BYTES * broken + healing_bytes(situation, ours)
+
+
+def overlap_bytes(situation: Situation, ours: Played) -> int:
+    """Return the bytes that are requested again to compare them: in each run, without a hash in each ranged request."""
+    overlaps = len(ours.runs)
+    if situation.file.link_hash == "none":
+        overlaps += sum(request.first_pos is not None for run in ours.runs for request in run.requests)
+    return OVERLAP_BYTES * overlaps
+
+
+def healing_bytes(situation: Situation, ours: Played) -> int:
+    """Return the bytes that right bytes may cost: one fresh download is promised after wrong ones.
+
+    In a run that ends with a wrong digest it may be in vain. And plain pip may then have the file in its cache by
+    luck: it stores the wrong file, which the index names in the next run.
+    """
+    in_vain = 2 * sum("HashMismatch" in run.ended.text for run in ours.runs)
+    restarts = 0 if _can_be_joined(situation) else sum(run.breaks for run in ours.runs)
+    refused = sum(_gave_up_range(situation, run) for run in ours.runs)
+    return situation.file.size * (in_vain + restarts + refused + _sends_wrong_bytes(situation))
+
+
+def healing_s(situation: Situation, ours: Played) -> float:
+    """Return the seconds that right bytes may take. A fresh download may come over a slow connection."""
+    slowest = min((slow.bytes_per_s for slow in situation.slow), default=situation.bytes_per_s)
+    fresh_s = healing_bytes(situation, ours) / min(slowest, situation.bytes_per_s)
+    return fresh_s + overlap_bytes(situation, ours) / situation.bytes_per_s
+
+
+def _gave_up_range(situation: Situation, run: Run) -> int:
+    """Return how often the complete file came after, or instead of, a range that had come to nothing."""
+    ranges = situation.ranges
+    is_usable = ranges.support in ("honoured", "starts early") and ranges.content_range != "missing"
+    is_usable = is_usable and not ranges.is_labelled_gzip
+    # What a redirect leads to is the response to the same request.
+    heads = [head for head in run.requests if not 300 <= head.status < 400]
+    given_up = sum(
+        later.first_pos is None
+        and later.status == 200
+        and earlier.first_pos is not None
+        and not (is_usable and earlier.status == 206)
+        for earlier, later in zip(heads, heads[1:])
+    )
+    ignored = sum(head.first_pos is not None and head.status == 200 for head in heads)
+    # A connection that crawls is given up, too, and then the complete file may come instead of the rest.
+    return given_up + (ignored if situation.slow else 0)
+
+
+def _can_be_joined(situation: Situation) -> bool:
+    """Whether the parts of a file may be put together: by its hash, or by a strong validator (RFC 9110 section 8.8).
+
+    Without a hash the parts must say, too, to what and where they belong (sections 14.4 and 15.3.7). A pip that resumes
+    does it without both. That is a risk that pip-resume does not take.
+    """
+    file = situation.file
+    has_validator = file.etag == "strong" or (file.last_modified == "old" and file.has_date)
+    says_where = situation.ranges.content_range == "standard" and situation.ranges.has_validators
+    return file.link_hash != "none" or (has_validator and says_where)
+
+
+def may_be_luck(situation: Situation, plain: Played, ours: Played) -> bool:
+    """Whether plain pip has joined parts that nothing proved to belong together, or was early enough.
+
+    Where ranges have other bytes and the whole file changes as well, only the moment of a request decides who gets it.
+    And what begins when so much of the file has gone out, begins later for a side that has downloaded less.
+    """
+    is_joined = any(request.status == 206 for request in plain.runs[-1].requests)
+    is_early = situation.ranges.support == "other bytes" and situation.file.gzip_from is not None
+    is_unproved = is_joined and not _can_be_joined(situation)
+    return is_early or is_unproved or _was_before_trouble(situation, plain, ours)
+
+
+def _was_before_trouble(situation: Situation, plain: Played, ours: Played) -> bool:
+    """Whether the server began to refuse after the last request of plain pip, but before the last one of pip-resume."""
+    if (plain.runs_needed or 0) < 2:
+        return False
+    last_s, our_last_s = plain.runs[-1].requests[-1].at_s, ours.runs[-1].requests[-1].at_s
+    never_s = float("inf")
+    return any(
+        refusal.of != "range"
+        and plain.reached.get(position, never_s) > last_s
+        and ours.reached.get(position, never_s) < our_last_s
+        for refusal in situation.refusals
+        if (position := int(refusal.begins.share * situation.file.size))
+    )
+
+
+def _sends_wrong_bytes(situation: Situation) -> bool:
+    """Whether bytes come that do not belong to the file, so that they are noticed only at its end."""
+    return (
+        situation.ranges.support == "other bytes"
+        or situation.replacement is not None
+        or situation.serves_stale
+        or any(cut.how == "error page" for cut in situation.cuts)
+    )
+
+
+def barren_s(ours: Played) -> float:
+    """Return the seconds that the longest ranged requests without a file cost in each run, and the waits after them.
+
+    It counts only where plain pip has given up, and was started again by its user: a ranged request is then a try that
+    plain pip does not make.
+    """
+    total_s = 0.0
+    for run in ours.runs:
+        ends_s = [request.at_s for request in run.requests[1:]] + [run.ended_s]
+        barren = (
+            end_s - request.at_s
+            for request, end_s in zip(run.requests, ends_s)
+            if request.first_pos is not None and request.status not in (200, 206)
+        )
+        total_s += sum(sorted(barren)[-BARREN_RANGES * MOST_REFUSALS :])
+    return total_s
