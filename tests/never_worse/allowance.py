@@ -100,7 +100,7 @@ def _was_before_trouble(situation: Situation, plain: Played, ours: Played) -> bo
     """Whether the server began to refuse after the last request of plain pip, but before the last one of pip-resume."""
     if (plain.runs_needed or 0) < 2:
         return False
-    last_s, our_last_s = plain.runs[-1].requests[-1].at_s, ours.runs[-1].requests[-1].at_s
+    last_s, our_last_s = (max((head.at_s for head in side.runs[-1].requests), default=0.0) for side in (plain, ours))
     never_s = float("inf")
     return any(
         refusal.of != "range"

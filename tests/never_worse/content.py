@@ -99,4 +99,6 @@ def kind_of(content: bytes, size: int) -> tuple[FileKind, str]:
 
 
 def _without_page(content: bytes) -> bytes:
-    return content[: -len(ERROR_PAGE)] if content.endswith(ERROR_PAGE) else content
+    """Return what stands before an error page, or before its start, at the end."""
+    start = content.rfind(ERROR_PAGE[:20])
+    return content[:start] if start >= 0 and ERROR_PAGE.startswith(content[start:]) else content

@@ -126,7 +126,7 @@ class _Draw:
             caching=self.of(CACHING),
             framing=self.of(FRAMINGS),
             is_labelled_gzip=self.is_so(4),
-            gzip_from=self.moment() if self.is_so(4) else None,
+            gzip_from=Moment(0.0, self.one(0.1, 0.3, 1.0, 5.0)) if self.is_so(4) else None,
         )
 
     def ranges(self) -> Ranges:

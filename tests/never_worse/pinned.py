@@ -13,6 +13,7 @@ from never_worse.situation import (
     Replacement,
     Situation,
     Sleep,
+    Slow,
     Stop,
     User,
 )
@@ -55,6 +56,35 @@ PINNED: dict[str, Situation] = {
         file=File(framing="length too long"),
         refusals=(Refusal(status=204),),
     ),
+    "ranges are refused for 5 s, and every connection ends after 900 kB": Situation(
+        cuts=(Cut(every=900_000),),
+        refusals=(Refusal(lasts_s=5.0),),
+    ),
+    "ranges get 502 for 5 s": Situation(cuts=(Cut(at=0.75),), refusals=(Refusal(status=502, lasts_s=5.0),)),
+    "no response to ranges for 30 s": Situation(cuts=(Cut(at=0.5),), refusals=(Refusal("silence", lasts_s=30.0),)),
+    "ranges are refused, and the connection is slow": Situation(refusals=(Refusal(),), slow=(Slow(100.0),)),
+    "ranges start too late, and the connection is slow": Situation(ranges=Ranges("starts late"), slow=(Slow(900.0),)),
+    "a slow connection, and no retries": Situation(slow=(Slow(100.0),), user=User(resume_retries=0)),
+    "ranges get 503, after a kill and with no retries": Situation(
+        refusals=(Refusal(status=503),),
+        user=User(stops=(Stop(),), resume_retries=0),
+    ),
+    "a 206 without Content-Range": Situation(cuts=(Cut(at=0.75),), ranges=Ranges(content_range="missing")),
+    "a 206 that says gzip": Situation(cuts=(Cut(at=0.9),), ranges=Ranges(is_labelled_gzip=True)),
+    "a 200 with the rest, after a kill": Situation(
+        ranges=Ranges("200 with Content-Range", content_range="missing"),
+        user=User(stops=(Stop(share=0.75),)),
+    ),
+    "busy for 10 s, and pip's cache has the file": Situation(
+        file=File(caching="not said"),
+        refusals=(Refusal(of="any", status=425, lasts_s=10.0),),
+        user=User(stops=(Stop(),), cached="right"),
+    ),
+    "the body in pip's cache lacks its end, and Content-Length is too short": Situation(
+        file=File(link_hash="none", framing="length too short"),
+        user=User(cached="cut"),
+    ),
+    "resumed after an outage and a signed redirect, next run": Situation(hops=(Hop(to="signed"),), outages=(Outage(),)),
     "a different build with the same validators": Situation(
         file=NO_HASH,
         cuts=(Cut("reset", at=0.1),),

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from never_worse import content
+from never_worse.situation import Moment
 
 if TYPE_CHECKING:
     from never_worse.content import BuildName
-    from never_worse.situation import Moment, Situation
+    from never_worse.situation import Situation
 
 
 class Timed(Protocol):
@@ -62,7 +63,8 @@ class World:
         self.epoch_s = epoch_s
         self.other_content: bytes | None = None
         """If not None, the server has this in the place of every build."""
-        self.thresholds = sorted({self.position(moment) for moment in _moments(situation)} - {0})
+        moments = [*_moments(situation), *(Moment(stop.share) for stop in situation.user.stops)]
+        self.thresholds = sorted({self.position(moment) for moment in moments} - {0})
 
     @property
     def size(self) -> int:
