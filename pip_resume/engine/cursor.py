@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pip_resume.errors import WrongBytes
+from pip_resume.protocol.checkpoint import with_length
 
 if TYPE_CHECKING:
     from pip_resume.engine.local_copy import LocalCopy
@@ -52,7 +53,7 @@ class Cursor:
         if is_first and copy.current.offset > 0 and not copy.has_digest:
             # All that was held is equal to this response's body, so the file is this response's.
             copy.origin = type(copy.origin)()
-            copy.current.note(self._offered)
+            copy.current.note(self._with_known_length())
         before = copy.current.offset
         try:
             copy.current.append(block)
@@ -61,6 +62,16 @@ class Cursor:
         if copy.is_overtaken:
             copy.settle()
         copy.sync_if_due()
+
+    def _with_known_length(self) -> Checkpoint:
+        """Return what the response says of the file, with the length that an earlier response has given if it has none.
+
+        Only for an equal ETag: a different file may have a different length.
+        """
+        known = self._copy.current.checkpoint
+        if self._offered.complete_length is None and self._offered.field("etag") == known.field("etag"):
+            return with_length(self._offered, known.complete_length)
+        return self._offered
 
     def _compare(self, block: bytes) -> int:
         """Return how many bytes at the start of the block are equal to those held. Raises WrongBytes."""
