@@ -41,7 +41,7 @@ class Cursor:
         known = max(0, min(copy.current.offset - self.position, len(block)))
         if known:
             known = self._compare(block[:known])
-        if self.position + known >= copy.current.offset:
+        if not copy.has_beside and self.position + known >= copy.current.offset:
             # The overlap has arrived and is equal. From here on the bytes are this run's own.
             copy.origin = copy.origin._replace(overlap=0, is_compared=True)
         if known < len(block):
