@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from servers.certificates import Certificates
 from servers.fault_server import FaultServer
 from servers.fixtures import *  # noqa: F403 - pytest finds fixtures by the names in this module.
 
+from pip_resume.inside_pip.run import RUN
+
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -20,9 +23,17 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
+@pytest.fixture(autouse=True)
+def new_run() -> None:
+    """Let each test be a run of pip that remembers nothing."""
+    RUN.forget()
+
+
 @pytest.fixture
-def machine(tmp_path: Path, certificates: Certificates) -> Machine:
-    return Machine(tmp_path, certificates.ca_file)
+def machine(tmp_path: Path, certificates: Certificates) -> Iterator[Machine]:
+    made = Machine(tmp_path, certificates.ca_file)
+    yield made
+    made.store.close()
 
 
 @pytest.fixture

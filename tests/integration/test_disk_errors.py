@@ -29,7 +29,7 @@ from pip._internal.models.link import Link
 from servers.fault_server import FaultServer, FileAnswer
 
 from pip_resume.protocol.checkpoint import Checkpoint
-from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.protocol.planning import OVERLAP_BYTES
 from pip_resume.storage.store import SPARE_BYTES, Store
 
 NEEDS_SPACE = ("copy_file_range", "link", "mkdir", "open", "pwrite")
@@ -268,4 +268,4 @@ def test_without_enough_free_space_nothing_is_stored(
 
     assert outcome.content == CONTENT
     assert ["not enough free space" in str(error) for error in outcome.display.store_errors] == [True]
-    assert not machine.store.directory.exists()
+    assert not machine.store.path.exists()

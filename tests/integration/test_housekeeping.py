@@ -27,7 +27,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def names_in(store: Store) -> set[str]:
-    return {path.name for path in store.directory.iterdir()}
+    return {path.name for path in store.path.iterdir()}
 
 
 def names_of(*parts: Path) -> set[str]:
@@ -40,7 +40,7 @@ class TestAge:
         leave_partial(store, days_ago=14.1)
         younger = leave_partial(store, days_ago=13.9)
 
-        assert prune(store.directory, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, NOW_S) == MIB
+        assert prune(store.path, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, NOW_S) == MIB
 
         assert names_in(store) == names_of(younger)
 
@@ -48,21 +48,21 @@ class TestAge:
         part = leave_partial(store, days_ago=1)
         set_age(part.with_suffix(".json"), 100 * DAY_S)
 
-        prune(store.directory, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, NOW_S)
+        prune(store.path, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, NOW_S)
 
         assert names_in(store) == names_of(part)
 
     def test_a_limit_of_0_days_removes_every_partial(self, store: Store) -> None:
         leave_partial(store, days_ago=0.001)
 
-        prune(store.directory, 0, DEFAULT_MAX_SIZE, NOW_S)
+        prune(store.path, 0, DEFAULT_MAX_SIZE, NOW_S)
 
         assert names_in(store) == set()
 
     def test_a_partial_from_the_future_is_not_removed(self, store: Store) -> None:
         future = leave_partial(store, days_ago=-1000)
 
-        prune(store.directory, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, NOW_S)
+        prune(store.path, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, NOW_S)
 
         assert names_in(store) == names_of(future)
 
@@ -71,7 +71,7 @@ class TestSize:
     def test_the_oldest_partials_are_removed_until_the_rest_fits(self, store: Store) -> None:
         middle, oldest, newest = (leave_partial(store, days_ago=days) for days in (2, 3, 1))
 
-        assert prune(store.directory, DEFAULT_KEEP_DAYS, 2 * MIB, NOW_S) == MIB
+        assert prune(store.path, DEFAULT_KEEP_DAYS, 2 * MIB, NOW_S) == MIB
 
         assert not oldest.exists()
         assert names_in(store) == names_of(middle, newest)
@@ -82,14 +82,14 @@ class TestSize:
             os.truncate(part, DEFAULT_MAX_SIZE // 2 + 1)
             set_age(part, days * DAY_S)
 
-        prune(store.directory, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, NOW_S)
+        prune(store.path, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, NOW_S)
 
         assert names_in(store) == names_of(new)
 
     def test_partials_that_fit_are_not_removed(self, store: Store) -> None:
         parts = [leave_partial(store, days_ago=days) for days in (1, 2)]
 
-        assert prune(store.directory, DEFAULT_KEEP_DAYS, 2 * MIB, NOW_S) == 0
+        assert prune(store.path, DEFAULT_KEEP_DAYS, 2 * MIB, NOW_S) == 0
 
         assert names_in(store) == names_of(*parts)
 
@@ -97,7 +97,7 @@ class TestSize:
         oldest, middle, newest = (leave_partial(store, days_ago=days) for days in (30, 2, 1))
         with closing(store.claim(artifact_of(numbered_link(next(numbers) - 3)))) as claimed:
             assert claimed.path == oldest
-            prune(store.directory, DEFAULT_KEEP_DAYS, 2 * MIB, NOW_S)
+            prune(store.path, DEFAULT_KEEP_DAYS, 2 * MIB, NOW_S)
 
             assert names_in(store) == names_of(oldest, newest)
             assert not middle.exists()
@@ -112,7 +112,7 @@ class TestLeftovers:
             path.write_bytes(b"left over")
             set_age(path, age_s)
 
-        prune(store.directory, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, NOW_S)
+        prune(store.path, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, NOW_S)
 
         assert names_in(store) == names_of(part) | {young.name}
 
@@ -125,7 +125,7 @@ class TestLeftovers:
             if record is not None:
                 part.with_suffix(".json").write_bytes(record)
 
-        prune(store.directory, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, NOW_S)
+        prune(store.path, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, NOW_S)
 
         assert not old.exists()
         assert young.exists()
@@ -136,7 +136,7 @@ class TestLeftovers:
             part.unlink()
             set_age(part.with_suffix(".json"), age_s)
 
-        prune(store.directory, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, NOW_S)
+        prune(store.path, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, NOW_S)
 
         assert names_in(store) == {young.with_suffix(".json").name}
 
@@ -146,7 +146,7 @@ class TestLeftovers:
             part.with_name(name).touch()
             set_age(part.with_name(name), 1000 * DAY_S)
 
-        prune(store.directory, 0, 0, NOW_S)
+        prune(store.path, 0, 0, NOW_S)
 
         assert names_in(store) == {"notes.txt", "README", "sample.whl"}
 
@@ -154,7 +154,7 @@ class TestLeftovers:
 class TestOpportunisticPruning:
     def prune(self, store: Store, *, days_from_now: float) -> None:
         now_s = NOW_S + days_from_now * DAY_S
-        prune_opportunistically(store.directory, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, now_s)
+        prune_opportunistically(store.path, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, now_s)
 
     def test_pruning_happens_at_most_once_a_day(self, store: Store) -> None:
         young = leave_partial(store, days_ago=1)
@@ -169,9 +169,9 @@ class TestOpportunisticPruning:
 
     def test_an_absent_or_empty_store_is_not_changed(self, store: Store) -> None:
         self.prune(store, days_from_now=0)
-        assert not store.directory.exists()
+        assert not store.path.exists()
 
-        store.directory.mkdir(parents=True)
+        store.path.mkdir(parents=True)
         self.prune(store, days_from_now=0)
         assert names_in(store) == set()
 
@@ -185,7 +185,7 @@ class TestOpportunisticPruning:
 
     def test_a_marker_from_the_future_does_not_prevent_pruning(self, store: Store) -> None:
         leave_partial(store, days_ago=20)
-        marker = store.directory / "pruned"
+        marker = store.path / "pruned"
         marker.touch()
         set_age(marker, -1000 * DAY_S)
 
@@ -197,7 +197,7 @@ class TestOpportunisticPruning:
 def test_pruning_during_a_download_does_not_touch_its_partial(machine: Machine, http_server: FaultServer) -> None:
     link = link_with_partial(machine, http_server)
     with closing(machine.store.claim(artifact_of(link))) as partial:
-        prune(machine.store.directory, 0, 0, time.time() + 30 * DAY_S)
+        prune(machine.store.path, 0, 0, time.time() + 30 * DAY_S)
         partial.append(CONTENT[HELD:])
     assert machine.stored(link) == CONTENT
     assert machine.checkpoint(link).complete_length == len(CONTENT)
@@ -213,7 +213,7 @@ def test_a_claim_of_a_partial_that_is_pruned_meanwhile_starts_at_0(
     def open_and_prune(path: Path, digest: Digest | None) -> PartFile:
         monkeypatch.setattr(PartFile, "open_existing", really_open)
         part = really_open(path, digest)
-        prune(machine.store.directory, 0, 0, time.time() + 30 * DAY_S)
+        prune(machine.store.path, 0, 0, time.time() + 30 * DAY_S)
         return part
 
     monkeypatch.setattr(PartFile, "open_existing", open_and_prune)

@@ -7,8 +7,8 @@ from integration.interrupted_downloads import COMPLETE, CONTENT, FIRST_HALF, HAL
 from integration.samples import cut
 from servers.fault_server import FaultServer, NoResponse, Then
 
-from pip_resume.engine.reading import MAX_BLOCK_BYTES
-from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.engine.reading import BLOCK_BYTES
+from pip_resume.protocol.planning import OVERLAP_BYTES
 
 
 @pytest.mark.parametrize("then", [Then.RESET, Then.DROP, Then.CLOSE])
@@ -21,7 +21,7 @@ def test_a_server_that_sends_a_tenth_per_connection_is_read_to_the_end_in_one_ru
 
     attempts = len(server.requests(PATH))
     assert attempts >= 10
-    assert server.fetched_twice(PATH) <= MAX_BLOCK_BYTES * (attempts - 1)
+    assert server.fetched_twice(PATH) <= BLOCK_BYTES * (attempts - 1)
     assert downloads.waits_s() == []
 
 
@@ -50,7 +50,7 @@ def test_a_tls_error_in_the_middle_of_a_body_costs_at_most_a_block(
     assert downloads.run(https_server.url(PATH)) == CONTENT
 
     assert len(https_server.requests(PATH)) == https_server.connections == 2
-    assert https_server.fetched_twice(PATH) <= MAX_BLOCK_BYTES
+    assert https_server.fetched_twice(PATH) <= BLOCK_BYTES
     assert len(warnings(caplog)) == 1
     assert "(TLS: " in warnings(caplog)[0]
 
@@ -64,7 +64,7 @@ def test_after_the_read_timeout_the_rest_is_requested_on_a_new_connection(
     assert downloads.run(server.url(PATH)) == CONTENT
 
     assert len(server.requests(PATH)) == server.connections == 2
-    assert server.fetched_twice(PATH) <= MAX_BLOCK_BYTES
+    assert server.fetched_twice(PATH) <= BLOCK_BYTES
     assert ["(read timed out); resuming," in warning for warning in warnings(caplog)] == [True]
 
 

@@ -18,8 +18,8 @@ from pip._internal.models.link import Link
 from servers.fault_server import FaultServer, FileAnswer
 from servers.index_pages import IMMUTABLE, noise
 
-from pip_resume.engine.reading import MAX_BLOCK_BYTES
-from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.engine.reading import BLOCK_BYTES
+from pip_resume.protocol.planning import OVERLAP_BYTES
 from pip_resume.settings import DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE
 from pip_resume.storage.housekeeping import DAY_S, prune, prune_opportunistically
 
@@ -29,10 +29,10 @@ HALF = len(CONTENT) // 2
 FILE = FileAnswer(CONTENT, etag='"v1"', fields={"Cache-Control": IMMUTABLE})
 READ_AHEAD_BYTES = io.DEFAULT_BUFFER_SIZE
 """How much http.client reads ahead: a part of the next block. The head of the response is counted as well."""
-TWICE_AT_MOST = MAX_BLOCK_BYTES + OVERLAP_BYTES + 2 * READ_AHEAD_BYTES
+TWICE_AT_MOST = BLOCK_BYTES + OVERLAP_BYTES + 2 * READ_AHEAD_BYTES
 BATCH = 6
 """Number of processes that run at the same time."""
-FEWEST_BLOCKS = len(CONTENT) // MAX_BLOCK_BYTES
+FEWEST_BLOCKS = len(CONTENT) // BLOCK_BYTES
 """A body arrives in at least this many blocks, each of which is a call."""
 
 
@@ -52,7 +52,7 @@ def kill_points_until_end_of_body(calls: tuple[str, ...]) -> list[int]:
 
 
 def prune_a_month_later(machine: Machine) -> None:
-    prune(machine.store.directory, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, time.time() + 30 * DAY_S)
+    prune(machine.store.path, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, time.time() + 30 * DAY_S)
 
 
 class KilledDownloads:
@@ -134,7 +134,7 @@ def prune_in_process(job: Job, sender: Connection) -> None:
     """Prune opportunistically in this child process, and send the calls that were made."""
     machine = Machine(job.directory)
     calls = count_calls(str(machine.cache_directory), job.kill_before)
-    prune_opportunistically(machine.store.directory, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, time.time() + 30 * DAY_S)
+    prune_opportunistically(machine.store.path, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, time.time() + 30 * DAY_S)
     sender.send(tuple(calls.made))
 
 

@@ -12,7 +12,7 @@ from servers.certificates import Certificates
 from servers.fixtures import StartNginx
 from servers.nginx import Nginx, Served
 
-from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.protocol.planning import OVERLAP_BYTES
 
 LONG_AGO_S = 1_578_045_600.0
 LOG_TIMEOUT_S = 10.0

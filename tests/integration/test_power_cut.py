@@ -24,7 +24,7 @@ from pip._internal.models.link import Link
 from servers.fault_server import FaultServer
 from servers.index_pages import noise
 
-from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.protocol.planning import OVERLAP_BYTES
 from pip_resume.storage.store import UNSYNCED_BYTES, Store, current_boot_id
 
 OTHER_BOOT_ID = "the boot after the power cut"

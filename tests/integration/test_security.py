@@ -32,7 +32,7 @@ from pip_resume.protocol.checkpoint import (
     Checkpoint,
     encode_checkpoint,
 )
-from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.protocol.planning import OVERLAP_BYTES
 from pip_resume.storage.housekeeping import DAY_S, prune, prune_opportunistically
 
 OTHER_UID = 65_533
@@ -82,7 +82,7 @@ class TestModes:
 
         machine.download_partly(link)
 
-        assert mode_of(machine.store.directory) == directory
+        assert mode_of(machine.store.path) == directory
         assert mode_of(machine.part_path(link)) == file
         assert mode_of(machine.record_path(link)) == file
 
@@ -133,7 +133,7 @@ class TestPlantedFiles:
     ) -> None:
         http_server.plays(PATH, CUT, FILE)
         link = link_with_hash(http_server)
-        machine.store.directory.mkdir(parents=True)
+        machine.store.path.mkdir(parents=True)
         self.plant(kind, machine.part_path(link).with_suffix(ending), victim)
 
         outcome = machine.download(link)
@@ -149,10 +149,10 @@ class TestPlantedFiles:
     ) -> None:
         http_server.plays(PATH, CUT, FILE)
         machine.cache_directory.mkdir()
-        self.plant(kind, machine.store.directory, victim)
+        self.plant(kind, machine.store.path, victim)
 
         outcome = machine.download(link_with_hash(http_server))
-        prune_opportunistically(machine.store.directory, 0, 0, time.time())
+        prune_opportunistically(machine.store.path, 0, 0, time.time())
 
         assert outcome.content == CONTENT
         assert len(outcome.display.store_errors) == 1
@@ -169,10 +169,10 @@ class TestPlantedFiles:
             path.write_bytes(b"precious")
             os.utime(path, (1, 1))
         machine.cache_directory.mkdir()
-        machine.store.directory.symlink_to(downloads)
+        machine.store.path.symlink_to(downloads)
 
-        prune_opportunistically(machine.store.directory, 0, 0, time.time())
-        prune(machine.store.directory, 0, 0, time.time())
+        prune_opportunistically(machine.store.path, 0, 0, time.time())
+        prune(machine.store.path, 0, 0, time.time())
 
         assert sorted(downloads.iterdir()) == sorted(unfinished)
 
@@ -181,9 +181,9 @@ class TestPlantedFiles:
         self, kind: str, machine: Machine, http_server: FaultServer, victim: Path
     ) -> None:
         link = link_with_partial(machine, http_server)
-        self.plant(kind, machine.store.directory / "pruned", victim)
+        self.plant(kind, machine.store.path / "pruned", victim)
 
-        prune_opportunistically(machine.store.directory, 14, SIZE, time.time() + 2 * DAY_S)
+        prune_opportunistically(machine.store.path, 14, SIZE, time.time() + 2 * DAY_S)
 
         assert machine.stored(link) == CONTENT[:HELD]
         assert not victim.with_name("new").exists()
@@ -193,10 +193,10 @@ class TestPlantedFiles:
     def test_pruning_does_not_touch_what_is_not_a_regular_file(
         self, kind: str, name: str, machine: Machine, victim: Path
     ) -> None:
-        machine.store.directory.mkdir(parents=True)
-        self.plant(kind, machine.store.directory / name, victim)
+        machine.store.path.mkdir(parents=True)
+        self.plant(kind, machine.store.path / name, victim)
 
-        prune(machine.store.directory, 0, 0, time.time() + 30 * DAY_S)
+        prune(machine.store.path, 0, 0, time.time() + 30 * DAY_S)
 
         assert machine.files_in_store() == [name]
 
@@ -205,7 +205,7 @@ class TestPlantedFiles:
     ) -> None:
         https_server.plays(PATH, FILE)
         link = link_with_hash(https_server)
-        machine.store.directory.mkdir(parents=True)
+        machine.store.path.mkdir(parents=True)
         self.plant("hard link", machine.part_path(link), victim)
         record = Checkpoint(complete_length=8, inode=victim.stat().st_ino, boot_id="x", synced=8)
         machine.record_path(link).write_bytes(encode_checkpoint(record))

@@ -33,7 +33,7 @@ class TestFormats:
         record = self.change_format(machine, link, FORMAT + 1)
 
         outcome = machine.download(link)
-        prune(machine.store.directory, 14, 0, time.time() + 400 * DAY_S)
+        prune(machine.store.path, 14, 0, time.time() + 400 * DAY_S)
 
         assert outcome.content == CONTENT
         assert http_server.asked_ranges(PATH) == [None, None]
@@ -43,11 +43,11 @@ class TestFormats:
         assert "newer" in str(outcome.display.store_errors[0])
 
     def test_a_record_of_a_newer_version_without_bytes_is_not_removed(self, machine: Machine) -> None:
-        machine.store.directory.mkdir(parents=True)
-        record = machine.store.directory / "0123.json"
+        machine.store.path.mkdir(parents=True)
+        record = machine.store.path / "0123.json"
         record.write_text(json.dumps({"format": FORMAT + 1, "bytes": "elsewhere"}))
 
-        prune(machine.store.directory, 14, 0, time.time() + 400 * DAY_S)
+        prune(machine.store.path, 14, 0, time.time() + 400 * DAY_S)
 
         assert machine.files_in_store() == ["0123.json"]
 
@@ -69,7 +69,7 @@ class TestFormats:
         link = link_with_partial(machine, http_server)
         self.change_format(machine, link, 0)
 
-        prune(machine.store.directory, 14, SIZE * 10, time.time() + DAY_S)
+        prune(machine.store.path, 14, SIZE * 10, time.time() + DAY_S)
 
         assert machine.files_in_store() == []
 
@@ -98,7 +98,7 @@ class TestFilesLeft:
         purged = []
 
         def purge(_clock: FakeClock) -> None:
-            for path in machine.store.directory.glob("*"):
+            for path in machine.store.path.glob("*"):
                 path.unlink()
                 purged.append(path.suffix)
 

@@ -20,7 +20,7 @@ from servers.fault_server import FaultServer, Then
 from pip_resume.engine.clock import SystemClock
 from pip_resume.engine.local_copy import STALL_S
 from pip_resume.protocol.checkpoint import Checkpoint
-from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.protocol.planning import OVERLAP_BYTES
 from pip_resume.storage import part_file
 from pip_resume.storage.housekeeping import DAY_S, prune
 from pip_resume.storage.stored_partial import StoredPartial
@@ -214,7 +214,7 @@ class TestTenPips:
 
         assert {result.sha256 for result in results} == {SHA256}
         assert machine.cached_body(http_server.url(PATH)) == CONTENT
-        prune(machine.store.directory, 14, SIZE, time.time() + 30 * DAY_S)
+        prune(machine.store.path, 14, SIZE, time.time() + 30 * DAY_S)
         assert machine.files_in_store() == []
 
     def test_ten_pips_at_once_continue_the_same_partial_although_every_lock_is_granted(
