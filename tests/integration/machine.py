@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -195,6 +196,10 @@ class Machine:
     def part_path(self, link: Link) -> Path:
         """Return the path of the bytes that the store has, or would have, of an artifact."""
         return self.store.path / f"{artifact_of(link).key}.part"
+
+    def own_part_path(self, link: Link) -> Path:
+        """Return the same path for a user whose partial cannot have the first name, since that is another user's."""
+        return self.store.path / f"{artifact_of(link).key}-u{os.geteuid()}.part"
 
     def record_path(self, link: Link) -> Path:
         """Return the path of the record beside these bytes."""

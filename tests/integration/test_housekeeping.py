@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,14 +17,16 @@ from servers.fault_server import FaultServer
 from pip_resume.artifact import Digest
 from pip_resume.protocol.checkpoint import Checkpoint
 from pip_resume.settings import DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE
+from pip_resume.storage.directory import Directory
 from pip_resume.storage.housekeeping import DAY_S, LEFTOVER_S, prune, prune_opportunistically
 from pip_resume.storage.part_file import PartFile
 from pip_resume.storage.store import Store
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "cache", "")
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(Store(tmp_path / "cache", "")) as opened:
+        yield opened
 
 
 def names_in(store: Store) -> set[str]:
@@ -66,6 +69,30 @@ class TestAge:
 
         assert names_in(store) == names_of(future)
 
+    def test_no_age_is_known_by_a_clock_that_is_a_day_behind_the_newest_file(self, store: Store) -> None:
+        """Field report 4.3: a computer without a battery starts in 1970, or with the time of its last shutdown."""
+        old, new = leave_partial(store, days_ago=20), leave_partial(store, days_ago=-1.1)
+
+        assert prune(store.path, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, NOW_S) == 0
+
+        assert names_in(store) == names_of(old, new)
+
+    def test_ages_are_known_by_a_clock_that_is_some_hours_behind_the_newest_file(self, store: Store) -> None:
+        leave_partial(store, days_ago=20)
+        new = leave_partial(store, days_ago=-0.9)
+
+        prune(store.path, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, NOW_S)
+
+        assert names_in(store) == names_of(new)
+
+    def test_the_limit_of_size_holds_by_a_wrong_clock_as_well(self, store: Store) -> None:
+        leave_partial(store, days_ago=20)
+        new = leave_partial(store, days_ago=1)
+
+        prune(store.path, DEFAULT_KEEP_DAYS, MIB, 0.0)
+
+        assert names_in(store) == names_of(new)
+
 
 class TestSize:
     def test_the_oldest_partials_are_removed_until_the_rest_fits(self, store: Store) -> None:
@@ -86,6 +113,16 @@ class TestSize:
 
         assert names_in(store) == names_of(new)
 
+    def test_complete_files_are_removed_before_partials(self, store: Store) -> None:
+        """Field report 1.10: pip's cache did not take them."""
+        part = leave_partial(store, days_ago=3)
+        old, new = (leave_partial(store, days_ago=days, size=2 * MIB) for days in (2, 1))
+
+        assert prune(store.path, DEFAULT_KEEP_DAYS, 3 * MIB, NOW_S) == 2 * MIB
+
+        assert not old.exists()
+        assert names_in(store) == names_of(part, new)
+
     def test_partials_that_fit_are_not_removed(self, store: Store) -> None:
         parts = [leave_partial(store, days_ago=days) for days in (1, 2)]
 
@@ -103,11 +140,27 @@ class TestSize:
             assert not middle.exists()
 
 
+class TestSpare:
+    @pytest.mark.parametrize(
+        ("keep_days", "max_size"), [(DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE), (0, DEFAULT_MAX_SIZE), (DEFAULT_KEEP_DAYS, 0)]
+    )
+    def test_the_partial_that_is_about_to_be_downloaded_is_not_removed(
+        self, keep_days: float, max_size: int, store: Store
+    ) -> None:
+        """Field report 4.3: the user comes back after 20 days."""
+        wanted, other = leave_partial(store, days_ago=20), leave_partial(store, days_ago=20)
+
+        prune(store.path, keep_days, max_size, NOW_S, spare=[wanted.stem])
+
+        assert names_in(store) == names_of(wanted)
+        assert not other.exists()
+
+
 class TestLeftovers:
     @pytest.mark.parametrize("ending", ["tmp", "new", "link"])
     def test_a_temporary_file_of_a_killed_process_is_removed_after_an_hour(self, ending: str, store: Store) -> None:
         part = leave_partial(store)
-        old, young = (part.with_suffix(f".7-{age}.{ending}") for age in ("old", "young"))
+        old, young = (part.with_suffix(f".7-{number}-0123abcd.{ending}") for number in (1, 2))
         for path, age_s in ((old, LEFTOVER_S + 1), (young, LEFTOVER_S - 1)):
             path.write_bytes(b"left over")
             set_age(path, age_s)
@@ -142,13 +195,14 @@ class TestLeftovers:
 
     def test_files_with_other_names_are_not_removed(self, store: Store) -> None:
         part = leave_partial(store)
-        for name in ("notes.txt", "README", "sample.whl"):
+        others = {"notes.txt", "sample.whl", "film.part", "package.json", f"{'0' * 63}.part", "0.7-1-0123abcd.tmp"}
+        for name in others:
             part.with_name(name).touch()
             set_age(part.with_name(name), 1000 * DAY_S)
 
         prune(store.path, 0, 0, NOW_S)
 
-        assert names_in(store) == {"notes.txt", "README", "sample.whl"}
+        assert names_in(store) == others
 
 
 class TestOpportunisticPruning:
@@ -210,9 +264,9 @@ def test_a_claim_of_a_partial_that_is_pruned_meanwhile_starts_at_0(
     link = link_with_partial(machine, http_server, FILE)
     really_open = PartFile.open_existing
 
-    def open_and_prune(path: Path, digest: Digest | None) -> PartFile:
+    def open_and_prune(directory: Directory, name: str, digest: Digest | None) -> PartFile:
         monkeypatch.setattr(PartFile, "open_existing", really_open)
-        part = really_open(path, digest)
+        part = really_open(directory, name, digest)
         prune(machine.store.path, 0, 0, time.time() + 30 * DAY_S)
         return part
 
