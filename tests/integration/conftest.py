@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from integration.gateway import Gateway
 from integration.interrupted_downloads import Downloads
 from integration.machine import DOWNLOAD_MODULE, VARIABLES_OF_REQUESTS, Machine
 from servers.certificates import Certificates
@@ -40,6 +41,19 @@ def machine(tmp_path: Path, certificates: Certificates) -> Iterator[Machine]:
 def downloads(machine: Machine, caplog: pytest.LogCaptureFixture) -> Downloads:
     caplog.set_level(logging.INFO, DOWNLOAD_MODULE.__name__)
     return Downloads(machine)
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    """A server that is reached over http through a gateway."""
+    with Gateway() as running:
+        yield running
+
+
+@pytest.fixture
+def https_gateway(certificates: Certificates) -> Iterator[Gateway]:
+    with Gateway(certificates.server_context()) as running:
+        yield running
 
 
 @pytest.fixture(params=["http_server", "https_server"])

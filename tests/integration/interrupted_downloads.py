@@ -14,11 +14,11 @@ from pip._internal.network.session import PipSession
 from servers.fault_server import FileAnswer, Then
 from servers.index_pages import noise
 
-from pip_resume.engine.clock import Clock
 from pip_resume.engine.reading import Speeds
 from pip_resume.errors import FailedAttempt, GaveUp, Report
 from pip_resume.inside_pip.display import PipDisplay
 from pip_resume.inside_pip.transport import PipResponse, PipTransport
+from pip_resume.protocol.messages import Held, Request
 from pip_resume.protocol.retry import Budget, Limits, Options
 
 PATH = "/files/thing-1.0.tar.gz"
@@ -30,10 +30,12 @@ FIRST_HALF = cut(COMPLETE, HALF, Then.DROP)
 
 
 class DisplayWithoutBar(PipDisplay):
-    """pip's display without a bar. It remembers the wait after each failed attempt, and the limits then."""
+    """pip's display without a bar. It remembers when requests were sent, each wait, and the limits then."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, clock: FakeClock) -> None:
         super().__init__(DOWNLOAD_MODULE, link, "off")
+        self._clock = clock
+        self.requested_s: list[float] = []
         self.delays_s: list[float] = []
         self.limits: list[Limits] = []
 
@@ -43,6 +45,10 @@ class DisplayWithoutBar(PipDisplay):
         self.delays_s.append(delay_s)
         self.limits.append(limits)
         super().attempt_failed(failure, complete_length, budget, limits, delay_s)
+
+    def requested(self, request: Request, held: Held) -> None:
+        self.requested_s.append(self._clock.elapsed_s())
+        super().requested(request, held)
 
 
 class ThrottledResponse(PipResponse):
@@ -83,6 +89,8 @@ class Downloads:
         self.session: Any = machine.session()
         self.session.timeout = 5
         self.clock = FakeClock()
+        self.requested_s: list[float] = []
+        """When each request of all runs so far was sent."""
         self.waits_s: list[float] = []
         """The waits in all runs so far, in seconds, without those of 0 s."""
         self.limits: list[Limits] = []
@@ -95,11 +103,11 @@ class Downloads:
         options: Options = Options(),
         rates: tuple[float, ...] = (),
         speeds: Speeds | None = None,
-        clock: Clock | None = None,
+        answered: tuple[str, ...] = (),
     ) -> bytes:
-        """Download once; see ThrottledTransport for `rates`. Raises what `transfer.download` raises."""
+        """Download once; see ThrottledTransport for `rates`, and Machine.run. Raises what `transfer.download` raises."""
         link = hashed_link(url, CONTENT)
-        display = DisplayWithoutBar(link)
+        display = DisplayWithoutBar(link, self.clock)
 
         def transport(*arguments: Any) -> PipTransport:
             return ThrottledTransport(self.clock, rates, *arguments) if rates else PipTransport(*arguments)
@@ -108,15 +116,17 @@ class Downloads:
             finished = self._machine.run(
                 link,
                 display,
-                clock or self.clock,
+                self.clock,
                 options=options,
                 session=self.session,
                 speeds=speeds,
                 transport_class=transport,
+                answered=answered,
             )
         finally:
             self.waits_s += [delay_s for delay_s in display.delays_s if delay_s]
             self.limits += display.limits
+            self.requested_s += display.requested_s
         return finished.path.read_bytes()
 
     def give_up(self, url: str, *, options: Options = Options()) -> Report:
@@ -136,12 +146,12 @@ class Downloads:
         return self._machine.stored(hashed_link(url, CONTENT))
 
 
-def growing_waits_s(number: int, first_s: float = 0.5) -> list[float]:
-    """Return the first waits of an outage that begins at a byte: half a second, and a tenth of its length so far."""
+def growing_waits_s(number: int) -> list[Any]:
+    """Return the first waits of an outage, approximately: half a second, plus a tenth of its length so far."""
     waits_s: list[float] = []
     for _ in range(number):
-        waits_s.append(min(first_s + 0.1 * sum(waits_s), 15.0))
-    return waits_s
+        waits_s.append(min(0.5 + 0.1 * sum(waits_s), 15.0))
+    return [pytest.approx(wait_s) for wait_s in waits_s]
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:

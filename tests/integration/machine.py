@@ -137,9 +137,15 @@ class Machine:
         boot_id: str = BOOT_ID,
         speeds: Speeds | None = None,
         transport_class: TransportClass = PipTransport,
+        answered: tuple[str, ...] = (),
     ) -> Finished:
-        """Download once, and close the session. Raises what `transfer.download` raises."""
+        """Download once, and close the session. Raises what `transfer.download` raises.
+
+        `answered` are the hosts, with their ports, that have answered earlier in this run of pip.
+        """
         RUN.forget()
+        for host in answered:
+            RUN.answered(host)
         artifact = artifact_of(link)
         with closing(session or self.session()) as opened, closing(Store(self.cache_directory, boot_id)) as store:
             transport = transport_class(DOWNLOAD_MODULE, opened, link, artifact)
