@@ -84,9 +84,7 @@ def run_download(
     """
     location = Path(tempfile.mkdtemp(prefix="run-", dir=directory))
     try:
-        finished = transfer.download(
-            artifact, location, transport, store, display, options, clock, speeds or Speeds()
-        )
+        finished = transfer.download(artifact, location, transport, store, display, options, clock, speeds or Speeds())
     except BaseException:
         assert list(location.iterdir()) == []
         raise
@@ -167,9 +165,7 @@ class Machine:
         """Download once, with a display that records and a fake clock. Raises what `transfer.download` raises."""
         display, clock = display or RecordingDisplay(), clock or FakeClock()
         started_s = clock.elapsed_s()
-        finished = self.run(
-            link, display, clock, options=options, session=session, boot_id=boot_id, speeds=speeds
-        )
+        finished = self.run(link, display, clock, options=options, session=session, boot_id=boot_id, speeds=speeds)
         elapsed_s = clock.elapsed_s() - started_s
         return Outcome(finished.path, finished.path.read_bytes(), finished.content_type, display, elapsed_s)
 

@@ -142,7 +142,8 @@ class TestSize:
 
 class TestSpare:
     @pytest.mark.parametrize(
-        ("keep_days", "max_size"), [(DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE), (0, DEFAULT_MAX_SIZE), (DEFAULT_KEEP_DAYS, 0)]
+        ("keep_days", "max_size"),
+        [(DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE), (0, DEFAULT_MAX_SIZE), (DEFAULT_KEEP_DAYS, 0)],
     )
     def test_the_partial_that_is_about_to_be_downloaded_is_not_removed(
         self, keep_days: float, max_size: int, store: Store

@@ -174,7 +174,8 @@ class TestMinimumSpeed:
         assert downloads.run(http_server.url(PATH), rates=(500,), speeds=fast_run) == CONTENT
 
         assert [exchange.first_pos for exchange in http_server.requests(PATH)] == [
-            0, *(pytest.approx(number * 500 * SPEED_WINDOW_S, abs=500 * number) for number in (1, 2, 3))
+            0,
+            *(pytest.approx(number * 500 * SPEED_WINDOW_S, abs=500 * number) for number in (1, 2, 3)),
         ]
         assert downloads.waits_s == [1.0] * 3
 
@@ -266,5 +267,6 @@ class TestConnectionsThatDieWithinTheOverlap:
 
         first, window = 2_300_000 - OVERLAP_BYTES, 900 * SPEED_WINDOW_S
         assert [exchange.first_pos for exchange in http_server.requests(PATH)] == [
-            0, *(pytest.approx(first + number * window, abs=900 * number) for number in range(4))
+            0,
+            *(pytest.approx(first + number * window, abs=900 * number) for number in range(4)),
         ]
