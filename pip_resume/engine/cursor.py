@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
+from pip_resume.engine.origin import Origin
 from pip_resume.errors import WrongBytes
 from pip_resume.protocol.checkpoint import with_length
 
@@ -29,11 +31,7 @@ class Cursor:
 
     def write(self, block: bytes) -> None:
         """Put the next block of the body where it belongs. Raises WrongBytes if it differs from what is held."""
-        try:
-            self._put(block)
-        except OSError as error:
-            self._copy.leave_store(error)
-            self._put(block)
+        self._copy.write(functools.partial(self._put, block))
         self.position += len(block)
 
     def _put(self, block: bytes) -> None:
@@ -52,7 +50,7 @@ class Cursor:
         is_first = self.first_pos == 0 and self.gained == 0 and not copy.has_beside
         if is_first and copy.current.offset > 0 and not copy.has_digest:
             # All that was held is equal to this response's body, so the file is this response's.
-            copy.origin = type(copy.origin)()
+            copy.origin = Origin()
             copy.current.note(self._with_known_length())
         before = copy.current.offset
         try:
