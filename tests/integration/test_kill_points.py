@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -27,6 +28,7 @@ CONTENT = noise(3_000_000, seed=3)
 OTHER_CONTENT = noise(3_000_000, seed=4)
 HALF = len(CONTENT) // 2
 FILE = FileAnswer(CONTENT, etag='"v1"', fields={"Cache-Control": IMMUTABLE})
+NOT_CACHED = replace(FILE, fields={"Cache-Control": "no-store"})
 READ_AHEAD_BYTES = io.DEFAULT_BUFFER_SIZE
 """How much http.client reads ahead: a part of the next block. The head of the response is counted as well."""
 TWICE_AT_MOST = BLOCK_BYTES + OVERLAP_BYTES + 2 * READ_AHEAD_BYTES
@@ -89,7 +91,9 @@ class KilledDownloads:
 
         assert machine.download(self.link(name)).content == CONTENT
 
-        assert machine.cache_entry(self._server.url(path)) is not None
+        is_cached = machine.cached_body(self._server.url(path)) == CONTENT
+        assert is_cached == (self._response != NOT_CACHED)
+        assert machine.stored(self.link(name)) == (None if is_cached else CONTENT)
         prune_a_month_later(machine)
         assert machine.files_in_store() == []
         requests = self._server.requests(path)[len(before) :]
@@ -97,26 +101,34 @@ class KilledDownloads:
 
 
 CASES = [
-    pytest.param(None, FILE, TWICE_AT_MOST, id="the first run"),
-    pytest.param(cut(FILE, HALF), FILE, TWICE_AT_MOST, id="a run that continues"),
+    pytest.param(None, FILE, TWICE_AT_MOST, kill_points, id="the first run"),
+    pytest.param(None, NOT_CACHED, TWICE_AT_MOST, kill_points, id="the first run, of a file that pip does not cache"),
+    pytest.param(cut(FILE, HALF), FILE, TWICE_AT_MOST, kill_points_until_end_of_body, id="a run that continues"),
     pytest.param(
         cut(replace(FILE, content=OTHER_CONTENT), HALF),
         replace(FILE, ranges=False),
         len(CONTENT) + READ_AHEAD_BYTES,
+        kill_points,
         id="a run that replaces wrong bytes",
     ),
 ]
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(("before", "response", "twice_at_most"), CASES)
+@pytest.mark.parametrize(("before", "response", "twice_at_most", "choose_points"), CASES)
 def test_after_a_kill_at_any_point_the_next_run_has_the_right_file_and_leaves_nothing(
-    before: FileAnswer | None, response: FileAnswer, twice_at_most: int, tmp_path: Path, http_server: FaultServer
+    before: FileAnswer | None,
+    response: FileAnswer,
+    twice_at_most: int,
+    choose_points: Callable[[tuple[str, ...]], list[int]],
+    tmp_path: Path,
+    http_server: FaultServer,
 ) -> None:
     downloads = KilledDownloads(tmp_path, http_server, before, response)
     complete: JobResult = downloads.start("complete", None).result()
-    assert {"mkdir", "open", "pwrite", "replace", "link", "unlink"} <= set(complete.calls)
-    points = (kill_points if before is None else kill_points_until_end_of_body)(complete.calls)
+    assert {"open", "pwrite", "link"} <= set(complete.calls)
+    assert ("unlink" in complete.calls) == (response != NOT_CACHED)
+    points = choose_points(complete.calls)
 
     while points:
         batch, points = points[:BATCH], points[BATCH:]
