@@ -112,15 +112,15 @@ class Machine:
         self.store = Store(self.cache_directory, BOOT_ID)
         """For the tests themselves. Each run has a store of its own."""
         self._directory = directory
-        self._ca_file = ca_file
+        self.ca_file = ca_file
         self._trusted_hosts = ["127.0.0.1"] if caches_http else []
 
     def session(self) -> PipSession:
         """Make a session of pip, as with ``--retries 0 --no-input``, and ``--trusted-host 127.0.0.1`` to cache http."""
         session: Any = PipSession(cache=str(self.cache_directory), trusted_hosts=self._trusted_hosts)
         session.auth.prompting = False
-        if self._ca_file is not None:
-            session.verify = str(self._ca_file)
+        if self.ca_file is not None:
+            session.verify = str(self.ca_file)
         opened: PipSession = session
         return opened
 
