@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
+from pip_resume.engine.origin import Origin
 from pip_resume.errors import WrongBytes
+from pip_resume.protocol.checkpoint import with_length
 
 if TYPE_CHECKING:
     from pip_resume.engine.local_copy import LocalCopy
@@ -28,11 +31,7 @@ class Cursor:
 
     def write(self, block: bytes) -> None:
         """Put the next block of the body where it belongs. Raises WrongBytes if it differs from what is held."""
-        try:
-            self._put(block)
-        except OSError as error:
-            self._copy.leave_store(error)
-            self._put(block)
+        self._copy.write(functools.partial(self._put, block))
         self.position += len(block)
 
     def _put(self, block: bytes) -> None:
@@ -40,7 +39,7 @@ class Cursor:
         known = max(0, min(copy.current.offset - self.position, len(block)))
         if known:
             known = self._compare(block[:known])
-        if self.position + known >= copy.current.offset:
+        if not copy.has_beside and self.position + known >= copy.current.offset:
             # The overlap has arrived and is equal. From here on the bytes are this run's own.
             copy.origin = copy.origin._replace(overlap=0, is_compared=True)
         if known < len(block):
@@ -51,8 +50,8 @@ class Cursor:
         is_first = self.first_pos == 0 and self.gained == 0 and not copy.has_beside
         if is_first and copy.current.offset > 0 and not copy.has_digest:
             # All that was held is equal to this response's body, so the file is this response's.
-            copy.origin = type(copy.origin)()
-            copy.current.note(self._offered)
+            copy.origin = Origin()
+            copy.current.note(self._with_known_length())
         before = copy.current.offset
         try:
             copy.current.append(block)
@@ -61,6 +60,16 @@ class Cursor:
         if copy.is_overtaken:
             copy.settle()
         copy.sync_if_due()
+
+    def _with_known_length(self) -> Checkpoint:
+        """Return what the response says of the file, with the length that an earlier response has given if it has none.
+
+        Only for an equal ETag: a different file may have a different length.
+        """
+        known = self._copy.current.checkpoint
+        if self._offered.complete_length is None and self._offered.field("etag") == known.field("etag"):
+            return with_length(self._offered, known.complete_length)
+        return self._offered
 
     def _compare(self, block: bytes) -> int:
         """Return how many bytes at the start of the block are equal to those held. Raises WrongBytes."""

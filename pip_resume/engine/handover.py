@@ -67,7 +67,8 @@ class Handover:
         is_cached = is_from_cache or self._transport.store_in_cache(partial, finished.path, response)
         digest = self._artifact.digest
         if not is_cached and digest is not None and isinstance(partial, StoredPartial) and partial.is_stored:
-            partial.store_complete()
+            with contextlib.suppress(OSError):  # The disk is full, for example. pip has the file.
+                partial.store_complete()
         else:
             partial.discard()
         self._copy.discard_abandoned()

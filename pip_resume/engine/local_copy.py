@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from typing import TYPE_CHECKING, NamedTuple
+import functools
+from typing import TYPE_CHECKING, Callable
 
+from pip_resume.engine.origin import Origin
 from pip_resume.engine.store_access import StoreAccess
 from pip_resume.errors import ConnectionLost, NoSpace, StoreUnusable
 from pip_resume.protocol.checkpoint import Checkpoint, with_length
@@ -32,19 +34,6 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 """The errors of a disk that is full, or of a quota that is used up."""
 SYNC_S = 30.0
 """While bytes arrive they are synced this often: what a power cut, or a copy of the cache taken meanwhile, costs."""
-
-
-class Origin(NamedTuple):
-    """Where the bytes held came from."""
-
-    overlap: int = 0
-    """How many bytes before the offset are an earlier run's and still have to be compared with the server's."""
-    is_this_run: bool = True
-    """Whether this run has downloaded all of them, so that a wrong digest is not an earlier run's fault."""
-    is_compared: bool = True
-    """Whether this run has compared the last of them with the server's."""
-    resumed_at: int = 0
-    """The highest first-pos from which a server has continued; 0 if everything came in one response."""
 
 
 class LocalCopy:
@@ -129,11 +118,7 @@ class LocalCopy:
         if self._main is None:
             stored = self.store.claim_for(head, verdict.complete_length)
             self._main = stored or Partial.in_directory(self._location, self._artifact)
-        try:
-            self._record(verdict, offered)
-        except OSError as error:
-            self.leave_store(error)
-            self._record(verdict, offered)
+        self.write(functools.partial(self._record, verdict, offered))
         # Bytes that are compared were downloaded again, so this counts the first-pos, not the offset.
         self.origin = self.origin._replace(resumed_at=max(self.origin.resumed_at, verdict.first_pos))
 
@@ -170,12 +155,14 @@ class LocalCopy:
         return self._beside.offset > self._main.offset
 
     def settle(self) -> None:
-        """Let the second partial, if there is one, take the place of the first."""
+        """Let the second partial, if there is one, take the place of the first. Raises nothing."""
         if self._beside is not None:
             main, beside, self._beside = self._main, self._beside, None
             self.origin = Origin()
             if isinstance(main, StoredPartial) and isinstance(beside, StoredPartial):
-                main.take_over(beside)
+                # If the disk fails, the bytes are in use all the same, but the next run may not find them.
+                with contextlib.suppress(OSError):
+                    main.take_over(beside)
             else:
                 if main is not None:
                     main.discard()
@@ -286,31 +273,44 @@ class LocalCopy:
             if partial is not None:
                 partial.close()
 
-    def leave_store(self, error: OSError) -> None:
-        """Continue in pip's temporary directory, with the bytes held. Raises what cannot be avoided.
+    def write(self, step: Callable[[], None]) -> None:
+        """Do something that writes to the disk. If that fails, do it again elsewhere. Raises what cannot be avoided."""
+        while True:
+            try:
+                step()
+                return
+            except OSError as error:
+                self._leave_store(error)
+
+    def _leave_store(self, error: OSError) -> None:
+        """Continue in pip's temporary directory, with the bytes held. Raises the error if we are there already.
 
         The store's partial stays locked and unchanged until the download is complete: the next run may need it.
+        If the disk is full and there are two, only the second one is continued, and a second call moves it.
         """
-        main = self._main
         if self._beside is not None and error.errno in DISK_FULL:
             # The server's file differs from the first partial. Plain pip would need room for one file only.
             self.settle()
             return
-        if not isinstance(main, StoredPartial):
+        failing, moved = self.current, None
+        if not isinstance(failing, StoredPartial):
             if error.errno in DISK_FULL:
                 raise NoSpace(error, self._location, self._length) from error
             raise error
         try:
-            moved = main.copy_into(self._location)
+            moved = failing.copy_into(self._location)
         except OSError as again:
-            if again.errno in DISK_FULL and main.offset:
+            if again.errno in DISK_FULL and failing.offset:
                 # pip would fail in the same way there. What is held waits until there is room.
                 raise NoSpace(again, self._location, self._length) from error
-            moved = None
         self.store.give_up(error)
-        self._abandoned, self._main = main, moved
+        if self._beside is not None:
+            failing.discard()
+            self._beside = moved
+        else:
+            self._abandoned, self._main = failing, moved
+            self.origin = self.origin if moved is not None else Origin()
         if moved is None:
-            self.origin = Origin()
             raise ConnectionLost("the partial download cannot be read back from the cache directory")
 
     @property

@@ -271,7 +271,8 @@ class _Run:
         has_brought = is_file and cursor.gained + cursor.compared > 0
         state.trust = state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=has_brought)
         state.attempts.body_ended(cursor.position - cursor.first_pos, cursor.compared)
-        state.copy.after_loss(cursor.position - cursor.first_pos)
+        if is_file or not exchange.ignored_range:  # The length of a page says nothing about the connection.
+            state.copy.after_loss(cursor.position - cursor.first_pos)
 
     def _after_loss(self, lost: ConnectionLost) -> Finished | None:
         """Wait for the next attempt. Raises GaveUp, or PipError if pip has the better message."""

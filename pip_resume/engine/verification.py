@@ -115,7 +115,11 @@ def _start_over(state: State) -> None:
 
 
 def is_complete_after_all(state: State) -> bool:
-    """Whether the file is complete although its body has ended early: a Content-Length may be too large."""
-    if state.copy.has_digest:
-        return state.copy.has_right_digest()
-    return not state.copy.has_beside and state.copy.is_sound() is True
+    """Whether the file is complete although its body has ended early: a Content-Length may be too large.
+
+    Without a hash an earlier run's bytes have to be compared with the server's first: it may have a new file.
+    """
+    copy = state.copy
+    if copy.has_digest:
+        return copy.has_right_digest()
+    return not copy.has_beside and copy.origin.is_compared and copy.is_sound() is True

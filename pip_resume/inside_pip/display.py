@@ -42,8 +42,10 @@ class PipDisplay:
         self._bar_type = bar_type
         self._logger: logging.Logger = download_module.logger
         self._status = StatusLine(is_wanted=not self._is_quiet and bar_type not in ("off", "raw"))
+        self._lost = 0
+        self._has_unsaid = False
         self._losses: list[float] = []
-        self._unsaid_losses = 0
+        """When the connections of the last minute were lost, in seconds since the download began."""
         self._is_in_outage = False
         self._shown_percent = -1
 
@@ -118,11 +120,12 @@ class PipDisplay:
 
     def _connection_lost(self, failure: FailedAttempt, complete_length: int | None) -> None:
         share = format_share(failure.offset, complete_length)
+        self._lost += 1
         self._losses = [time_s for time_s in self._losses if time_s > failure.after_s - _MINUTE_S] + [failure.after_s]
         if len(self._losses) <= _MOST_LINES:
             self._warn("Connection lost at %s (%s); resuming", share, failure.cause)
         else:
-            self._unsaid_losses += 1
+            self._has_unsaid = True
             self._status.show(f"  Connection lost {len(self._losses)} times in a minute, now at {share}; resuming")
 
     def waiting(self, left_s: float, idle_s: float) -> None:
@@ -162,7 +165,7 @@ class PipDisplay:
         )
 
     def resumed(self, saved: int, complete_length: int) -> None:
-        losses = f" (connection lost {len(self._losses)} times)" if self._unsaid_losses else ""
+        losses = f" (connection lost {self._lost} times)" if self._has_unsaid else ""
         share = format_share(saved, complete_length)
         self._info("Resumed %s: %s did not have to be downloaded again%s", self.name, share, losses)
 

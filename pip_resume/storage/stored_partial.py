@@ -96,18 +96,22 @@ class StoredPartial(Partial):
                 # The name leads to a different file by now. Ours goes on under a name that only this process knows.
                 remove_file(old)
                 return
-            # The old record goes first: after a kill in between, no record is beside a file that it does not describe.
-            with contextlib.suppress(FileNotFoundError):
-                old.directory.remove(record_name(self._name))
             try:
-                # The old file is still open, and so locked: nobody claims it in between.
-                self._part.rename(self._name)
-            except PermissionError:  # Windows neither renames nor replaces an open file.
-                old.close()
-                self._part.rename_closed(self._name)
+                # The old record goes first: after a kill in between, no record is beside a file it does not describe.
+                with contextlib.suppress(FileNotFoundError):
+                    old.directory.remove(record_name(self._name))
+                self._rename_over(old)
             finally:
                 old.close()
             self._note(self.checkpoint)
+
+    def _rename_over(self, old: PartFile) -> None:
+        try:
+            # The old file is still open, and so locked: nobody claims it in between.
+            self._part.rename(self._name)
+        except PermissionError:  # Windows neither renames nor replaces an open file.
+            old.close()
+            self._part.rename_closed(self._name)
 
     def place(self, destination: Path) -> None:
         """Link the bytes to ``destination`` if that is safe, since pip only reads there; else copy them."""
@@ -181,7 +185,8 @@ class StoredPartial(Partial):
 
     def store_complete(self) -> None:
         """Leave a complete, verified file for the next run, which needs no request then."""
-        self.note(self.checkpoint._replace(complete_length=self.offset))
+        if self.checkpoint.complete_length != self.offset:
+            self.note(self.checkpoint._replace(complete_length=self.offset))
 
     def discard(self) -> None:
         """Remove bytes and record, unless the name leads to a different file by now. Raises nothing."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Union
 
+from integration.fakes import RecordingDisplay
+from integration.gateway import Gateway
 from integration.machine import VARIABLES_OF_REQUESTS, Machine
 from integration.samples import (
     CONTENT,
@@ -26,9 +28,11 @@ from integration.samples import (
     link_without_hash,
 )
 from servers.certificates import Certificates, issue_certificates
-from servers.fault_server import Answer, FaultServer, FileAnswer, Framing, Then
+from servers.fault_server import Answer, FileAnswer, Framing, NoResponse, Then
+from servers.index_pages import LONG_AGO
 
 from pip_resume.errors import GaveUp, PipError
+from pip_resume.inside_pip.run import RUN
 
 Responses = tuple[Union[FileAnswer, Answer], ...]
 
@@ -46,6 +50,8 @@ class Behaviour:
     runs: int = 1
     """If 2, the first run ends at its first broken connection."""
     has_hash: bool = True
+    for_ranges: FileAnswer | Answer | NoResponse | None = None
+    """The response to each request with Range; None: the next one of `responses`."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,8 @@ class Measured:
     sent: int
     """Bytes of the file, in all responses together."""
     outcome: str
-    restart_reasons: tuple[str, ...]
+    reasons: tuple[str, ...]
+    """Why something was requested again."""
 
     @property
     def multiple(self) -> float:
@@ -65,8 +72,10 @@ class Measured:
 
 CHUNKED = replace(FILE, framing=Framing.CHUNKED)
 WEAK_ETAG = replace(FILE, etag='W/"v1"')
+WEAK_ETAG_AND_DATE = replace(WEAK_ETAG, last_modified=LONG_AGO)
 OTHER_FILE = replace(FILE, content=OTHER_CONTENT)
 WITH_OVERLAP = 1.05
+PROBED = 2
 
 BEHAVIOURS = [
     Behaviour("complete in one response", (FILE,), 1),
@@ -87,9 +96,17 @@ BEHAVIOURS = [
         "206 with a different content coding", (CUT, replace(FILE, fields={"Content-Encoding": "gzip"}), FILE), 2.05
     ),
     Behaviour("416 with a different complete-length", (CUT, Answer(416, {"Content-Range": "bytes */7"}), FILE), 1.85),
+    Behaviour("Range refused with 404", (CUT, FILE), 1.8, for_ranges=Answer(404)),
+    Behaviour("Range refused with 501", (CUT, FILE), 1.8, for_ranges=Answer(501)),
+    # These may also mean "later", so the complete file is requested after a probe, of which some bytes arrive.
+    Behaviour("Range refused with 502", (CUT, FILE), PROBED, for_ranges=Answer(502)),
+    Behaviour("connection reset for Range", (CUT, FILE), PROBED, for_ranges=NoResponse(Then.RESET)),
+    Behaviour("login page for Range", (CUT, FILE), PROBED, for_ranges=LOGIN_PAGE),
+    Behaviour("Range refused with 404, next run", (CUT, FILE), 1.8, runs=2, for_ranges=Answer(404)),
     Behaviour("Range ignored", (cut(WITHOUT_RANGES), WITHOUT_RANGES), 1.85),
     Behaviour("Range ignored, cut twice", (cut(WITHOUT_RANGES, 300_000), cut(WITHOUT_RANGES), FILE), 1.25),
     Behaviour("login page once", (CUT, LOGIN_PAGE, FILE), 1.01),
+    Behaviour("cut after 60 kB, every run", (cut(FILE, 60_000),), 1.05, runs=2),
     Behaviour("login page from then on", (CUT, LOGIN_PAGE), 0.85, "wrong file for pip to judge, bytes stored"),
     Behaviour("404 in the next run", (CUT, Answer(404)), 0.85, "refused, bytes stored", runs=2),
     Behaviour("chunked, cut, then the rest", (cut(CHUNKED, 4096 * 200), FILE), 1.01),
@@ -99,6 +116,11 @@ BEHAVIOURS = [
     Behaviour("file replaced before the next run", (cut(OTHER_FILE), FILE), 2.05, runs=2),
     Behaviour("wrong file from then on", (OTHER_FILE,), 2, "wrong file for pip to judge"),
     Behaviour("no hash: strong ETag, next run", (CUT, FILE), WITH_OVERLAP, runs=2, has_hash=False),
+    Behaviour("no hash: strong ETag, same run", (CUT, FILE), WITH_OVERLAP, has_hash=False),
+    Behaviour(
+        "no hash: weak ETag and a date", (cut(WEAK_ETAG_AND_DATE), WEAK_ETAG_AND_DATE), WITH_OVERLAP, has_hash=False
+    ),
+    Behaviour("no hash: login page once", (CUT, LOGIN_PAGE, FILE), WITH_OVERLAP, has_hash=False),
     Behaviour("no hash: weak ETag", (cut(WEAK_ETAG), WEAK_ETAG), 1.85, has_hash=False),
     Behaviour(
         "no hash: file replaced, new ETag", (cut(replace(OTHER_FILE, etag='"v0"')), FILE), 1.85, runs=2, has_hash=False
@@ -109,25 +131,26 @@ BEHAVIOURS = [
 
 def measure(behaviour: Behaviour, certificates: Certificates) -> Measured:
     """Download from a server that behaves so, over https, on a new machine."""
-    with tempfile.TemporaryDirectory() as directory, FaultServer(certificates.server_context()) as server:
+    RUN.forget()
+    with tempfile.TemporaryDirectory() as directory, Gateway(certificates.server_context()) as server:
         machine = Machine(Path(directory), certificates.ca_file)
         server.plays(PATH, *behaviour.responses)
+        server.answers_ranges(PATH, behaviour.for_ranges)
         link = link_with_hash(server) if behaviour.has_hash else link_without_hash(server)
         for _run in range(behaviour.runs - 1):
             machine.download_partly(link)
-        reasons: tuple[str, ...] = ()
+        display = RecordingDisplay()
         try:
-            download = machine.download(link)
+            content = machine.download(link, display=display).content
         except GaveUp:
             outcome = "given up"
         except PipError:
             outcome = "refused"
         else:
-            outcome = "right file" if download.content == CONTENT else "wrong file for pip to judge"
-            reasons = tuple(download.display.restart_reasons)
+            outcome = "right file" if content == CONTENT else "wrong file for pip to judge"
         if machine.stored(link):
             outcome += ", bytes stored"
-        return Measured(len(server.asked_ranges(PATH)), server.sent(PATH), outcome, reasons)
+        return Measured(len(server.asked_ranges(PATH)), server.sent(PATH), outcome, tuple(display.reasons))
 
 
 def main() -> None:
@@ -141,7 +164,7 @@ def main() -> None:
         certificates = issue_certificates(Path(directory))
         for behaviour in BEHAVIOURS:
             measured = measure(behaviour, certificates)
-            reasons = f" ({'; '.join(measured.restart_reasons)})" if measured.restart_reasons else ""
+            reasons = f" ({'; '.join(measured.reasons)})" if measured.reasons else ""
             print(f"| {behaviour.name} | {measured.requests} | {measured.multiple:.3f} | {measured.outcome}{reasons} |")
 
 

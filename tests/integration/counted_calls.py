@@ -14,10 +14,14 @@ from pathlib import Path
 from typing import Any, Callable
 
 CHANGING = (
-    *("chmod", "copy_file_range", "fsync", "link", "mkdir", "open", "pwrite", "remove", "rename", "replace", "unlink"),
-    "utime",
+    *("chmod", "copy_file_range", "fsync", "ftruncate", "link", "mkdir", "open", "pwrite", "remove", "rename"),
+    *("replace", "unlink", "utime"),
 )
 READING = ("pread",)
+# The sets of `os` that tell which functions take which arguments.
+FEATURES = (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks)
+# The argument that is the directory of the first path, and that of the second.
+DIRECTORIES = (("dir_fd", "src_dir_fd"), ("dir_fd", "dst_dir_fd"))
 Before = Callable[[str, int], None]
 """Gets the name of a call that is about to be made, and its number, from 1."""
 
@@ -42,27 +46,43 @@ class CountedCalls:
 
         @functools.wraps(real)
         def counted(*args: Any, **kwargs: Any) -> Any:
-            if self._concerns(name, args):
+            if self._concerns(name, args, kwargs):
                 self.made.append(name)
                 self._before(name, len(self.made))
             return real(*args, **kwargs)
 
+        for functions in FEATURES:
+            if real in functions:
+                functions.add(counted)
         return counted
 
-    def _concerns(self, name: str, args: tuple[Any, ...]) -> bool:
+    def _concerns(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         if name == "open" and not args[1] & os.O_CREAT:
             return False
-        return any(self._is_below(arg) for arg in args[:2])
+        return any(
+            self._is_below(arg, next((kwargs[key] for key in keys if kwargs.get(key) is not None), None))
+            for arg, keys in zip(args, DIRECTORIES)
+        )
 
-    def _is_below(self, file: Any) -> bool:
+    def _is_below(self, file: Any, directory: int | None) -> bool:
+        """Whether this is a path below the directory, or a descriptor of one; `directory` is that of a relative path."""
         if isinstance(file, int):
-            try:
-                file = Path(f"/proc/self/fd/{file}").readlink()
-            except OSError:
-                return False
+            return self._is_path_below(path_of(file))
         if not isinstance(file, (str, os.PathLike)):
             return False
-        return str(Path(file).absolute()).startswith(self._directory + os.sep)
+        start = Path.cwd() if directory is None else path_of(directory)
+        return self._is_path_below(None if start is None else start / file)
+
+    def _is_path_below(self, path: Path | None) -> bool:
+        return path is not None and str(path).startswith(self._directory + os.sep)
+
+
+def path_of(descriptor: int) -> Path | None:
+    """Return the path of an open file or directory; None if it has none."""
+    try:
+        return Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+    except OSError:
+        return None
 
 
 def count_calls(directory: str, kill_before: int | None = None) -> CountedCalls:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -17,8 +14,12 @@ from pip._internal.network.session import PipSession
 from servers.fault_server import FileAnswer, Then
 from servers.index_pages import noise
 
-from pip_resume.errors import GaveUp, Report
+from pip_resume.engine.reading import Speeds
+from pip_resume.errors import FailedAttempt, GaveUp, Report
 from pip_resume.inside_pip.display import PipDisplay
+from pip_resume.inside_pip.transport import PipResponse, PipTransport
+from pip_resume.protocol.messages import Held, Request
+from pip_resume.protocol.retry import Budget, Limits, Options
 
 PATH = "/files/thing-1.0.tar.gz"
 CONTENT = noise(2_400_000, seed=4)
@@ -28,24 +29,56 @@ COMPLETE = FileAnswer(CONTENT)
 FIRST_HALF = cut(COMPLETE, HALF, Then.DROP)
 
 
-class ThrottledDisplay(PipDisplay):
-    """pip's display without a bar. It passes the blocks of each connection on at a rate of its own, by a fake clock."""
+class DisplayWithoutBar(PipDisplay):
+    """pip's display without a bar. It remembers when requests were sent, each wait, and the limits then."""
 
-    def __init__(self, link: Link, clock: FakeClock, rates: tuple[float, ...]) -> None:
-        """`rates` are in bytes per second, one for each connection; the last one repeats."""
+    def __init__(self, link: Link, clock: FakeClock) -> None:
         super().__init__(DOWNLOAD_MODULE, link, "off")
+        self._clock = clock
+        self.requested_s: list[float] = []
+        self.delays_s: list[float] = []
+        self.limits: list[Limits] = []
+
+    def attempt_failed(
+        self, failure: FailedAttempt, complete_length: int | None, budget: Budget, limits: Limits, delay_s: float
+    ) -> None:
+        self.delays_s.append(delay_s)
+        self.limits.append(limits)
+        super().attempt_failed(failure, complete_length, budget, limits, delay_s)
+
+    def requested(self, request: Request, held: Held) -> None:
+        self.requested_s.append(self._clock.elapsed_s())
+        super().requested(request, held)
+
+
+class ThrottledResponse(PipResponse):
+    """A body that arrives at a rate (bytes per second) by a fake clock: one second's bytes with each read."""
+
+    def __init__(self, found: PipResponse, clock: FakeClock, rate: float) -> None:
+        super().__init__(found.response, found.head, found.timeout_s)
+        self._clock = clock
+        self._rate = rate
+
+    def read(self, size: int) -> bytes:
+        block = super().read(min(size, max(1, int(self._rate))))
+        self._clock.advance(len(block) / self._rate)
+        return block
+
+    def has_more(self, wait_s: float) -> bool:  # noqa: ARG002
+        return False
+
+
+class ThrottledTransport(PipTransport):
+    """pip's session over connections of these rates, one for each response; the last one repeats."""
+
+    def __init__(self, clock: FakeClock, rates: tuple[float, ...], *arguments: Any) -> None:
+        super().__init__(*arguments)
         self._clock = clock
         self._rates = list(rates)
 
-    @contextmanager
-    def bar(self, blocks: Iterable[bytes], *_: Any) -> Iterator[Iterator[bytes]]:
-        yield self._throttled(blocks)
-
-    def _throttled(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    def _answered(self, response: Any) -> PipResponse:
         rate = self._rates.pop(0) if len(self._rates) > 1 else self._rates[0]
-        for block in blocks:
-            self._clock.advance(len(block) / rate)
-            yield block
+        return ThrottledResponse(super()._answered(response), self._clock, rate)
 
 
 class Downloads:
@@ -56,31 +89,69 @@ class Downloads:
         self.session: Any = machine.session()
         self.session.timeout = 5
         self.clock = FakeClock()
+        self.requested_s: list[float] = []
+        """When each request of all runs so far was sent."""
+        self.waits_s: list[float] = []
+        """The waits in all runs so far, in seconds, without those of 0 s."""
+        self.limits: list[Limits] = []
+        """The limits at each failed attempt of all runs so far."""
 
-    def run(self, url: str, *, retries: int = 5, rates: tuple[float, ...] = (math.inf,)) -> bytes:
-        """Download once; see ThrottledDisplay for `rates`. Raises what `transfer.download` raises."""
+    def run(
+        self,
+        url: str,
+        *,
+        options: Options = Options(),
+        rates: tuple[float, ...] = (),
+        speeds: Speeds | None = None,
+        answered: tuple[str, ...] = (),
+    ) -> bytes:
+        """Download once; see ThrottledTransport for `rates`, and Machine.run. Raises what `transfer.download` raises."""
         link = hashed_link(url, CONTENT)
-        display = ThrottledDisplay(link, self.clock, rates)
-        return self._machine.run(link, display, self.clock, retries=retries, session=self.session).path.read_bytes()
+        display = DisplayWithoutBar(link, self.clock)
 
-    def give_up(self, url: str, *, retries: int = 5) -> Report:
+        def transport(*arguments: Any) -> PipTransport:
+            return ThrottledTransport(self.clock, rates, *arguments) if rates else PipTransport(*arguments)
+
+        try:
+            finished = self._machine.run(
+                link,
+                display,
+                self.clock,
+                options=options,
+                session=self.session,
+                speeds=speeds,
+                transport_class=transport,
+                answered=answered,
+            )
+        finally:
+            self.waits_s += [delay_s for delay_s in display.delays_s if delay_s]
+            self.limits += display.limits
+            self.requested_s += display.requested_s
+        return finished.path.read_bytes()
+
+    def give_up(self, url: str, *, options: Options = Options()) -> Report:
         """Download once; the run gives up."""
         with pytest.raises(GaveUp) as given_up:
-            self.run(url, retries=retries)
+            self.run(url, options=options)
         report: Report = given_up.value.report
         return report
 
     def use_plain_session(self, retries: int) -> None:
         """Use a session as pip makes it with ``--retries``."""
         self.session = PipSession(retries=retries, cache=str(self._machine.cache_directory))
-
-    def waits_s(self) -> list[float]:
-        """Return the waits in all runs so far, in seconds, without those of 0 s."""
-        return [delay_s for delay_s in self.clock.slept_s if delay_s]
+        self.session.timeout = 5
 
     def stored(self, url: str) -> bytes | None:
         """Return the bytes that the next run finds; None without a partial."""
         return self._machine.stored(hashed_link(url, CONTENT))
+
+
+def growing_waits_s(number: int) -> list[Any]:
+    """Return the first waits of an outage, approximately: half a second, plus a tenth of its length so far."""
+    waits_s: list[float] = []
+    for _ in range(number):
+        waits_s.append(min(0.5 + 0.1 * sum(waits_s), 15.0))
+    return [pytest.approx(wait_s) for wait_s in waits_s]
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:

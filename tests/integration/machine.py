@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 from integration.fakes import FakeClock, RecordingDisplay
@@ -24,23 +25,29 @@ from pip_resume.engine import transfer
 from pip_resume.engine.clock import Clock
 from pip_resume.engine.handover import Finished
 from pip_resume.engine.interfaces import Display, Transport
+from pip_resume.engine.reading import BLOCK_BYTES, Speeds
 from pip_resume.errors import GaveUp, PipError, Report
 from pip_resume.inside_pip import compat
+from pip_resume.inside_pip.run import RUN
 from pip_resume.inside_pip.transport import PipTransport
 from pip_resume.protocol.checkpoint import Checkpoint, parse_checkpoint
-from pip_resume.protocol.retry import Budget
-from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.protocol.retry import Options
 from pip_resume.storage.store import Store
 
 # Before the download module: pip 25.1 to 25.3 cannot import that one first, because of a circular import.
 importlib.import_module("pip._internal.operations.prepare")
 DOWNLOAD_MODULE: ModuleType = sys.modules["pip._internal.network.download"]
 BOOT_ID = "the boot of this test"
+ONE_ATTEMPT = Options(retries=0)
+"""As with ``--resume-retries 0``: the run ends at the first broken connection."""
 # These variables of the user who runs the tests would change the requests.
 VARIABLES_OF_REQUESTS = (
     *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "NETRC"),
     *(name for scheme in ("http", "https", "all", "no") for name in (f"{scheme}_proxy", f"{scheme}_proxy".upper())),
 )
+
+
+TransportClass = Callable[[ModuleType, PipSession, Link, Artifact], PipTransport]
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,11 @@ class Outcome:
     """Duration of the run by its clock."""
 
 
+def attempts_alone(retries: int) -> Options:
+    """Return the options for a run that ends after so many retries without a new byte, however short they are."""
+    return Options(retries=retries, patience_s=0.0)
+
+
 def run_download(
     artifact: Artifact,
     transport: Transport,
@@ -63,12 +75,20 @@ def run_download(
     clock: Clock,
     directory: Path,
     *,
-    retries: int = 5,
+    options: Options,
+    speeds: Speeds | None = None,
 ) -> Finished:
-    """Run `transfer.download` with a new temporary directory inside `directory`. Raises what it raises."""
+    """Run `transfer.download` with a new temporary directory inside `directory`. Raises what it raises.
+
+    Check that pip's temporary directory has the file and nothing else at the end, and nothing after an error.
+    """
     location = Path(tempfile.mkdtemp(prefix="run-", dir=directory))
-    finished = transfer.download(artifact, location, transport, store, display, Budget(retries), clock)
-    assert [finished.path] == list(location.iterdir()), "pip's temporary directory has the file and nothing else"
+    try:
+        finished = transfer.download(artifact, location, transport, store, display, options, clock, speeds or Speeds())
+    except BaseException:
+        assert list(location.iterdir()) == []
+        raise
+    assert [finished.path] == list(location.iterdir())
     return finished
 
 
@@ -90,16 +110,17 @@ class Machine:
         directory.mkdir(parents=True, exist_ok=True)
         self.cache_directory = cache_directory or directory / "cache"
         self.store = Store(self.cache_directory, BOOT_ID)
+        """For the tests themselves. Each run has a store of its own."""
         self._directory = directory
-        self._ca_file = ca_file
+        self.ca_file = ca_file
         self._trusted_hosts = ["127.0.0.1"] if caches_http else []
 
     def session(self) -> PipSession:
         """Make a session of pip, as with ``--retries 0 --no-input``, and ``--trusted-host 127.0.0.1`` to cache http."""
         session: Any = PipSession(cache=str(self.cache_directory), trusted_hosts=self._trusted_hosts)
         session.auth.prompting = False
-        if self._ca_file is not None:
-            session.verify = str(self._ca_file)
+        if self.ca_file is not None:
+            session.verify = str(self.ca_file)
         opened: PipSession = session
         return opened
 
@@ -109,38 +130,48 @@ class Machine:
         display: Display,
         clock: Clock,
         *,
-        retries: int = 5,
+        options: Options = Options(),
         session: PipSession | None = None,
-        store: Store | None = None,
+        boot_id: str = BOOT_ID,
+        speeds: Speeds | None = None,
+        transport_class: TransportClass = PipTransport,
+        answered: tuple[str, ...] = (),
     ) -> Finished:
-        """Download once, and close the session. Raises what `transfer.download` raises."""
+        """Download once, and close the session. Raises what `transfer.download` raises.
+
+        `answered` are the hosts, with their ports, that have answered earlier in this run of pip.
+        """
+        RUN.forget()
+        for host in answered:
+            RUN.answered(host)
         artifact = artifact_of(link)
-        with closing(session or self.session()) as opened:
-            transport = PipTransport(DOWNLOAD_MODULE, opened, link, artifact)
+        with closing(session or self.session()) as opened, closing(Store(self.cache_directory, boot_id)) as store:
+            transport = transport_class(DOWNLOAD_MODULE, opened, link, artifact)
             return run_download(
-                artifact, transport, store or self.store, display, clock, self._directory, retries=retries
+                artifact, transport, store, display, clock, self._directory, options=options, speeds=speeds
             )
 
     def download(
         self,
         link: Link,
         *,
-        retries: int = 5,
+        options: Options = Options(),
         session: PipSession | None = None,
         display: RecordingDisplay | None = None,
         clock: Clock | None = None,
-        store: Store | None = None,
+        boot_id: str = BOOT_ID,
+        speeds: Speeds | None = None,
     ) -> Outcome:
         """Download once, with a display that records and a fake clock. Raises what `transfer.download` raises."""
         display, clock = display or RecordingDisplay(), clock or FakeClock()
         started_s = clock.elapsed_s()
-        finished = self.run(link, display, clock, retries=retries, session=session, store=store)
+        finished = self.run(link, display, clock, options=options, session=session, boot_id=boot_id, speeds=speeds)
         elapsed_s = clock.elapsed_s() - started_s
         return Outcome(finished.path, finished.path.read_bytes(), finished.content_type, display, elapsed_s)
 
     def download_partly(self, link: Link) -> Report:
         """Download once without retries: the run ends at the first broken connection."""
-        return self.give_up(link, retries=0)
+        return self.give_up(link, options=ONE_ATTEMPT)
 
     def interrupt(self, link: Link, *, after: int) -> int:
         """Download once and press Ctrl-C after `after` bytes, or up to a block later; return the offset then."""
@@ -148,13 +179,13 @@ class Machine:
         with pytest.raises(KeyboardInterrupt):
             self.download(link, display=display)
         (offset,) = display.interrupted_offsets
-        assert after <= offset < after + OVERLAP_BYTES
+        assert after <= offset < after + BLOCK_BYTES
         return offset
 
-    def give_up(self, link: Link, *, retries: int) -> Report:
-        """Download once, with so few retries that the run gives up."""
+    def give_up(self, link: Link, *, options: Options = Options(), clock: Clock | None = None) -> Report:
+        """Download once; the run gives up."""
         with pytest.raises(GaveUp) as given_up:
-            self.download(link, retries=retries)
+            self.download(link, options=options, clock=clock)
         report: Report = given_up.value.report
         return report
 
@@ -166,7 +197,11 @@ class Machine:
 
     def part_path(self, link: Link) -> Path:
         """Return the path of the bytes that the store has, or would have, of an artifact."""
-        return self.store.part_path(artifact_of(link))
+        return self.store.path / f"{artifact_of(link).key}.part"
+
+    def own_part_path(self, link: Link) -> Path:
+        """Return the same path for a user whose partial cannot have the first name, since that is another user's."""
+        return self.store.path / f"{artifact_of(link).key}-u{os.geteuid()}.part"
 
     def record_path(self, link: Link) -> Path:
         """Return the path of the record beside these bytes."""
@@ -185,7 +220,7 @@ class Machine:
 
     def files_in_store(self) -> list[str]:
         """Return the names of all files in the store."""
-        return sorted(path.name for path in self.store.directory.glob("*"))
+        return sorted(path.name for path in self.store.path.glob("*"))
 
     def files_in_cache(self) -> dict[Path, bytes]:
         """Return all files below the cache directory, the store included, and their content. There is at least one."""

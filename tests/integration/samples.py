@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from dataclasses import replace
 from typing import Protocol
 
 from integration.machine import Machine, hashed_link
 from pip._internal.models.link import Link
 from servers.fault_server import Answer, FaultServer, FileAnswer, Framing, Then
-from servers.index_pages import IMMUTABLE, noise
+from servers.index_pages import IMMUTABLE, ZIP_EPOCH, noise
 
-from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.protocol.planning import OVERLAP_BYTES
 
 PATH = "/files/sample-1.0-py3-none-any.whl"
 SIZE = 1_500_000
@@ -18,11 +20,30 @@ SIZE = 1_500_000
 HELD = 1_200_000
 """How many bytes of the file CUT sends, which are held, and stored, afterwards."""
 REST_RANGE = f"bytes={HELD}-"
-"""The Range field of the next request in the same run."""
+"""The Range field of the next request in the same run, with a hash."""
 NEXT_RUN_RANGE = f"bytes={HELD - OVERLAP_BYTES}-"
-"""The Range field of the first request of the next run."""
-CONTENT = noise(SIZE, seed=1)
-OTHER_CONTENT = noise(SIZE, seed=2)
+"""The Range field of the first request of the next run; without a hash, of the next request in the same run, too."""
+MEMBER_BYTES = 90_000
+
+
+def zip_of(size: int, seed: int) -> bytes:
+    """Make a zip file of exactly this size in bytes: members of noise, whose checksums show every changed byte."""
+    without_last = _zip_of_members([MEMBER_BYTES] * (size // MEMBER_BYTES - 1) + [0], seed)
+    content = _zip_of_members([MEMBER_BYTES] * (size // MEMBER_BYTES - 1) + [size - len(without_last)], seed)
+    assert len(content) == size
+    return content
+
+
+def _zip_of_members(sizes: list[int], seed: int) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for number, size in enumerate(sizes):
+            archive.writestr(zipfile.ZipInfo(f"sample/{number:03}", ZIP_EPOCH), noise(size, seed * 1000 + number))
+    return buffer.getvalue()
+
+
+CONTENT = zip_of(SIZE, seed=1)
+OTHER_CONTENT = zip_of(SIZE, seed=2)
 FILE = FileAnswer(CONTENT, etag='"v1"', fields={"Cache-Control": IMMUTABLE})
 WITHOUT_RANGES = replace(FILE, ranges=False)
 UNTIL_CLOSE = replace(FILE, framing=Framing.UNTIL_CLOSE)

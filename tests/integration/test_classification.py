@@ -222,7 +222,7 @@ def response_with(body: io.RawIOBase) -> PipResponse:
     response.status_code = 206
     response.headers["Content-Range"] = "bytes 0-99/100"
     response.raw = HTTPResponse(body, preload_content=False, decode_content=False)  # type: ignore[arg-type, unused-ignore]
-    return PipResponse(response, head_of(response))
+    return PipResponse(response, head_of(response), timeout_s=15)
 
 
 IN_BODY = [

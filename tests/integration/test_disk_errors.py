@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import shutil
 import subprocess
@@ -29,7 +30,7 @@ from pip._internal.models.link import Link
 from servers.fault_server import FaultServer, FileAnswer
 
 from pip_resume.protocol.checkpoint import Checkpoint
-from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.protocol.planning import OVERLAP_BYTES
 from pip_resume.storage.store import SPARE_BYTES, Store
 
 NEEDS_SPACE = ("copy_file_range", "link", "mkdir", "open", "pwrite")
@@ -90,7 +91,9 @@ CASES = [
     pytest.param(CONTINUES, BAD_SECTOR, id="a run that continues: EIO once, a bad sector or a cable"),
     pytest.param(CONTINUES, DISCONNECTED, id="a run that continues: EIO, the disk was disconnected"),
     pytest.param(REPLACES, FULL, id="a run that replaces wrong bytes: ENOSPC, the disk is full"),
+    pytest.param(REPLACES, READ_ONLY, id="a run that replaces wrong bytes: EROFS, remounted read-only after an error"),
     pytest.param(REPLACES, BAD_SECTOR, id="a run that replaces wrong bytes: EIO once, a bad sector or a cable"),
+    pytest.param(REPLACES, DISCONNECTED, id="a run that replaces wrong bytes: EIO, the disk was disconnected"),
 ]
 
 
@@ -217,7 +220,7 @@ class TestSmallDisk:
     def test_a_full_disk_costs_one_warning_and_no_byte(
         self, small_disk: Path, tmp_path: Path, http_server: FaultServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(Store, "has_room", lambda *_: True)  # Another process uses the room afterwards.
+        monkeypatch.setattr(Store, "free_bytes", lambda _: math.inf)  # Another process uses the room afterwards.
         (small_disk / "other").write_bytes(bytes(1_000_000))
         http_server.plays(PATH, FILE)
         machine = Machine(tmp_path, cache_directory=small_disk / "cache")
@@ -268,4 +271,4 @@ def test_without_enough_free_space_nothing_is_stored(
 
     assert outcome.content == CONTENT
     assert ["not enough free space" in str(error) for error in outcome.display.store_errors] == [True]
-    assert not machine.store.directory.exists()
+    assert not machine.store.path.exists()

@@ -8,7 +8,8 @@ from pip._internal.models.link import Link
 
 from pip_resume.errors import FailedAttempt, Report, Stage
 from pip_resume.inside_pip.compat import diagnostic_error
-from pip_resume.inside_pip.display import PipDisplay, final_error
+from pip_resume.inside_pip.display import PipDisplay
+from pip_resume.inside_pip.final_error import final_error
 
 NAME = "thing-1.0.tar.gz"
 MB = 1_000_000
@@ -20,24 +21,37 @@ REFUSED = tuple(FailedAttempt("connection refused", 3 * MB, 0, 2.0 + n, Stage.RE
 def message(
     attempts: tuple[FailedAttempt, ...],
     *,
+    name: str = NAME,
     offset: int = 3 * MB,
     complete_length: int | None = 6 * MB,
     is_stored: bool = True,
     retry_after_s: float | None = None,
 ) -> str:
     """Return the text of the error, with its context and its hint."""
-    error = final_error(DISPLAY, Report(NAME, offset, complete_length, is_stored, attempts, retry_after_s))
+    error = final_error(DISPLAY.name, Report(name, offset, complete_length, attempts, retry_after_s, is_stored))
     if diagnostic_error() is None:
         return str(error)
     return f"{error.message}\n{error.context}\n{error.hint_stmt}"  # type: ignore[attr-defined]
 
 
 def test_the_message_names_file_bytes_duration_and_last_cause() -> None:
-    assert f"Download of {NAME} failed at 3.0 MB of 6.0 MB after 6 s: connection refused" in message(ONCE + REFUSED)
+    assert f"Download of {NAME} failed at 3.0 of 6.0 MB after 6 s: connection refused" in message(ONCE + REFUSED)
 
 
 def test_an_unknown_complete_length_is_left_out() -> None:
     assert f"Download of {NAME} failed at 3.0 MB after" in message(ONCE, complete_length=None)
+
+
+def test_a_file_that_no_response_has_named_has_the_name_in_the_link_without_the_query() -> None:
+    text = message(ONCE, name="")
+
+    assert f"Download of {NAME} failed" in text
+    assert "s3cret" not in text
+
+
+def test_a_name_that_would_control_the_terminal_is_shown_with_escapes() -> None:
+    """Field report 5.5."""
+    assert "Download of thing\\x1b]0;.whl failed" in message(ONCE, name="thing\x1b]0;.whl")
 
 
 def test_attempts_with_the_same_offset_and_cause_share_a_line() -> None:
@@ -59,7 +73,7 @@ def test_the_history_of_many_attempts_shows_the_last_six() -> None:
     text = message(many, offset=200 * MB, complete_length=900 * MB)
 
     assert "200 attempts failed, the last 6:" in text
-    assert "at 195.0 MB after 195 s" in text
+    assert "at 195.0 MB after 3 min" in text
     assert "at 194.0 MB" not in text
 
 
@@ -101,8 +115,8 @@ def test_the_last_sentence_says_what_is_stored_and_what_to_do_next(
     assert text.endswith(hint)
 
 
-def test_brackets_in_a_file_name_are_shown_and_the_query_of_the_url_is_not() -> None:
-    error = final_error(DISPLAY, Report("thing[red]-1.0.tar.gz", 3 * MB, 6 * MB, is_stored=True, attempts=ONCE))
+def test_brackets_in_a_file_name_are_shown() -> None:
+    error = final_error(DISPLAY.name, Report("thing[red]-1.0.tar.gz", 3 * MB, 6 * MB, ONCE, is_stored=True))
 
     if diagnostic_error() is not None:
         from pip._vendor.rich.console import Console
@@ -114,4 +128,3 @@ def test_brackets_in_a_file_name_are_shown_and_the_query_of_the_url_is_not() -> 
     else:
         text = str(error)
     assert "thing[red]-1.0.tar.gz" in text
-    assert "s3cret" not in text

@@ -78,7 +78,7 @@ def test_with_a_forged_record_the_file_is_right_and_in_its_place(
 ) -> None:
     http_server.plays(PATH, FILE)
     link = link_with_hash(http_server)
-    machine.store.directory.mkdir(parents=True, exist_ok=True)
+    machine.store.path.mkdir(parents=True, exist_ok=True)
     machine.part_path(link).write_bytes(OTHER_CONTENT[:HELD])
     machine.record_path(link).write_bytes(record)
 

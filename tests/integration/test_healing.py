@@ -26,7 +26,7 @@ from pip._internal.models.link import Link
 from servers.fault_server import Answer, FaultServer, FileAnswer
 from servers.index_pages import IMMUTABLE
 
-from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.protocol.planning import OVERLAP_BYTES
 
 WRONG = replace(FILE, content=OTHER_CONTENT)
 HASHES = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5")
@@ -63,9 +63,24 @@ class TestOneWrongDownload:
 
         assert outcome.content == CONTENT
         assert http_server.asked_ranges(PATH) == [None, REST_RANGE, None]
-        assert len(outcome.display.restart_reasons) == 1
+        assert outcome.display.restart_reasons == ["its hash does not match the one given by the index"]
         assert outcome.elapsed_s == 0
         assert_is_healed(machine, http_server.url(PATH))
+
+    def test_after_a_wrong_file_caches_on_the_way_have_to_ask_the_server(
+        self, machine: Machine, http_server: FaultServer
+    ) -> None:
+        """Field report 3.1: a cache on the way has a file that the index has replaced (RFC 9111 section 5.2.1.4)."""
+        http_server.plays(PATH, WRONG, cut(FILE), FILE)
+
+        outcome = machine.download(link_with_hash(http_server))
+
+        assert outcome.content == CONTENT
+        assert http_server.asked_ranges(PATH) == [None, None, REST_RANGE]
+        # pip's own session sends max-age=0 with the first request, which has its cache.
+        fields = [exchange.request.fields.get("cache-control") for exchange in http_server.requests(PATH)]
+        assert fields[1:] == ["no-cache", "no-cache"]
+        assert fields[0] != "no-cache"
 
     @pytest.mark.parametrize("name", HASHES)
     def test_a_file_is_verified_with_every_kind_of_hash(
@@ -249,14 +264,17 @@ class TestWrongCacheEntry:
         assert outcome.content == CONTENT
         assert http_server.statuses(PATH) == [304, 200]
 
-    @pytest.mark.parametrize("length", [0, 1000, HELD], ids=["empty", "short", "long"])
-    @pytest.mark.parametrize("has_partial", [True, False], ids=["with a partial", "without a partial"])
-    def test_a_cut_body_in_the_cache_costs_one_download(
-        self, length: int, has_partial: bool, machine: Machine, http_server: FaultServer
+    @pytest.mark.parametrize(
+        ("length", "asked"),
+        [
+            pytest.param(0, None, id="empty"),
+            pytest.param(1000, None, id="shorter than the overlap"),
+            pytest.param(HELD, NEXT_RUN_RANGE, id="long"),
+        ],
+    )
+    def test_a_cut_body_in_the_cache_is_continued(
+        self, length: int, asked: str | None, machine: Machine, http_server: FaultServer
     ) -> None:
-        if has_partial:
-            http_server.plays(PATH, CUT)
-            machine.download_partly(link_with_hash(http_server))
         link = self.fill_cache(machine, http_server, FILE)
         (body,) = machine.cache_directory.rglob("*.body")
         body.write_bytes(CONTENT[:length])
@@ -264,10 +282,35 @@ class TestWrongCacheEntry:
         outcome = machine.download(link)
 
         assert outcome.content == CONTENT
-        assert http_server.asked_ranges(PATH) == [NEXT_RUN_RANGE if has_partial else None]
+        assert http_server.asked_ranges(PATH) == [asked]
         assert outcome.display.failures == []
+        assert_is_healed(machine, http_server.url(PATH))
 
-    def test_without_a_hash_a_cut_body_in_the_cache_costs_one_download(
+    @pytest.mark.parametrize(
+        ("length", "offset"),
+        [
+            pytest.param(0, HELD, id="empty"),
+            pytest.param(1000, HELD, id="shorter than the partial"),
+            pytest.param(HELD + 100_000, HELD + 100_000, id="longer than the partial"),
+        ],
+    )
+    def test_a_cut_body_in_the_cache_is_continued_unless_the_partial_is_longer(
+        self, length: int, offset: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        http_server.plays(PATH, CUT)
+        machine.download_partly(link_with_hash(http_server))
+        link = self.fill_cache(machine, http_server, FILE)
+        (body,) = machine.cache_directory.rglob("*.body")
+        body.write_bytes(CONTENT[:length])
+
+        outcome = machine.download(link)
+
+        assert outcome.content == CONTENT
+        assert http_server.asked_ranges(PATH) == [f"bytes={offset - OVERLAP_BYTES}-"]
+        assert outcome.display.failures == []
+        assert_is_healed(machine, http_server.url(PATH))
+
+    def test_without_a_hash_a_cut_body_in_the_cache_is_continued_with_its_validator(
         self, machine: Machine, https_server: FaultServer
     ) -> None:
         link = Link(self.fill_cache(machine, https_server, FILE).url_without_fragment)
@@ -277,7 +320,23 @@ class TestWrongCacheEntry:
         outcome = machine.download(link)
 
         assert outcome.content == CONTENT
-        assert https_server.asked_ranges(PATH) == [None]
+        (request,) = https_server.requests(PATH)
+        assert (request.range, request.request.fields["if-range"]) == (NEXT_RUN_RANGE, '"v1"')
+        assert_is_healed(machine, https_server.url(PATH))
+
+    def test_without_a_hash_a_cut_body_in_the_cache_of_a_different_file_costs_one_download(
+        self, machine: Machine, https_server: FaultServer
+    ) -> None:
+        """The server has replaced the file, and kept its ETag."""
+        link = Link(self.fill_cache(machine, https_server, FILE).url_without_fragment)
+        (body,) = machine.cache_directory.rglob("*.body")
+        body.write_bytes(OTHER_CONTENT[:HELD])
+
+        outcome = machine.download(link)
+
+        assert outcome.content == CONTENT
+        assert https_server.asked_ranges(PATH) == [NEXT_RUN_RANGE, None]
+        assert_is_healed(machine, https_server.url(PATH))
 
     def test_a_wrong_entry_that_cannot_be_removed_is_ignored(self, machine: Machine, http_server: FaultServer) -> None:
         link = self.fill_cache(machine, http_server)

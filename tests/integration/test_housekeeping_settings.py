@@ -36,13 +36,13 @@ def partials(machine: Machine) -> tuple[Path, Path]:
 @pytest.fixture
 def download(
     machine: Machine,
+    partials: tuple[Path, Path],
     http_server: FaultServer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> Iterator[Download]:
-    """Call it with a setting: two files are downloaded in one run of pip, which prunes. It returns the warnings."""
-    RUN.forget()
+    """Call it with a setting: two files are downloaded in one run of pip, which ends. It returns the warnings."""
     for name in settings.OUR_NAMES:
         monkeypatch.delenv(name, raising=False)
     http_server.plays(PATH, FILE)
@@ -53,6 +53,8 @@ def download(
             location.mkdir()
             with closing(machine.session()) as session:
                 DOWNLOAD_MODULE.Downloader(session, "off")(link_with_hash(http_server), str(location))
+            assert all(path.exists() for path in partials), "pruning waits for the end of the run"
+        RUN.end()
         return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
     download_step.apply(DOWNLOAD_MODULE)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from integration.machine import Machine
+from integration.machine import Machine, attempts_alone
 from integration.samples import (
     CONTENT,
     CUT,
     FILE,
     HELD,
     LOGIN_PAGE,
+    NEXT_RUN_RANGE,
     OTHER_CONTENT,
     PATH,
     REST_RANGE,
@@ -24,6 +25,8 @@ from integration.samples import (
     link_without_hash,
 )
 from servers.fault_server import Answer, FaultServer, FileAnswer, Framing, Then
+
+from pip_resume.protocol.planning import OVERLAP_BYTES
 
 CUT_WITHOUT_RANGES = cut(WITHOUT_RANGES)
 
@@ -79,9 +82,10 @@ def test_bytes_below_the_highest_offset_do_not_count_as_progress(machine: Machin
     http_server.plays(PATH, CUT_WITHOUT_RANGES)
     link = link_with_hash(http_server)
 
-    report = machine.give_up(link, retries=3)
+    report = machine.give_up(link, options=attempts_alone(3))
 
-    assert http_server.asked_ranges(PATH) == [None, *[REST_RANGE] * 3]
+    # Two ranged requests without a new byte, then a probe, and Range once more.
+    assert http_server.asked_ranges(PATH) == [None, REST_RANGE, REST_RANGE, None, REST_RANGE]
     assert (report.offset, [failure.new_bytes for failure in report.attempts]) == (HELD, [HELD, 0, 0, 0])
     assert machine.stored(link) == CONTENT[:HELD]
 
@@ -98,7 +102,8 @@ def test_a_complete_200_with_different_bytes_replaces_the_held_bytes(
     outcome = machine.download(link)
 
     assert outcome.content == CONTENT
-    assert len(http_server.requests(PATH)) == 1
+    assert http_server.asked_ranges(PATH) == [NEXT_RUN_RANGE]
+    assert outcome.display.reasons == []
     assert machine.files_in_store() == []
 
 
@@ -123,7 +128,9 @@ def test_a_cut_200_with_different_bytes_costs_no_held_byte(machine: Machine, htt
     ],
 )
 class TestPageInsteadOfFile:
-    def test_one_page_costs_no_byte(self, page: Answer, machine: Machine, http_server: FaultServer) -> None:
+    def test_one_page_costs_no_byte(
+        self, page: Answer | FileAnswer, machine: Machine, http_server: FaultServer
+    ) -> None:
         http_server.plays(PATH, CUT, page, FILE)
 
         outcome = machine.download(link_with_hash(http_server))
@@ -133,14 +140,17 @@ class TestPageInsteadOfFile:
         assert http_server.sent(PATH) == SIZE + http_server.requests(PATH)[1].sent
 
     def test_pip_gets_the_second_page_and_no_stored_byte_is_lost(
-        self, page: Answer, machine: Machine, http_server: FaultServer
+        self, page: Answer | FileAnswer, machine: Machine, http_server: FaultServer
     ) -> None:
         link = link_with_partial(machine, http_server, page)
 
         outcome = machine.download(link)
 
-        assert outcome.content != CONTENT
-        assert len(http_server.requests(PATH)) == 3
+        assert outcome.content == (page.body if isinstance(page, Answer) else page.content)
+        # Two for a range, a probe, a range once more; then the complete file, twice.
+        asked = [NEXT_RUN_RANGE, NEXT_RUN_RANGE, None, NEXT_RUN_RANGE, None, None]
+        assert http_server.asked_ranges(PATH) == [None, *asked]
+        assert outcome.elapsed_s < 3
         assert machine.stored(link) == CONTENT[:HELD]
         assert machine.cache_entry(http_server.url(PATH)) is None
         http_server.plays(PATH, FILE)
@@ -174,10 +184,11 @@ def test_without_a_hash_a_200_with_the_same_etag_is_compared_and_its_rest_append
     outcome = machine.download(link_without_hash(https_server))
 
     assert outcome.content == CONTENT
-    assert https_server.asked_ranges(PATH) == [None, REST_RANGE]
+    assert https_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE]
+    assert outcome.display.reasons == []
 
 
-def test_without_a_hash_different_bytes_with_the_same_etag_start_over(
+def test_without_a_hash_a_complete_200_with_different_bytes_replaces_the_held_bytes(
     machine: Machine, https_server: FaultServer
 ) -> None:
     https_server.plays(PATH, CUT, replace(WITHOUT_RANGES, content=OTHER_CONTENT))
@@ -185,7 +196,76 @@ def test_without_a_hash_different_bytes_with_the_same_etag_start_over(
     outcome = machine.download(link_without_hash(https_server))
 
     assert outcome.content == OTHER_CONTENT
-    assert https_server.asked_ranges(PATH) == [None, REST_RANGE, None]
+    assert https_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE]
+    assert outcome.display.reasons == []
+    assert machine.cached_body(https_server.url(PATH)) == OTHER_CONTENT
+
+
+@pytest.mark.parametrize("size", [100_000, HELD - 1, HELD + 1])
+def test_without_a_hash_a_cut_200_with_different_bytes_replaces_the_held_bytes_once_it_has_more(
+    size: int, machine: Machine, https_server: FaultServer
+) -> None:
+    link = link_with_partial(
+        machine, https_server, cut(replace(WITHOUT_RANGES, content=OTHER_CONTENT, etag='"v2"'), size), has_hash=False
+    )
+
+    machine.download_partly(link)
+
+    # What the server has now is what the next run can continue.
+    assert machine.stored(link) == OTHER_CONTENT[:size]
+    assert machine.checkpoint(link).field("etag") == '"v2"'
+
+
+def test_without_a_hash_a_cut_200_with_different_bytes_that_cannot_be_continued_costs_no_held_byte(
+    machine: Machine, https_server: FaultServer
+) -> None:
+    weak = replace(WITHOUT_RANGES, content=OTHER_CONTENT, etag='W/"v2"')
+    link = link_with_partial(machine, https_server, cut(weak, HELD - 1), has_hash=False)
+
+    machine.download_partly(link)
+
+    assert machine.stored(link) == CONTENT[:HELD]
+    assert machine.checkpoint(link).field("etag") == '"v1"'
+
+
+class TestPageWithoutHash:
+    def test_one_page_costs_no_byte(self, machine: Machine, https_server: FaultServer) -> None:
+        """Field report 2.7."""
+        https_server.plays(PATH, CUT, LOGIN_PAGE, FILE)
+
+        outcome = machine.download(link_without_hash(https_server))
+
+        assert outcome.content == CONTENT
+        assert https_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE, NEXT_RUN_RANGE]
+        assert https_server.sent(PATH) == SIZE + OVERLAP_BYTES + len(LOGIN_PAGE.body)
+
+    def test_after_a_page_the_end_of_a_complete_partial_is_still_compared(
+        self, machine: Machine, https_server: FaultServer
+    ) -> None:
+        link = link_with_partial(machine, https_server, LOGIN_PAGE, FILE, has_hash=False)
+        with machine.part_path(link).open("ab") as part:
+            part.write(CONTENT[HELD:])
+
+        outcome = machine.download(link)
+
+        assert outcome.content == CONTENT
+        assert https_server.asked_ranges(PATH) == [None, *[f"bytes={SIZE - OVERLAP_BYTES}-"] * 2]
+
+    def test_a_page_from_then_on_costs_no_stored_byte_and_pip_judges_it(
+        self, machine: Machine, https_server: FaultServer
+    ) -> None:
+        """Field report 2.7."""
+        link = link_with_partial(machine, https_server, LOGIN_PAGE, has_hash=False)
+
+        outcome = machine.download(link)
+
+        assert outcome.content == LOGIN_PAGE.body
+        assert machine.stored(link) == CONTENT[:HELD]
+        assert machine.checkpoint(link).complete_length == SIZE
+        assert machine.cache_entry(https_server.url(PATH)) is None
+        https_server.plays(PATH, FILE)
+        assert machine.download(link).content == CONTENT
+        assert https_server.requests(PATH)[-1].range == NEXT_RUN_RANGE
 
 
 def test_without_a_hash_a_close_before_the_known_length_is_not_taken_for_the_end(
@@ -197,4 +277,17 @@ def test_without_a_hash_a_close_before_the_known_length_is_not_taken_for_the_end
     outcome = machine.download(link_without_hash(https_server))
 
     assert outcome.content == CONTENT
-    assert https_server.asked_ranges(PATH) == [None, REST_RANGE, f"bytes={HELD + 1000}-"]
+    assert https_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE, f"bytes={HELD + 1000 - OVERLAP_BYTES}-"]
+
+
+def test_without_a_hash_the_known_length_does_not_hold_for_a_file_with_a_different_etag(
+    machine: Machine, https_server: FaultServer
+) -> None:
+    """It has the same start, and is shorter."""
+    shorter = CONTENT[: HELD + 1000]
+    https_server.plays(PATH, CUT, replace(UNTIL_CLOSE, content=shorter, etag='"v2"'))
+
+    outcome = machine.download(link_without_hash(https_server))
+
+    assert outcome.content == shorter
+    assert https_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE]

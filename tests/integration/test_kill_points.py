@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -18,8 +19,8 @@ from pip._internal.models.link import Link
 from servers.fault_server import FaultServer, FileAnswer
 from servers.index_pages import IMMUTABLE, noise
 
-from pip_resume.engine.reading import MAX_BLOCK_BYTES
-from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.engine.reading import BLOCK_BYTES
+from pip_resume.protocol.planning import OVERLAP_BYTES
 from pip_resume.settings import DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE
 from pip_resume.storage.housekeeping import DAY_S, prune, prune_opportunistically
 
@@ -27,12 +28,13 @@ CONTENT = noise(3_000_000, seed=3)
 OTHER_CONTENT = noise(3_000_000, seed=4)
 HALF = len(CONTENT) // 2
 FILE = FileAnswer(CONTENT, etag='"v1"', fields={"Cache-Control": IMMUTABLE})
+NOT_CACHED = replace(FILE, fields={"Cache-Control": "no-store"})
 READ_AHEAD_BYTES = io.DEFAULT_BUFFER_SIZE
 """How much http.client reads ahead: a part of the next block. The head of the response is counted as well."""
-TWICE_AT_MOST = MAX_BLOCK_BYTES + OVERLAP_BYTES + 2 * READ_AHEAD_BYTES
+TWICE_AT_MOST = BLOCK_BYTES + OVERLAP_BYTES + 2 * READ_AHEAD_BYTES
 BATCH = 6
 """Number of processes that run at the same time."""
-FEWEST_BLOCKS = len(CONTENT) // MAX_BLOCK_BYTES
+FEWEST_BLOCKS = len(CONTENT) // BLOCK_BYTES
 """A body arrives in at least this many blocks, each of which is a call."""
 
 
@@ -52,7 +54,7 @@ def kill_points_until_end_of_body(calls: tuple[str, ...]) -> list[int]:
 
 
 def prune_a_month_later(machine: Machine) -> None:
-    prune(machine.store.directory, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, time.time() + 30 * DAY_S)
+    prune(machine.store.path, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, time.time() + 30 * DAY_S)
 
 
 class KilledDownloads:
@@ -89,7 +91,9 @@ class KilledDownloads:
 
         assert machine.download(self.link(name)).content == CONTENT
 
-        assert machine.cache_entry(self._server.url(path)) is not None
+        is_cached = machine.cached_body(self._server.url(path)) == CONTENT
+        assert is_cached == (self._response != NOT_CACHED)
+        assert machine.stored(self.link(name)) == (None if is_cached else CONTENT)
         prune_a_month_later(machine)
         assert machine.files_in_store() == []
         requests = self._server.requests(path)[len(before) :]
@@ -97,26 +101,34 @@ class KilledDownloads:
 
 
 CASES = [
-    pytest.param(None, FILE, TWICE_AT_MOST, id="the first run"),
-    pytest.param(cut(FILE, HALF), FILE, TWICE_AT_MOST, id="a run that continues"),
+    pytest.param(None, FILE, TWICE_AT_MOST, kill_points, id="the first run"),
+    pytest.param(None, NOT_CACHED, TWICE_AT_MOST, kill_points, id="the first run, of a file that pip does not cache"),
+    pytest.param(cut(FILE, HALF), FILE, TWICE_AT_MOST, kill_points_until_end_of_body, id="a run that continues"),
     pytest.param(
         cut(replace(FILE, content=OTHER_CONTENT), HALF),
         replace(FILE, ranges=False),
         len(CONTENT) + READ_AHEAD_BYTES,
+        kill_points,
         id="a run that replaces wrong bytes",
     ),
 ]
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(("before", "response", "twice_at_most"), CASES)
+@pytest.mark.parametrize(("before", "response", "twice_at_most", "choose_points"), CASES)
 def test_after_a_kill_at_any_point_the_next_run_has_the_right_file_and_leaves_nothing(
-    before: FileAnswer | None, response: FileAnswer, twice_at_most: int, tmp_path: Path, http_server: FaultServer
+    before: FileAnswer | None,
+    response: FileAnswer,
+    twice_at_most: int,
+    choose_points: Callable[[tuple[str, ...]], list[int]],
+    tmp_path: Path,
+    http_server: FaultServer,
 ) -> None:
     downloads = KilledDownloads(tmp_path, http_server, before, response)
     complete: JobResult = downloads.start("complete", None).result()
-    assert {"mkdir", "open", "pwrite", "replace", "link", "unlink"} <= set(complete.calls)
-    points = (kill_points if before is None else kill_points_until_end_of_body)(complete.calls)
+    assert {"open", "pwrite", "link"} <= set(complete.calls)
+    assert ("unlink" in complete.calls) == (response != NOT_CACHED)
+    points = choose_points(complete.calls)
 
     while points:
         batch, points = points[:BATCH], points[BATCH:]
@@ -134,7 +146,7 @@ def prune_in_process(job: Job, sender: Connection) -> None:
     """Prune opportunistically in this child process, and send the calls that were made."""
     machine = Machine(job.directory)
     calls = count_calls(str(machine.cache_directory), job.kill_before)
-    prune_opportunistically(machine.store.directory, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, time.time() + 30 * DAY_S)
+    prune_opportunistically(machine.store.path, DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE, time.time() + 30 * DAY_S)
     sender.send(tuple(calls.made))
 
 

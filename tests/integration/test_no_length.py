@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from integration.machine import Machine
+from integration.machine import ONE_ATTEMPT, Machine, attempts_alone
 from integration.samples import (
     CONTENT,
     FILE,
@@ -21,7 +21,7 @@ from integration.samples import (
 )
 from servers.fault_server import FaultServer, FileAnswer, Framing, Then
 
-from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.protocol.planning import OVERLAP_BYTES
 
 # Cut at the end of a chunk of 4 KiB: urllib3 loses the bytes of an unfinished chunk.
 CUT_CHUNKED = cut(replace(FILE, framing=Framing.CHUNKED), 4096 * 200)
@@ -91,7 +91,8 @@ def test_without_a_hash_a_cut_chunked_body_is_continued(machine: Machine, https_
     outcome = machine.download(link_without_hash(https_server))
 
     assert outcome.content == CONTENT
-    assert https_server.sent(PATH) == SIZE
+    assert https_server.asked_ranges(PATH) == [None, f"bytes={4096 * 200 - OVERLAP_BYTES}-"]
+    assert https_server.sent(PATH) == SIZE + OVERLAP_BYTES
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_a_complete_body_without_a_proper_end_is_not_requested_again(
 ) -> None:
     https_server.plays(PATH, response)
 
-    outcome = machine.download(link_with_hash(https_server), retries=0)
+    outcome = machine.download(link_with_hash(https_server), options=ONE_ATTEMPT)
 
     assert outcome.content == CONTENT
     assert len(https_server.requests(PATH)) == 1
@@ -119,7 +120,7 @@ def test_a_complete_rest_without_a_proper_end_is_not_requested_again(
 ) -> None:
     link = link_with_partial(machine, http_server, replace(FILE, framing=Framing.UNFINISHED_CHUNKS))
 
-    outcome = machine.download(link, retries=0)
+    outcome = machine.download(link, options=ONE_ATTEMPT)
 
     assert outcome.content == CONTENT
     assert len(http_server.requests(PATH)) == 2
@@ -129,7 +130,7 @@ def test_a_wrong_file_that_ends_with_the_connection_counts_as_cut(machine: Machi
     link = link_with_hash(http_server)
     http_server.plays(PATH, replace(UNTIL_CLOSE, content=OTHER_CONTENT, ranges=False))
 
-    machine.give_up(link, retries=2)
+    machine.give_up(link, options=attempts_alone(2))
 
     assert machine.cache_entry(http_server.url(PATH)) is None
     assert len(http_server.requests(PATH)) == 3

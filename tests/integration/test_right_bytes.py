@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from integration.machine import Machine
+from integration.fakes import RecordingDisplay
+from integration.machine import ONE_ATTEMPT, Machine
 from integration.samples import (
     CONTENT,
     CUT,
@@ -22,25 +23,50 @@ from integration.samples import (
 )
 from servers.fault_server import Answer, FaultServer, FileAnswer
 
-from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.errors import GaveUp
+from pip_resume.protocol.planning import OVERLAP_BYTES
 
-# Responses to a request with Range of which nothing can be used.
+INVALID = "206 without a valid Content-Range"
+# Responses to a request with Range of which nothing can be used, and the row of VERDICTS for each.
 UNUSABLE = [
-    pytest.param(replace(FILE, fields={"Content-Range": None}), id="206 without Content-Range"),
+    pytest.param(replace(FILE, fields={"Content-Range": None}), INVALID, id="206 without Content-Range"),
     pytest.param(
         replace(FILE, fields={"Content-Range": "bytes {last}-{first}/{complete}"}),
+        INVALID,
         id="206 with an invalid Content-Range",
     ),
     pytest.param(
-        replace(FILE, fields={"Content-Range": "items {first}-{last}/{complete}"}), id="206 with a different unit"
+        replace(FILE, fields={"Content-Range": "items {first}-{last}/{complete}"}),
+        INVALID,
+        id="206 with a different unit",
     ),
-    pytest.param(replace(FILE, shift=1), id="206 that starts too late"),
-    pytest.param(replace(FILE, multipart=True), id="206 multipart"),
-    pytest.param(FileAnswer(CONTENT + b"more"), id="206 with a different complete-length"),
-    pytest.param(replace(FILE, fields={"Content-Encoding": "gzip"}), id="206 with a different Content-Encoding"),
-    pytest.param(replace(FILE, partial_status=200), id="200 with a Content-Range"),
-    pytest.param(Answer(416, {"Content-Range": "bytes */7"}), id="416 with a different complete-length"),
-    pytest.param(Answer(416), id="416 without Content-Range"),
+    pytest.param(replace(FILE, shift=1), "206 that starts too late", id="206 that starts too late"),
+    pytest.param(replace(FILE, multipart=True), "206 multipart", id="206 multipart"),
+    pytest.param(
+        FileAnswer(CONTENT + b"more"),
+        "206 with a different complete-length",
+        id="206 with a different complete-length",
+    ),
+    pytest.param(
+        replace(FILE, fields={"Content-Encoding": "gzip"}),
+        "206 with a different content coding",
+        id="206 with a different Content-Encoding",
+    ),
+    pytest.param(
+        replace(FILE, ranges=False, fields={"Content-Encoding": "gzip"}),
+        "200 with a different content coding",
+        id="200 with a different Content-Encoding",
+    ),
+    pytest.param(replace(FILE, partial_status=200), "200 with a part of the body", id="200 with a Content-Range"),
+    pytest.param(
+        Answer(416, {"Content-Range": "bytes */7"}), "416 elsewhere", id="416 with a different complete-length"
+    ),
+    pytest.param(Answer(416), "416 elsewhere", id="416 without Content-Range"),
+]
+LOOSE = [
+    pytest.param("{first}-{last}/{complete}", id="without a unit"),
+    pytest.param("bytes={first}-{last}/{complete}", id="with an equals sign"),
+    pytest.param("bytes {first} - {last} / {complete}", id="with spaces"),
 ]
 
 
@@ -57,9 +83,9 @@ class TestWithinOneRun:
         assert machine.files_in_store() == []
         assert machine.cache_entry(http_server.url(PATH)) is not None
 
-    @pytest.mark.parametrize("response", UNUSABLE)
+    @pytest.mark.parametrize(("response", "row"), UNUSABLE)
     def test_an_unusable_response_costs_one_plain_request(
-        self, response: FileAnswer | Answer, machine: Machine, http_server: FaultServer
+        self, response: FileAnswer | Answer, row: str, machine: Machine, http_server: FaultServer
     ) -> None:
         http_server.plays(PATH, CUT, response, FILE)
 
@@ -67,21 +93,39 @@ class TestWithinOneRun:
 
         assert outcome.content == CONTENT
         assert http_server.asked_ranges(PATH) == [None, REST_RANGE, None]
-        assert len(outcome.display.restart_reasons) == 1
+        assert outcome.display.rows[1:] == [row, "200", "complete"]
+        assert (len(outcome.display.plain_reasons), outcome.display.restart_reasons) == (1, [])
+        assert outcome.elapsed_s == 0
         assert machine.files_in_store() == []
         assert machine.cached_body(http_server.url(PATH)) == CONTENT
 
-    @pytest.mark.parametrize("response", UNUSABLE)
+    @pytest.mark.parametrize(("response", "row"), UNUSABLE)
     def test_an_unusable_response_costs_no_stored_byte(
-        self, response: FileAnswer | Answer, machine: Machine, http_server: FaultServer
+        self, response: FileAnswer | Answer, row: str, machine: Machine, http_server: FaultServer
     ) -> None:
         http_server.plays(PATH, CUT, response, cut(FILE, 1000))
         link = link_with_hash(http_server)
-
         machine.download_partly(link)
-        machine.download_partly(link)
+        display = RecordingDisplay()
 
+        with pytest.raises(GaveUp):
+            machine.download(link, options=ONE_ATTEMPT, display=display)
+
+        assert display.rows[0] == row
         assert machine.stored(link) == CONTENT[:HELD]
+
+    @pytest.mark.parametrize("content_range", LOOSE)
+    def test_a_content_range_that_is_not_written_as_the_rfc_says_is_read_if_a_hash_decides(
+        self, content_range: str, machine: Machine, http_server: FaultServer
+    ) -> None:
+        """Field report 3.3."""
+        http_server.plays(PATH, CUT, replace(FILE, fields={"Content-Range": content_range}))
+
+        outcome = machine.download(link_with_hash(http_server))
+
+        assert outcome.content == CONTENT
+        assert http_server.asked_ranges(PATH) == [None, REST_RANGE]
+        assert http_server.sent(PATH) == SIZE
 
     def test_a_rest_with_a_different_etag_is_appended(self, machine: Machine, http_server: FaultServer) -> None:
         http_server.plays(PATH, CUT, replace(FILE, etag='"v2"'))
@@ -119,7 +163,7 @@ class TestWithinOneRun:
 
         assert outcome.content == CONTENT
         assert http_server.asked_ranges(PATH) == [None, REST_RANGE, None]
-        assert len(outcome.display.restart_reasons) == 1
+        assert (len(outcome.display.restart_reasons), outcome.display.plain_reasons) == (1, [])
 
     @pytest.mark.parametrize("complete_length", [str(SIZE), "*"], ids=["with complete-length", "without"])
     def test_after_a_part_of_the_rest_the_next_part_is_requested(
@@ -181,7 +225,7 @@ class TestAcrossRuns:
         assert outcome.content == CONTENT
         assert http_server.asked_ranges(PATH) == [NEXT_RUN_RANGE, None]
         assert http_server.requests(PATH)[0].sent < SIZE - HELD
-        assert len(outcome.display.restart_reasons) == 1
+        assert (len(outcome.display.plain_reasons), outcome.display.restart_reasons) == (1, [])
 
     def test_a_complete_partial_needs_no_request(self, machine: Machine, http_server: FaultServer) -> None:
         link = link_with_partial(machine, http_server)

@@ -32,9 +32,12 @@ from pip_resume.protocol.checkpoint import (
     Checkpoint,
     encode_checkpoint,
 )
-from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.protocol.planning import OVERLAP_BYTES
 from pip_resume.storage.housekeeping import DAY_S, prune, prune_opportunistically
 
+KEY = "0" * 64
+TEMPORARY = "7-1-0123abcd"
+"""What a temporary file has between the key and its ending."""
 OTHER_UID = 65_533
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the owner of a file")
 
@@ -54,26 +57,26 @@ def umask() -> Iterator[Callable[[int], int]]:
 class TestModes:
     @pytest.mark.parametrize("mask", [0o000, 0o002, 0o022, 0o077])
     @pytest.mark.parametrize(
-        ("cache", "directory", "file"),
+        ("cache", "directory"),
         [
-            pytest.param(0o700, 0o700, 0o600, id="a private cache"),
-            pytest.param(0o755, 0o700, 0o600, id="a cache that everybody may read"),
-            pytest.param(0o770, 0o770, 0o660, id="a cache that a group may write"),
-            pytest.param(0o2770, 0o2770, 0o660, id="a cache that a group may write, with setgid"),
-            pytest.param(0o2775, 0o2775, 0o664, id="a cache that a group may write and everybody may read"),
-            pytest.param(0o1777, 0o1777, 0o666, id="a cache that everybody may write"),
+            pytest.param(0o700, 0o700, id="a private cache"),
+            pytest.param(0o755, 0o700, id="a cache that everybody may read"),
+            pytest.param(0o770, 0o770, id="a cache that a group may write"),
+            pytest.param(0o2770, 0o2770, id="a cache that a group may write, with setgid"),
+            pytest.param(0o2775, 0o2775, id="a cache that a group may write and everybody may read"),
+            pytest.param(0o1777, 0o1777, id="a cache that everybody may write"),
         ],
     )
-    def test_only_the_owner_has_access_unless_the_cache_directory_grants_more(
+    def test_only_the_owner_may_open_the_files_and_others_may_make_their_own_where_the_cache_grants_that(
         self,
         cache: int,
         directory: int,
-        file: int,
         mask: int,
         machine: Machine,
         http_server: FaultServer,
         umask: Callable[[int], int],
     ) -> None:
+        """Field report 5.1: a file that others could open for writing is never linked to where pip verifies it."""
         machine.cache_directory.mkdir()
         machine.cache_directory.chmod(cache)
         umask(mask)
@@ -82,21 +85,22 @@ class TestModes:
 
         machine.download_partly(link)
 
-        assert mode_of(machine.store.directory) == directory
-        assert mode_of(machine.part_path(link)) == file
-        assert mode_of(machine.record_path(link)) == file
+        assert mode_of(machine.store.path) == directory
+        assert mode_of(machine.part_path(link)) == 0o600
+        assert mode_of(machine.record_path(link)) == 0o600
 
     def test_a_replacement_of_a_part_file_has_the_same_permissions(
         self, machine: Machine, umask: Callable[[int], int]
     ) -> None:
         machine.cache_directory.mkdir()
         machine.cache_directory.chmod(0o770)
-        umask(0o077)
+        umask(0o000)
         with closing(machine.store.claim(artifact_of(hashed_link("http://127.0.0.1/x.whl", CONTENT)))) as partial:
             partial.note(Checkpoint())
             partial.append(CONTENT)
-            partial.cut(1000)
-            assert mode_of(partial.path) == 0o660
+            partial.take_over(partial.beside(1000, Checkpoint()))
+            assert partial.is_stored
+            assert mode_of(partial.path) == 0o600
 
 
 class TestPlantedFiles:
@@ -133,7 +137,7 @@ class TestPlantedFiles:
     ) -> None:
         http_server.plays(PATH, CUT, FILE)
         link = link_with_hash(http_server)
-        machine.store.directory.mkdir(parents=True)
+        machine.store.path.mkdir(parents=True)
         self.plant(kind, machine.part_path(link).with_suffix(ending), victim)
 
         outcome = machine.download(link)
@@ -149,10 +153,10 @@ class TestPlantedFiles:
     ) -> None:
         http_server.plays(PATH, CUT, FILE)
         machine.cache_directory.mkdir()
-        self.plant(kind, machine.store.directory, victim)
+        self.plant(kind, machine.store.path, victim)
 
         outcome = machine.download(link_with_hash(http_server))
-        prune_opportunistically(machine.store.directory, 0, 0, time.time())
+        prune_opportunistically(machine.store.path, 0, 0, time.time())
 
         assert outcome.content == CONTENT
         assert len(outcome.display.store_errors) == 1
@@ -161,18 +165,19 @@ class TestPlantedFiles:
     def test_the_target_of_a_symlink_in_the_place_of_the_store_is_not_pruned(
         self, machine: Machine, tmp_path: Path
     ) -> None:
-        """The names of the unfinished downloads of browsers end with .part, too."""
+        """Not even if its files have names like ours."""
         downloads = tmp_path / "Downloads"
         downloads.mkdir()
-        unfinished = [downloads / name for name in ("film.part", "notes.json", "save.tmp", "x.new")]
+        names = (f"{KEY}.part", f"{KEY}.json", f"{KEY}.{TEMPORARY}.tmp", f"{KEY}.{TEMPORARY}.new")
+        unfinished = [downloads / name for name in names]
         for path in unfinished:
             path.write_bytes(b"precious")
             os.utime(path, (1, 1))
         machine.cache_directory.mkdir()
-        machine.store.directory.symlink_to(downloads)
+        machine.store.path.symlink_to(downloads)
 
-        prune_opportunistically(machine.store.directory, 0, 0, time.time())
-        prune(machine.store.directory, 0, 0, time.time())
+        prune_opportunistically(machine.store.path, 0, 0, time.time())
+        prune(machine.store.path, 0, 0, time.time())
 
         assert sorted(downloads.iterdir()) == sorted(unfinished)
 
@@ -181,22 +186,24 @@ class TestPlantedFiles:
         self, kind: str, machine: Machine, http_server: FaultServer, victim: Path
     ) -> None:
         link = link_with_partial(machine, http_server)
-        self.plant(kind, machine.store.directory / "pruned", victim)
+        self.plant(kind, machine.store.path / "pruned", victim)
 
-        prune_opportunistically(machine.store.directory, 14, SIZE, time.time() + 2 * DAY_S)
+        prune_opportunistically(machine.store.path, 14, SIZE, time.time() + 2 * DAY_S)
 
         assert machine.stored(link) == CONTENT[:HELD]
         assert not victim.with_name("new").exists()
 
     @pytest.mark.parametrize("kind", ["symlink", "FIFO", "directory"])
-    @pytest.mark.parametrize("name", [f"{'0' * 64}.part", f"{'0' * 64}.json", "0.7-1.tmp", "0.7-1.new", "0.7-1.link"])
+    @pytest.mark.parametrize(
+        "name", [f"{KEY}.part", f"{KEY}.json", *(f"{KEY}.{TEMPORARY}.{ending}" for ending in ("tmp", "new", "link"))]
+    )
     def test_pruning_does_not_touch_what_is_not_a_regular_file(
         self, kind: str, name: str, machine: Machine, victim: Path
     ) -> None:
-        machine.store.directory.mkdir(parents=True)
-        self.plant(kind, machine.store.directory / name, victim)
+        machine.store.path.mkdir(parents=True)
+        self.plant(kind, machine.store.path / name, victim)
 
-        prune(machine.store.directory, 0, 0, time.time() + 30 * DAY_S)
+        prune(machine.store.path, 0, 0, time.time() + 30 * DAY_S)
 
         assert machine.files_in_store() == [name]
 
@@ -205,7 +212,7 @@ class TestPlantedFiles:
     ) -> None:
         https_server.plays(PATH, FILE)
         link = link_with_hash(https_server)
-        machine.store.directory.mkdir(parents=True)
+        machine.store.path.mkdir(parents=True)
         self.plant("hard link", machine.part_path(link), victim)
         record = Checkpoint(complete_length=8, inode=victim.stat().st_ino, boot_id="x", synced=8)
         machine.record_path(link).write_bytes(encode_checkpoint(record))
@@ -241,9 +248,14 @@ class TestFilesOfOtherUsers:
             theirs.write(b"too late")
             theirs.truncate(8)
 
-        assert machine.stored(link) == CONTENT[: HELD + 100_000 - OVERLAP_BYTES]
-        assert machine.part_path(link).stat().st_uid == os.geteuid()
+        ours = machine.own_part_path(link)
+        offset = HELD + 100_000 - OVERLAP_BYTES
+        assert ours.read_bytes() == CONTENT[:offset]
+        assert (ours.stat().st_uid, mode_of(ours)) == (os.geteuid(), 0o600)
+        assert machine.stored(link) == b"too late"
         assert machine.download(link).content == CONTENT
+        assert http_server.asked_ranges(PATH)[1:] == [NEXT_RUN_RANGE, f"bytes={offset - OVERLAP_BYTES}-"]
+        assert not ours.exists()
 
     def test_their_complete_partial_is_copied_before_it_is_verified(
         self, machine: Machine, http_server: FaultServer

@@ -6,9 +6,10 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-from integration.fakes import FakeClock
+from integration.fakes import RecordingDisplay
 from integration.machine import Machine
 from integration.samples import CONTENT, FILE, HELD, NEXT_RUN_RANGE, PATH, SIZE, cut, link_with_hash, link_with_partial
 from pip._internal.models.link import Link
@@ -33,7 +34,7 @@ class TestFormats:
         record = self.change_format(machine, link, FORMAT + 1)
 
         outcome = machine.download(link)
-        prune(machine.store.directory, 14, 0, time.time() + 400 * DAY_S)
+        prune(machine.store.path, 14, 0, time.time() + 400 * DAY_S)
 
         assert outcome.content == CONTENT
         assert http_server.asked_ranges(PATH) == [None, None]
@@ -43,13 +44,13 @@ class TestFormats:
         assert "newer" in str(outcome.display.store_errors[0])
 
     def test_a_record_of_a_newer_version_without_bytes_is_not_removed(self, machine: Machine) -> None:
-        machine.store.directory.mkdir(parents=True)
-        record = machine.store.directory / "0123.json"
+        machine.store.path.mkdir(parents=True)
+        record = machine.store.path / f"{'0' * 64}.json"
         record.write_text(json.dumps({"format": FORMAT + 1, "bytes": "elsewhere"}))
 
-        prune(machine.store.directory, 14, 0, time.time() + 400 * DAY_S)
+        prune(machine.store.path, 14, 0, time.time() + 400 * DAY_S)
 
-        assert machine.files_in_store() == ["0123.json"]
+        assert machine.files_in_store() == [record.name]
 
     @pytest.mark.parametrize("version", [0, -1, "1", 1.0, None, True])
     def test_a_partial_with_an_invalid_version_is_not_used_and_is_replaced(
@@ -69,7 +70,7 @@ class TestFormats:
         link = link_with_partial(machine, http_server)
         self.change_format(machine, link, 0)
 
-        prune(machine.store.directory, 14, SIZE * 10, time.time() + DAY_S)
+        prune(machine.store.path, 14, SIZE * 10, time.time() + DAY_S)
 
         assert machine.files_in_store() == []
 
@@ -90,19 +91,24 @@ class TestFilesLeft:
         assert outcome.display.store_errors == []
         assert http_server.asked_ranges(PATH)[1] == NEXT_RUN_RANGE
 
+    @pytest.mark.parametrize("removes_directory", [False, True], ids=["its files", "its files and the directory"])
     def test_purging_the_cache_during_a_download_costs_only_the_partial(
-        self, machine: Machine, http_server: FaultServer
+        self, removes_directory: bool, machine: Machine, http_server: FaultServer
     ) -> None:
-        """``pip cache purge`` in another terminal."""
+        """``pip cache purge`` in another terminal. Newer pips remove empty directories, too."""
         http_server.plays(PATH, cut(FILE, 800_000), FILE)
         purged = []
 
-        def purge(_clock: FakeClock) -> None:
-            for path in machine.store.directory.glob("*"):
-                path.unlink()
-                purged.append(path.suffix)
+        class PurgingDisplay(RecordingDisplay):
+            def attempt_failed(self, *arguments: Any) -> None:
+                super().attempt_failed(*arguments)
+                for path in machine.store.path.glob("*"):
+                    path.unlink()
+                    purged.append(path.suffix)
+                if removes_directory:
+                    machine.store.path.rmdir()
 
-        outcome = machine.download(link_with_hash(http_server), clock=FakeClock(purge))
+        outcome = machine.download(link_with_hash(http_server), display=PurgingDisplay())
 
         assert outcome.content == CONTENT
         assert sorted(purged) == [".json", ".part"]

@@ -18,9 +18,10 @@ from servers.certificates import Certificates
 from servers.fault_server import FaultServer, Then
 
 from pip_resume.engine.clock import SystemClock
-from pip_resume.engine.local_copy import STALL_S
+from pip_resume.engine.reading import BLOCK_BYTES, SPEED_WINDOW_S, Speeds
+from pip_resume.engine.waiting import MIN_BYTES_PER_S
 from pip_resume.protocol.checkpoint import Checkpoint
-from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.protocol.planning import OVERLAP_BYTES
 from pip_resume.storage import part_file
 from pip_resume.storage.housekeeping import DAY_S, prune
 from pip_resume.storage.stored_partial import StoredPartial
@@ -33,7 +34,7 @@ MANY = 10
 def wait_for_bytes(machine: Machine, link: Link, size: int) -> None:
     """Wait until at least `size` bytes of the file are stored."""
     deadline_s = time.monotonic() + 30
-    while (machine.store.size_held(artifact_of(link)) or 0) < size:
+    while (progress := machine.store.progress(artifact_of(link))) is None or progress.offset < size:
         assert time.monotonic() < deadline_s, "no pip downloads"
         time.sleep(0.005)
 
@@ -58,9 +59,10 @@ class TestTwoPips:
         assert 0 < offsets[0] <= offsets[-1] < SIZE
         assert machine.files_in_store() == []
 
-    def test_without_caching_the_second_pip_waits_and_then_downloads_the_file(
+    def test_where_pip_does_not_cache_the_file_the_second_pip_waits_and_then_finds_it_in_the_store(
         self, tmp_path: Path, http_server: FaultServer
     ) -> None:
+        """Field reports 1.10 and 1.11: an index over http, or with no-store."""
         machine = Machine(tmp_path, caches_http=False)
         http_server.plays(PATH, SLOW, FILE)
         link = link_with_hash(http_server)
@@ -73,8 +75,9 @@ class TestTwoPips:
         assert outcome.content == CONTENT
         assert display.waits
         assert first.result().sha256 == SHA256
-        assert http_server.asked_ranges(PATH) == [None, None]
-        assert machine.files_in_store() == []
+        assert http_server.asked_ranges(PATH) == [None]
+        assert display.starts == [(True, SIZE, SIZE)]
+        assert machine.stored(link) == CONTENT
 
     def test_the_second_pip_continues_the_partial_of_the_first_when_it_is_killed(
         self, tmp_path: Path, machine: Machine, https_server: FaultServer, certificates: Certificates
@@ -82,7 +85,7 @@ class TestTwoPips:
         https_server.plays(PATH, cut(SLOW, HELD, Then.STALL), FILE)
         link = link_with_hash(https_server)
         first = ChildProcess(Job(tmp_path, link.url, certificates.ca_file))
-        wait_for_bytes(machine, link, HELD - 64 * 1024)
+        wait_for_bytes(machine, link, HELD - BLOCK_BYTES)
         display = WaitRecordingDisplay()
 
         outcome = machine.download(link, display=display, clock=FakeClock(lambda _clock: first.kill()))
@@ -92,8 +95,8 @@ class TestTwoPips:
         complete, rest = https_server.asked_ranges(PATH)
         assert complete is None
         assert rest is not None
-        assert https_server.sent(PATH) <= SIZE + OVERLAP_BYTES + 64 * 1024
-        assert display.restart_reasons == []
+        assert https_server.sent(PATH) <= SIZE + OVERLAP_BYTES + BLOCK_BYTES
+        assert display.reasons == []
         assert machine.files_in_store() == []
 
     def test_the_second_of_two_threads_waits_for_the_first(self, machine: Machine, https_server: FaultServer) -> None:
@@ -126,6 +129,19 @@ def holder(machine: Machine, http_server: FaultServer) -> StoredPartial:
     return partial
 
 
+def grow(holder: StoredPartial, bytes_per_s: float) -> FakeClock:
+    """Return a clock by which the holder's partial grows. When it is complete, the holder ends as if it was killed."""
+
+    def act(clock: FakeClock) -> None:
+        size = min(int(400_000 + clock.elapsed_s() * bytes_per_s), SIZE)
+        if size > holder.offset:
+            holder.append(CONTENT[holder.offset : size])
+        if size == SIZE:
+            holder.close()  # The system closes its files.
+
+    return FakeClock(act)
+
+
 class TestWaiting:
     def test_a_pip_that_stalls_is_not_waited_for_any_longer(
         self, holder: StoredPartial, machine: Machine, http_server: FaultServer
@@ -134,7 +150,7 @@ class TestWaiting:
         outcome = machine.download(link_with_hash(http_server), display=WaitRecordingDisplay())
 
         assert outcome.content == CONTENT
-        assert STALL_S <= outcome.elapsed_s <= STALL_S + 1
+        assert SPEED_WINDOW_S <= outcome.elapsed_s <= SPEED_WINDOW_S + 1
         assert http_server.asked_ranges(PATH) == [None]
         assert outcome.display.store_errors == []
         assert holder.path.read_bytes() == CONTENT[:400_000]
@@ -142,27 +158,76 @@ class TestWaiting:
         holder.close()
         assert machine.stored(link_with_hash(http_server)) == CONTENT[:500_000]
 
-    def test_a_pip_that_is_slow_is_waited_for_and_its_partial_is_continued(
+    @pytest.mark.parametrize(
+        ("fastest", "speed"),
+        [
+            pytest.param(0, MIN_BYTES_PER_S - 100, id="less than 10 KiB per second"),
+            pytest.param(0, 1000 / 29, id="1000 bytes in 29 s"),
+            pytest.param(60_000, 14_900, id="less than a quarter of this run's fastest connection"),
+        ],
+    )
+    def test_a_slow_pip_is_not_waited_for_after_half_a_minute(
+        self, fastest: float, speed: float, holder: StoredPartial, machine: Machine, http_server: FaultServer
+    ) -> None:
+        """Field report 1.12."""
+        speeds = Speeds()
+        speeds.fastest = fastest
+
+        outcome = machine.download(
+            link_with_hash(http_server), display=WaitRecordingDisplay(), clock=grow(holder, speed), speeds=speeds
+        )
+
+        assert outcome.content == CONTENT
+        assert SPEED_WINDOW_S <= outcome.elapsed_s <= SPEED_WINDOW_S + 1
+        assert http_server.asked_ranges(PATH) == [None]
+        assert outcome.display.store_errors == []
+        assert holder.is_stored
+        holder.close()
+
+    @pytest.mark.parametrize(
+        ("fastest", "speed"),
+        [
+            pytest.param(0, MIN_BYTES_PER_S + 100, id="more than 10 KiB per second"),
+            pytest.param(60_000, 15_100, id="more than a quarter of this run's fastest connection"),
+        ],
+    )
+    def test_a_pip_that_is_fast_enough_is_waited_for_and_its_complete_partial_needs_no_request(
+        self, fastest: float, speed: float, holder: StoredPartial, machine: Machine, http_server: FaultServer
+    ) -> None:
+        speeds = Speeds()
+        speeds.fastest = fastest
+
+        outcome = machine.download(
+            link_with_hash(http_server), display=WaitRecordingDisplay(), clock=grow(holder, speed), speeds=speeds
+        )
+
+        assert outcome.content == CONTENT
+        assert outcome.elapsed_s >= (SIZE - 400_000) / speed
+        assert http_server.asked_ranges(PATH) == []
+
+    def test_hours_of_sleep_do_not_make_a_pip_slow(
         self, holder: StoredPartial, machine: Machine, http_server: FaultServer
     ) -> None:
+        """Field report 1.21: the other pip sleeps as well."""
+
         def act(clock: FakeClock) -> None:
-            if clock.elapsed_s() % 29 == 0 and clock.elapsed_s() < 150:
-                holder.append(CONTENT[holder.offset : holder.offset + 1000])
-            elif clock.elapsed_s() > 150:
-                holder.close()  # As if it was killed: the system closes its files.
+            if len(clock.slept_s) == 5:
+                clock.advance(8 * 3600)
+            holder.append(CONTENT[holder.offset : holder.offset + 20_000])
+            if holder.offset == SIZE:
+                holder.close()
 
         outcome = machine.download(link_with_hash(http_server), display=WaitRecordingDisplay(), clock=FakeClock(act))
 
         assert outcome.content == CONTENT
-        assert outcome.elapsed_s > 150
-        assert http_server.asked_ranges(PATH) == [f"bytes={405_000 - OVERLAP_BYTES}-"]
+        assert http_server.asked_ranges(PATH) == []
 
     def test_a_pip_that_starts_over_is_waited_for(
         self, holder: StoredPartial, machine: Machine, http_server: FaultServer
     ) -> None:
         def act(clock: FakeClock) -> None:
             if clock.elapsed_s() == 20:
-                holder.reset(Checkpoint(complete_length=SIZE))
+                holder.take_over(holder.beside(0, Checkpoint(complete_length=SIZE)))
                 holder.append(CONTENT[:50_000])
             elif clock.elapsed_s() > 45:
                 holder.close()
@@ -197,6 +262,20 @@ class TestTenPips:
         assert https_server.sent(PATH) < 3 * SIZE
         assert machine.files_in_store() == []
 
+    def test_ten_pips_at_once_download_a_file_that_pip_does_not_cache_less_than_three_times(
+        self, tmp_path: Path, http_server: FaultServer
+    ) -> None:
+        """Field report 1.11."""
+        machine = Machine(tmp_path, caches_http=False)
+        http_server.plays(PATH, SLOW)
+        link = link_with_hash(http_server)
+
+        results = self.run_at_once(Job(tmp_path, link.url, caches_http=False))
+
+        assert {result.sha256 for result in results} == {SHA256}
+        assert http_server.sent(PATH) < 3 * SIZE
+        assert machine.stored(link) == CONTENT
+
     @pytest.mark.parametrize(
         "lock_result",
         [
@@ -214,7 +293,7 @@ class TestTenPips:
 
         assert {result.sha256 for result in results} == {SHA256}
         assert machine.cached_body(http_server.url(PATH)) == CONTENT
-        prune(machine.store.directory, 14, SIZE, time.time() + 30 * DAY_S)
+        prune(machine.store.path, 14, SIZE, time.time() + 30 * DAY_S)
         assert machine.files_in_store() == []
 
     def test_ten_pips_at_once_continue_the_same_partial_although_every_lock_is_granted(

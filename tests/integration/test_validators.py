@@ -1,4 +1,4 @@
-"""Files without a hash: their bytes are continued only with a strong validator, and stored only over https."""
+"""Files without a hash: their bytes are continued only with a validator, compared, and stored only over https."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from integration.samples import (
     NEXT_RUN_RANGE,
     OTHER_CONTENT,
     PATH,
-    REST_RANGE,
     SIZE,
     cut,
     link_with_partial,
@@ -23,7 +22,7 @@ from integration.samples import (
 from servers.fault_server import FaultServer, FileAnswer
 from servers.index_pages import LONG_AGO
 
-from pip_resume.protocol.verdicts import OVERLAP_BYTES
+from pip_resume.protocol.planning import OVERLAP_BYTES
 
 OBSOLETE_FORM = "Friday, 03-Jan-20 10:00:00 GMT"
 ONE_SECOND_LATER = "Fri, 03 Jan 2020 10:00:01 GMT"
@@ -40,12 +39,16 @@ STRONG = [
     pytest.param(dated(OBSOLETE_FORM), OBSOLETE_FORM, id="Last-Modified in an obsolete form"),
     pytest.param(dated(LONG_AGO, etag='"v1"'), '"v1"', id="ETag and Last-Modified"),
     pytest.param(dated(LONG_AGO, etag="v1"), LONG_AGO, id="unquoted ETag beside a Last-Modified"),
+    # Field report 2.5. A date is never sent where an ETag exists: both are compared (RFC 9110 section 15.3.7.3).
+    pytest.param(dated(LONG_AGO, etag='W/"v1"'), None, id="weak ETag beside a strong Last-Modified"),
 ]
 NOT_STRONG = [
     pytest.param(replace(FILE, etag='W/"v1"'), id="weak ETag"),
     pytest.param(replace(FILE, etag="v1"), id="unquoted ETag"),
     pytest.param(replace(FILE, etag=None), id="no validator"),
-    pytest.param(dated(LONG_AGO, etag='W/"v1"'), id="weak ETag beside a Last-Modified"),
+    pytest.param(
+        dated(LONG_AGO, date=LONG_AGO, etag='W/"v1"'), id="weak ETag beside a Last-Modified in the same second as Date"
+    ),
     pytest.param(dated(LONG_AGO, date=LONG_AGO), id="Last-Modified in the same second as Date"),
     pytest.param(dated(LONG_AGO, date="yesterday"), id="Last-Modified beside an invalid Date"),
 ]
@@ -54,7 +57,7 @@ NOT_STRONG = [
 @pytest.mark.parametrize(("response", "validator"), STRONG)
 class TestStrongValidator:
     def test_if_range_has_the_validator_as_it_was_received(
-        self, response: FileAnswer, validator: str, machine: Machine, https_server: FaultServer
+        self, response: FileAnswer, validator: str | None, machine: Machine, https_server: FaultServer
     ) -> None:
         https_server.plays(PATH, cut(response), response)
 
@@ -62,11 +65,12 @@ class TestStrongValidator:
 
         assert outcome.content == CONTENT
         rest = https_server.requests(PATH)[1]
-        assert (rest.range, rest.request.fields["if-range"]) == (REST_RANGE, validator)
-        assert https_server.sent(PATH) == SIZE
+        assert (rest.range, rest.request.fields.get("if-range")) == (NEXT_RUN_RANGE, validator)
+        assert https_server.sent(PATH) == SIZE + OVERLAP_BYTES
+        assert outcome.display.reasons == []
 
     def test_the_bytes_are_continued_in_the_next_run(
-        self, response: FileAnswer, validator: str, machine: Machine, https_server: FaultServer
+        self, response: FileAnswer, validator: str | None, machine: Machine, https_server: FaultServer
     ) -> None:
         https_server.plays(PATH, cut(response), response)
         machine.download_partly(link_without_hash(https_server))
@@ -75,8 +79,9 @@ class TestStrongValidator:
 
         assert outcome.content == CONTENT
         rest = https_server.requests(PATH)[1]
-        assert (rest.range, rest.request.fields["if-range"]) == (NEXT_RUN_RANGE, validator)
+        assert (rest.range, rest.request.fields.get("if-range")) == (NEXT_RUN_RANGE, validator)
         assert https_server.fetched_twice(PATH) == OVERLAP_BYTES
+        assert outcome.display.reasons == []
         assert machine.files_in_store() == []
 
 
@@ -129,22 +134,40 @@ def test_over_http_a_strong_validator_is_used_within_the_run(machine: Machine, h
     outcome = machine.download(link_without_hash(http_server))
 
     assert outcome.content == CONTENT
-    assert http_server.sent(PATH) == SIZE
+    assert http_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE]
+    assert http_server.requests(PATH)[1].request.fields["if-range"] == '"v1"'
+    assert http_server.sent(PATH) == SIZE + OVERLAP_BYTES
 
 
-@pytest.mark.parametrize("knows_if_range", [True, False], ids=["the server knows If-Range", "it ignores If-Range"])
-def test_a_file_replaced_within_the_run_is_downloaded_again(
-    knows_if_range: bool, machine: Machine, https_server: FaultServer
+NEW = replace(FILE, content=OTHER_CONTENT, etag='"v2"')
+
+
+def test_a_file_replaced_within_the_run_is_downloaded_by_the_same_request_if_the_server_knows_if_range(
+    machine: Machine, https_server: FaultServer
 ) -> None:
-    new = replace(FILE, content=OTHER_CONTENT, etag='"v2"')
-    # This server sends the rest of its new file, with the new ETag.
-    ignoring = replace(new, etag='"v1"', fields={"ETag": '"v2"'})
-    https_server.plays(PATH, CUT, new if knows_if_range else ignoring, new)
+    https_server.plays(PATH, CUT, NEW)
 
     outcome = machine.download(link_without_hash(https_server))
 
     assert outcome.content == OTHER_CONTENT
-    assert len(outcome.display.restart_reasons) == 1
+    assert https_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE]
+    assert https_server.sent(PATH) == HELD + SIZE
+    assert machine.files_in_store() == []
+
+
+def test_a_file_replaced_within_the_run_is_requested_again_if_the_server_ignores_if_range(
+    machine: Machine, https_server: FaultServer
+) -> None:
+    # This server sends the rest of its new file, with the new ETag.
+    ignoring = replace(NEW, etag='"v1"', fields={"ETag": '"v2"'})
+    https_server.plays(PATH, CUT, ignoring, NEW)
+
+    outcome = machine.download(link_without_hash(https_server))
+
+    assert outcome.content == OTHER_CONTENT
+    assert https_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE, None]
+    assert outcome.display.plain_reasons == ["the file on the server has changed"]
+    assert machine.files_in_store() == []
 
 
 def test_a_file_replaced_between_runs_with_the_same_etag_is_noticed_in_the_overlap(
