@@ -289,7 +289,8 @@ class _Run:
                 return None
             if isinstance(lost, ServerBusy) and held.offset == 0:
                 state.transport.reject(lost.response)
-            if isinstance(lost, NoResponse) and lost.error is not None and not state.attempts.has_response:
+            is_pips = isinstance(lost, NoResponse) and (lost.is_for_pip or not state.attempts.has_response)
+            if isinstance(lost, NoResponse) and lost.error is not None and is_pips:
                 raise PipError(lost.error) from lost
             raise
         return None

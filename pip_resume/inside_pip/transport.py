@@ -116,7 +116,8 @@ class PipTransport:
                 raise
             if not self._may_pass(error):
                 raise PipError(error) from error
-            raise NoResponse(cause_of(error), error) from error
+            # pip's own error names the host and the certificate.
+            raise NoResponse(cause_of(error), error, is_for_pip=is_about_a_certificate(error)) from error
         return self._answered(response)
 
     def _may_pass(self, error: Exception) -> bool:
