@@ -80,6 +80,7 @@ def download(
 def _say_what_is_stored(error: BaseException, copy: LocalCopy, display: Display) -> None:
     stored = copy.stored
     if isinstance(error, NoSpace):
+        copy.release()  # What this run holds in that directory is removed first: it counts as free space.
         display.no_space(error.directory, error.needed)
     elif isinstance(error, GaveUp):
         # Its message says it.
