@@ -13,7 +13,7 @@ from servers.index_pages import Artifact, honest
 
 HALF = half(BIG)
 AGAIN = "run the same command again to continue"
-LOST = r"  WARNING: Connection lost at (.+) of 3\.0 MB \((.+)\); resuming, attempt 2 of 6 without progress"
+LOST = r"  WARNING: Connection lost at (.+) of 3\.0 MB \((.+)\); resuming"
 FRAME = re.compile(r"[\s\u2500-\u257f\u00d7>]+")
 """White space, and what new pips draw around an error."""
 
