@@ -17,7 +17,7 @@ from pip_resume.engine.cursor import Cursor
 from pip_resume.engine.handover import Finished, Handover
 from pip_resume.engine.local_copy import LocalCopy
 from pip_resume.engine.reading import SpeedWatch, blocks
-from pip_resume.engine.state import Exchange, State
+from pip_resume.engine.state import RANGES_FAIL, Exchange, State
 from pip_resume.errors import (
     ConnectionLost,
     GaveUp,
@@ -141,7 +141,7 @@ class _Run:
                 return self._act(self._judge(request, response))
         except ConnectionLost as lost:
             if lost.stage is not Stage.BODY:
-                state.trust = state.trust.after_no_response(is_ranged=request.is_ranged)
+                state.learn(state.trust.after_no_response(is_ranged=request.is_ranged))
             return self._after_loss(lost)
 
     def _verify_held(self) -> Finished | None:
@@ -270,7 +270,7 @@ class _Run:
         """Learn from a body that has ended early, or that was not the file."""
         state = self._state
         has_brought = is_file and cursor.gained + cursor.compared > 0
-        state.trust = state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=has_brought)
+        state.learn(state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=has_brought))
         state.attempts.body_ended(cursor.position - cursor.first_pos, cursor.compared)
         state.copy.after_loss(cursor.position - cursor.first_pos)
 
@@ -286,7 +286,7 @@ class _Run:
         except GaveUp:
             if state.trust.barren > 0 and not state.has_asked_plainly:
                 # Plain pip would not have sent Range. The last attempt is its request.
-                state.ask_plainly("requests for a range have failed", is_ranged=True)
+                state.ask_plainly(RANGES_FAIL, is_ranged=True)
                 return None
             if isinstance(lost, ServerBusy) and held.offset == 0:
                 state.transport.reject(lost.response)
