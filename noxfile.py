@@ -154,6 +154,7 @@ def newest_tools(session: nox.Session) -> None:
     session.run("pytest", *IN_PARALLEL, *session.posargs)
 
 
+@nox.session
 @nox.parametrize("pip", ["26.3", "25.0.1", "23.2.1"])
 def never_worse(session: nox.Session, pip: str) -> None:
     """Compare with plain pip in 2,000 simulated situations for each pip: `nox -s never_worse -- --count 200`."""

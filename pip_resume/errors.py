@@ -70,10 +70,11 @@ class NoResponse(ConnectionLost):
 
     stage = Stage.REQUEST
 
-    def __init__(self, cause: str, error: BaseException | None = None) -> None:
-        """``error`` is pip's own exception."""
+    def __init__(self, cause: str, error: BaseException | None = None, *, is_for_pip: bool = False) -> None:
+        """``error`` is pip's own exception. With ``is_for_pip`` it says more than our own error would."""
         super().__init__(cause)
         self.error = error
+        self.is_for_pip = is_for_pip
 
 
 class ServerBusy(ConnectionLost):

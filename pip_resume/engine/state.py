@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from pip_resume.protocol.trust import FULL, Trust
+from pip_resume.protocol.trust import FULL, Asking, Trust
 
 if TYPE_CHECKING:
     from pip_resume.artifact import Artifact
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pip_resume.engine.reading import Speeds
     from pip_resume.protocol.messages import Request, ResponseHead
     from pip_resume.protocol.verdicts import Verdict
+
+RANGES_FAIL = "requests for a range have failed"
 
 
 @dataclass
@@ -45,6 +47,13 @@ class State:
         """Plan a plain request, since the response to the last one (``is_ranged``: with Range) cannot be used."""
         self.trust = self.trust.after_refusal(is_ranged=is_ranged)
         self.display.asking_plainly(reason)
+
+    def learn(self, trust: Trust) -> None:
+        """Take over what follows from a failed attempt. If Range is given up, say so: all bytes come again then."""
+        gives_up_range = self.trust.asking is Asking.RETRY and trust.asking is Asking.PLAIN
+        self.trust = trust
+        if gives_up_range:
+            self.display.asking_plainly(RANGES_FAIL)
 
 
 class Exchange(NamedTuple):

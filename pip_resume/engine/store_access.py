@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pip_resume.engine.waiting import wait_for_other
@@ -63,6 +64,8 @@ class StoreAccess:
 
     def give_up(self, error: Exception) -> None:
         """Use the store no more, and say why."""
+        if isinstance(error, OSError) and self._store is not None and not _names_path(error):
+            error.filename = str(self._store.path)
         self._display.store_unusable(error)
         self._store = None
 
@@ -73,3 +76,8 @@ class StoreAccess:
         """
         if self._store is not None and not wait_for_other(self._store, self._artifact, self._display, clock, speeds):
             self._store = None
+
+
+def _names_path(error: OSError) -> bool:
+    """Whether an error names a complete path. One of a call with a descriptor names nothing, or a file below it."""
+    return isinstance(error.filename, str) and Path(error.filename).is_absolute()

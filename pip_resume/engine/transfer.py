@@ -17,7 +17,7 @@ from pip_resume.engine.cursor import Cursor
 from pip_resume.engine.handover import Finished, Handover
 from pip_resume.engine.local_copy import LocalCopy
 from pip_resume.engine.reading import SpeedWatch, blocks
-from pip_resume.engine.state import Exchange, State
+from pip_resume.engine.state import RANGES_FAIL, Exchange, State
 from pip_resume.errors import (
     ConnectionLost,
     GaveUp,
@@ -80,6 +80,7 @@ def download(
 def _say_what_is_stored(error: BaseException, copy: LocalCopy, display: Display) -> None:
     stored = copy.stored
     if isinstance(error, NoSpace):
+        copy.release()  # What this run holds in that directory is removed first: it counts as free space.
         display.no_space(error.directory, error.needed)
     elif isinstance(error, GaveUp):
         # Its message says it.
@@ -140,7 +141,7 @@ class _Run:
                 return self._act(self._judge(request, response))
         except ConnectionLost as lost:
             if lost.stage is not Stage.BODY:
-                state.trust = state.trust.after_no_response(is_ranged=request.is_ranged)
+                state.learn(state.trust.after_no_response(is_ranged=request.is_ranged))
             return self._after_loss(lost)
 
     def _verify_held(self) -> Finished | None:
@@ -269,7 +270,7 @@ class _Run:
         """Learn from a body that has ended early, or that was not the file."""
         state = self._state
         has_brought = is_file and cursor.gained + cursor.compared > 0
-        state.trust = state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=has_brought)
+        state.learn(state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=has_brought))
         state.attempts.body_ended(cursor.position - cursor.first_pos, cursor.compared)
         if is_file or not exchange.ignored_range:  # The length of a page says nothing about the connection.
             state.copy.after_loss(cursor.position - cursor.first_pos)
@@ -286,11 +287,12 @@ class _Run:
         except GaveUp:
             if state.trust.is_range_in_doubt and not state.has_asked_plainly:
                 # Plain pip would not have sent Range. The last attempt is its request.
-                state.ask_plainly("requests for a range have failed", is_ranged=True)
+                state.ask_plainly(RANGES_FAIL, is_ranged=True)
                 return None
             if isinstance(lost, ServerBusy) and held.offset == 0:
                 state.transport.reject(lost.response)
-            if isinstance(lost, NoResponse) and lost.error is not None and not state.attempts.has_response:
+            is_pips = isinstance(lost, NoResponse) and (lost.is_for_pip or not state.attempts.has_response)
+            if isinstance(lost, NoResponse) and lost.error is not None and is_pips:
                 raise PipError(lost.error) from lost
             raise
         return None

@@ -110,8 +110,10 @@ class PipDisplay:
         if self._is_in_outage:
             return
         self._is_in_outage = True
-        what = f"No response ({failure.cause})" if failure.stage is Stage.REQUEST else failure.cause.capitalize()
-        if failure.stage is Stage.BODY:
+        what = failure.cause[0].upper() + failure.cause[1:]
+        if failure.stage is Stage.REQUEST:
+            what = f"No response ({failure.cause})"
+        elif failure.stage is Stage.BODY and not failure.cause.startswith("the server"):
             what = f"Connection lost at {format_share(failure.offset, complete_length)} ({failure.cause})"
         longest = f" for up to {format_duration(limits.idle_s)}" if limits.idle_s else ""
         if delay_s > 2 * limits.idle_s:

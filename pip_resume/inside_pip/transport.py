@@ -99,13 +99,14 @@ class PipTransport:
 
     def first(self) -> PipResponse:
         try:
-            return self._answered(self._send(self._for_first, {}))
+            response = self._send(self._for_first, {})
         except Exception as error:
             if is_of_the_code(error):
                 raise
             if is_without_connection(error):
                 raise NoResponse(cause_of(error), error) from error
             raise PipError(error) from error
+        return self._answered(response)  # An error of ours there must not look like one of pip's.
 
     def get(self, fields: Mapping[str, str]) -> PipResponse:
         try:
@@ -115,7 +116,8 @@ class PipTransport:
                 raise
             if not self._may_pass(error):
                 raise PipError(error) from error
-            raise NoResponse(cause_of(error), error) from error
+            # pip's own error names the host and the certificate.
+            raise NoResponse(cause_of(error), error, is_for_pip=is_about_a_certificate(error)) from error
         return self._answered(response)
 
     def _may_pass(self, error: Exception) -> bool:

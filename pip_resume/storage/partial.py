@@ -164,8 +164,14 @@ class Partial:
         # The old file may be a link into pip's cache (two files with one name): it is removed, never opened.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(destination)
-        with open(destination, "xb", buffering=0) as target:
-            self._part.copy_to(target.fileno())
+        try:
+            with open(destination, "xb", buffering=0) as target:
+                self._part.copy_to(target.fileno())
+        except BaseException:
+            # An incomplete copy takes room, for example on a disk that is full.
+            with contextlib.suppress(OSError):
+                os.unlink(destination)
+            raise
 
     def sync(self) -> None:
         """Make sure, as far as this kind of partial can, that the next run finds the bytes."""

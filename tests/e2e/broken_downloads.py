@@ -17,11 +17,12 @@ from servers.index_pages import Artifact, honest, publish, wheel_artifact
 from servers.nginx import Nginx
 from servers.range_server import RangeServer
 
-BLOCK_BYTES = 64 * 1024
-"""An interruption may lose this much of what has arrived."""
+BLOCK_BYTES = 256 * 1024
+"""A kill loses what arrived in the last tenth of a second, and this much at most. A lost connection costs nothing."""
 OVERLAP_BYTES = 64 * 1024
 """The first request of a later run begins this far before the end of the stored bytes."""
 MOST_FETCHED_TWICE = BLOCK_BYTES + OVERLAP_BYTES
+"""After a kill while bytes arrive."""
 
 BIG = wheel_artifact("big", size=3_000_000)
 SMALL = wheel_artifact("small", size=1_000_000)
@@ -76,6 +77,11 @@ def stored_files(cache_dir: Path) -> list[Path]:
     return [path for path in files_of_the_plugin(cache_dir) if path.suffix]
 
 
+def stored_contents(cache_dir: Path) -> list[bytes]:
+    """Return the content of each partial download in pip's cache directory, also of those that are complete."""
+    return [path.read_bytes() for path in stored_files(cache_dir) if path.suffix == ".part"]
+
+
 def stored_bytes(cache_dir: Path) -> int:
     """Return the size of the one partial download in pip's cache directory; 0 if there is none."""
     for path in stored_files(cache_dir):
@@ -95,24 +101,32 @@ def wait_until_stored(cache_dir: Path, size: int, timeout_s: float = 30.0) -> No
 
 
 def wait_until_half_is_stored(server: FaultServer, artifact: Artifact, cache_dir: Path) -> None:
-    """Block until all that the server sends before it stalls is stored, except a block that is not full."""
+    """Block until all that the server sends before it stalls is stored: half of the file."""
     server.wait_until_sent(artifact.path, half(artifact))
-    wait_until_stored(cache_dir, half(artifact) - BLOCK_BYTES + 1)
+    wait_until_stored(cache_dir, half(artifact))
 
 
-def kill_at_half(pip: Environment, server: FaultServer, artifact: Artifact, *command: str | Path) -> int:
-    """Run pip until half of the file is stored, and kill it; return the number of stored bytes."""
+def kill_at_half(pip: Environment, server: FaultServer, artifact: Artifact, *command: str | Path) -> None:
+    """Run pip until the server stalls, and kill it: half of the file is stored then, to the byte."""
     running = pip.start(*command)
     wait_until_half_is_stored(server, artifact, pip.cache_dir)
     running.kill_and_wait()
-    return stored_bytes(pip.cache_dir)
+    assert stored_bytes(pip.cache_dir) == half(artifact)
 
 
-def assert_one_resume(server: FaultServer, artifact: Artifact) -> None:
-    """Two requests fetched the file: one for all of it, and one for a range."""
-    first, second = server.asked_ranges(artifact.path)
-    assert first is None
-    assert second is not None
+def range_from(position: int) -> str:
+    """Return the Range field that requests everything from this position on."""
+    return f"bytes={position}-"
+
+
+def assert_resumed_at_half(server: FaultServer, artifact: Artifact, *, is_later_run: bool = False) -> None:
+    """Two requests fetched the file: one for all of it, and one from where the first response ended.
+
+    A later run begins before that, with the overlap.
+    """
+    again = half(artifact) - OVERLAP_BYTES if is_later_run else half(artifact)
+    assert server.asked_ranges(artifact.path) == [None, range_from(again)]
+    assert server.fetched_twice(artifact.path) == half(artifact) - again
 
 
 def filename_pattern(artifact: Artifact) -> str:

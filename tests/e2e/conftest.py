@@ -15,13 +15,17 @@ from typing import TYPE_CHECKING
 import pytest
 from e2e.results_table import print_results_table
 from environments.environment import Environments
+from environments.fixtures import templates
 from environments.pips import DIFFERENT_PIPS, MORE_PIPS, PIPS, why_unsupported
 from environments.pythons import THIS_PYTHON, found_pythons, python_version
-from environments.templates import Templates
 from servers.index_pages import make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from environments.templates import Templates
+
+__all__ = ["templates"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -65,16 +69,6 @@ def oldest_and_newest(pip_version: str) -> dict[tuple[int, int], Path]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     print_results_table(terminalreporter)
-
-
-@pytest.fixture(scope="session")
-def templates(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Templates:
-    # A worker of pytest-xdist has a temporary directory of its own inside the one of the run.
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if hasattr(pytestconfig, "workerinput") else base
-    # With -p no:cacheprovider nothing lasts from run to run, so the pips are fetched again.
-    cache: pytest.Cache | None = getattr(pytestconfig, "cache", None)
-    return Templates(shared / "templates", shared / "pips" if cache is None else cache.mkdir("pips"))
 
 
 @pytest.fixture(scope="session")

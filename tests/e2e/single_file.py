@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from e2e.broken_downloads import BIG, BLOCK_BYTES, half, stored_bytes, stored_files, wait_until_stored
+from e2e.broken_downloads import BIG, half, stored_bytes, stored_files, wait_until_stored
 from environments.environment import Environment
 from environments.processes import Result
 from servers.fault_server import Answer, FaultServer, Then
@@ -52,12 +52,12 @@ def download_big(pip: Environment, *options: str) -> Download:
     return Download(result, hashlib.sha256(wheel.read_bytes()).hexdigest() if wheel.exists() else None)
 
 
-def kill_big_at_half(pip: Environment, *options: str) -> int:
-    """Download the file from a server that stalls at half, and kill pip then; return the number of stored bytes."""
+def kill_big_at_half(pip: Environment, *options: str) -> None:
+    """Download the file from a server that stalls at half, and kill pip then: half is stored, to the byte."""
     running = pip.start("download", "--no-deps", "--dest", pip.new_target(), *options, "big")
-    wait_until_stored(pip.cache_dir, half(BIG) - BLOCK_BYTES + 1)
+    wait_until_stored(pip.cache_dir, half(BIG))
     running.kill_and_wait()
-    return stored_bytes(pip.cache_dir)
+    assert stored_bytes(pip.cache_dir) == half(BIG)
 
 
 def cached_completely(cache_dir: Path, artifact: Artifact = BIG) -> list[bool]:

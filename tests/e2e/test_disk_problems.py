@@ -5,7 +5,9 @@ A download that cannot be stored for the next run still resumes within its own r
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable
@@ -13,8 +15,7 @@ from typing import Callable
 import pytest
 from e2e.broken_downloads import (
     BIG,
-    BLOCK_BYTES,
-    assert_one_resume,
+    assert_resumed_at_half,
     index_options,
     publish_broken,
     stored_bytes,
@@ -30,21 +31,22 @@ Mount = Callable[[Path, str], None]
 OLDEST_AND_NEWEST = pytest.mark.parametrize("pip_version", ["21.3.1", "26.3"])
 HTTP_CACHES = ("http", "http-v2")
 """The directories of an old and of a new pip in its cache directory."""
-# A sitecustomize: the write with the number WRITES_ALLOWED into pip's cache directory, and all later ones, fail.
+# A sitecustomize: a write into pip's cache directory fails if more than BYTES_ALLOWED would have been written then.
 QUOTA = """
 import errno, os
 
 really_write = os.pwrite
-writes = 0
+left = int(os.environ.get("BYTES_ALLOWED", "0"))
 
 
-def pwrite(descriptor, *arguments):
-    global writes
+def pwrite(descriptor, block, position):
+    global left
     if os.readlink(f"/proc/self/fd/{descriptor}").startswith(os.environ["PIP_CACHE_DIR"]):
-        writes += 1
-        if writes >= int(os.environ["WRITES_ALLOWED"]):
+        if len(block) > left:
+            left = 0
             raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
-    return really_write(descriptor, *arguments)
+        left -= len(block)
+    return really_write(descriptor, block, position)
 
 
 os.pwrite = pwrite
@@ -88,7 +90,23 @@ def warnings_of_the_plugin(result: Result) -> list[str]:
     """Return the warnings that name the plugin; the one about the closed connection does not."""
     lines = [line.strip() for line in result.stderr.splitlines()]
     assert "Traceback (most recent call last):" not in lines
-    return [line for line in lines if line.startswith("WARNING:") and "pip-resume" in line]
+    return [line for line in lines if line.startswith("WARNING: pip-resume ")]
+
+
+def assert_one_warning(pip: Environment, result: Result, reason: str) -> None:
+    """The plugin has warned once, with this reason and the place."""
+    (warning,) = warnings_of_the_plugin(result)
+    assert warning.startswith("WARNING: pip-resume cannot keep partial downloads for the next run: ")
+    assert reason in warning
+    assert f"{pip.cache_dir}{os.sep}http" in warning
+
+
+def assert_says_which_directory_is_too_small(pip: Environment, result: Result) -> None:
+    """One line names pip's temporary directory, a file system of 1 MiB, with its free and the needed space."""
+    (line,) = (line.strip() for line in result.stderr.splitlines() if "TMPDIR" in line)
+    sizes = r"(1\.0 MB|\d+ kB) free, 3\.0 MB needed"
+    start = re.escape(f"WARNING: Not enough space in {pip.temporary}: ")
+    assert re.fullmatch(rf"{start}{sizes}\. Set TMPDIR to a directory with more space", line)
 
 
 def assert_complete(pip: Environment, result: Result) -> None:
@@ -98,18 +116,12 @@ def assert_complete(pip: Environment, result: Result) -> None:
     assert list(pip.temporary.iterdir()) == []
 
 
-def assert_resumed_in_run(server: FaultServer) -> None:
-    """The second request began where the first connection closed."""
-    assert_one_resume(server, BIG)
-    assert server.fetched_twice(BIG.path) <= BLOCK_BYTES
-
-
 @OLDEST_AND_NEWEST
 def test_a_missing_cache_directory_is_created(environments: Environments, index: FaultServer, pip_version: str) -> None:
     pip = environments.with_plugin(pip_version)
     result = download_big(pip, index, PIP_CACHE_DIR=str(pip.cache_dir / "deep" / "down"))
     assert_complete(pip, result)
-    assert_resumed_in_run(index)
+    assert_resumed_at_half(index, BIG)
     assert warnings_of_the_plugin(result) == []
     assert [path.name for path in (pip.cache_dir / "deep" / "down").glob("http*/pip-resume")] == ["pip-resume"]
 
@@ -122,8 +134,8 @@ def test_a_read_only_cache_directory_costs_one_warning(
     mount(pip.cache_dir, "size=32m,ro")
     result = download_big(pip, index)
     assert_complete(pip, result)
-    assert_resumed_in_run(index)
-    assert len(warnings_of_the_plugin(result)) == 1
+    assert_resumed_at_half(index, BIG)
+    assert_one_warning(pip, result, os.strerror(errno.EROFS))
 
 
 @OLDEST_AND_NEWEST
@@ -138,7 +150,7 @@ def test_a_cache_directory_of_another_user_stays_empty_and_costs_no_warning_of_t
         pip.cache_dir.chmod(0o500)
     result = download_big(pip, index)
     assert_complete(pip, result)
-    assert_resumed_in_run(index)
+    assert_resumed_at_half(index, BIG)
     # pip itself warns that it has no cache.
     assert "cache has been disabled" in result.stderr
     assert warnings_of_the_plugin(result) == []
@@ -153,8 +165,8 @@ def test_a_full_disk_of_the_cache_costs_one_warning_and_nothing_is_stored(
     mount(pip.cache_dir, "size=1m")
     result = download_big(pip, index)
     assert_complete(pip, result)
-    assert_resumed_in_run(index)
-    assert len(warnings_of_the_plugin(result)) == 1
+    assert_resumed_at_half(index, BIG)
+    assert_one_warning(pip, result, "not enough free space in ")
     assert stored_files(pip.cache_dir) == []
 
 
@@ -172,7 +184,7 @@ def test_a_download_resumes_when_cache_and_temporary_directory_are_on_different_
     running.wait()
     result = download_big(pip, http_server)
     assert_complete(pip, result)
-    assert_one_resume(http_server, BIG)
+    assert_resumed_at_half(http_server, BIG, is_later_run=True)
     assert warnings_of_the_plugin(result) == []
     http_server.forget()
     assert download_big(pip, http_server, PIP_RESUME="0").returncode == 0
@@ -180,17 +192,24 @@ def test_a_download_resumes_when_cache_and_temporary_directory_are_on_different_
 
 
 @OLDEST_AND_NEWEST
-@pytest.mark.parametrize("writes", [1, 12, 40], ids=["first block", "before the break", "after the break"])
+@pytest.mark.parametrize(
+    "allowed",
+    [
+        pytest.param(0, id="before the record"),
+        pytest.param(2_000, id="before the first block"),
+        pytest.param(1_000_000, id="before the break"),
+        pytest.param(2_000_000, id="after the break"),
+    ],
+)
 def test_a_quota_reached_during_the_download_costs_one_warning_and_nothing_is_stored(
-    environments: Environments, index: FaultServer, pip_version: str, writes: int
+    environments: Environments, index: FaultServer, pip_version: str, allowed: int
 ) -> None:
     pip = environments.with_plugin(pip_version)
     (pip.site_packages / "sitecustomize.py").write_text(QUOTA)
-    result = download_big(pip, index, WRITES_ALLOWED=str(writes))
+    result = download_big(pip, index, BYTES_ALLOWED=str(allowed))
     assert_complete(pip, result)
-    assert_resumed_in_run(index)
-    (warning,) = warnings_of_the_plugin(result)
-    assert os.strerror(122) in warning
+    assert_resumed_at_half(index, BIG)
+    assert_one_warning(pip, result, os.strerror(errno.EDQUOT))
     assert stored_files(pip.cache_dir) == []
 
 
@@ -210,8 +229,8 @@ def test_a_file_or_link_with_the_name_of_the_store_costs_one_warning_and_the_lin
     before = set(tmp_path.iterdir())
     result = download_big(pip, index)
     assert_complete(pip, result)
-    assert_resumed_in_run(index)
-    assert len(warnings_of_the_plugin(result)) == 1
+    assert_resumed_at_half(index, BIG)
+    assert_one_warning(pip, result, "pip-resume is not a directory")
     assert set(tmp_path.iterdir()) == before
 
 
@@ -225,8 +244,8 @@ def test_a_file_with_the_name_of_pips_http_cache_costs_one_warning(
         (pip.cache_dir / http_cache).write_text("not a directory")
     result = download_big(pip, index)
     assert_complete(pip, result)
-    assert_resumed_in_run(index)
-    assert len(warnings_of_the_plugin(result)) == 1
+    assert_resumed_at_half(index, BIG)
+    assert_one_warning(pip, result, os.strerror(errno.EEXIST))
 
 
 @OLDEST_AND_NEWEST
@@ -241,8 +260,9 @@ def test_a_full_temporary_directory_fails_as_in_plain_pip_and_the_next_run_downl
     result = download_big(pip, http_server)
     # Plain pip may report it as a network error, which has a different exit code.
     assert result.returncode != 0
-    assert os.strerror(28) in result.stderr
+    assert os.strerror(errno.ENOSPC) in result.stderr
     assert "pip-resume" not in result.stderr
+    assert_says_which_directory_is_too_small(pip, result)
     assert http_server.asked_ranges(BIG.path) == [None]
     assert stored_bytes(pip.cache_dir) == len(BIG.content)
     http_server.forget()
@@ -250,3 +270,19 @@ def test_a_full_temporary_directory_fails_as_in_plain_pip_and_the_next_run_downl
     assert with_space.returncode == 0, with_space.text
     assert (pip.work / "downloaded" / BIG.filename).read_bytes() == BIG.content
     assert http_server.asked_ranges(BIG.path) == []
+
+
+@OLDEST_AND_NEWEST
+def test_without_pips_cache_a_full_temporary_directory_fails_as_in_plain_pip(
+    environments: Environments, http_server: FaultServer, pip_version: str, mount: Mount
+) -> None:
+    pip = environments.with_plugin(pip_version)
+    mount(pip.temporary, "size=1m")
+    publish(http_server, BIG)
+    result = download_big(pip, http_server, PIP_NO_CACHE_DIR="1")
+    assert result.returncode != 0
+    assert os.strerror(errno.ENOSPC) in result.stderr
+    assert "pip-resume" not in result.stderr
+    assert_says_which_directory_is_too_small(pip, result)
+    assert http_server.asked_ranges(BIG.path) == [None]
+    assert list(pip.temporary.iterdir()) == []

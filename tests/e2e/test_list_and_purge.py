@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from e2e.broken_downloads import (
     BIG,
+    half,
     index_options,
     publish_broken,
     stored_bytes,
@@ -26,6 +27,8 @@ from pip_resume.commands.formatting import format_size
 from pip_resume.protocol.checkpoint import FORMAT, Checkpoint, encode_checkpoint
 
 DAY_S = 86400.0
+A, B, C, D = (letter * 64 for letter in "abcd")
+"""Keys of partial downloads: only names with 64 hexadecimal digits are those of the plugin."""
 
 
 class Cache:
@@ -57,8 +60,8 @@ class Cache:
 def cache(tmp_path: Path) -> Cache:
     """A cache directory with a partial download of two hours and one of five days."""
     made = Cache(tmp_path / "cache")
-    made.put("aaaa", 1_500_000, 7200, Checkpoint("big-1.0-py3-none-any.whl", "", "files.example", 3_000_000))
-    made.put("bbbb", 20_000, 5 * DAY_S, Checkpoint("other_one-2.tar.gz", "", "mirror.example", None))
+    made.put(A, 1_500_000, 7200, Checkpoint("big-1.0-py3-none-any.whl", "", "files.example", 3_000_000))
+    made.put(B, 20_000, 5 * DAY_S, Checkpoint("other_one-2.tar.gz", "", "mirror.example", None))
     return made
 
 
@@ -79,19 +82,19 @@ def test_a_partial_is_listed_and_cannot_be_purged_while_pip_downloads_it(
     assert dry_run.returncode == 1
     assert [each["file"] for each in json.loads(dry_run.stdout)["held"]] == [BIG.filename]
     assert running.is_running()
-    assert stored_bytes(pip.cache_dir) > 0
+    assert stored_bytes(pip.cache_dir) == half(BIG)
 
     running.kill_and_wait()
     listed = pip.run_python("-m", "pip_resume", "list")
     as_json = json.loads(pip.run_python("-m", "pip_resume", "list", "--json").stdout)
 
-    size = format_size(stored_bytes(pip.cache_dir))
-    row = rf"^{re.escape(BIG.filename)}  {size}  3\.0 MB  4\d %  \d+ (s|min)  127\.0\.0\.1$"
+    size, percent = format_size(half(BIG)), 100 * half(BIG) // len(BIG.content)
+    row = rf"^{re.escape(BIG.filename)}  {size}  3\.0 MB  {percent} %  \d+ (s|min)  127\.0\.0\.1$"
     assert re.search(row, listed.stdout, re.MULTILINE), listed.stdout
     assert f"1 partial download, {size} kept in {pip.cache_dir}\n" in listed.stdout
     assert (listed.returncode, listed.stderr) == (0, "")
     assert as_json["cache_directory"] == str(pip.cache_dir)
-    assert as_json["kept_bytes"] == as_json["partials"][0]["kept_bytes"] == stored_bytes(pip.cache_dir)
+    assert as_json["kept_bytes"] == as_json["partials"][0]["kept_bytes"] == half(BIG)
     assert as_json["partials"][0]["complete_bytes"] == len(BIG.content)
 
     purged = pip.run_python("-m", "pip_resume", "purge", "BIG")
@@ -120,7 +123,7 @@ def test_the_list_shows_both_http_caches_and_does_not_follow_a_link_in_place_of_
     cache: Cache, tmp_path: Path
 ) -> None:
     older = Cache(tmp_path / "older")
-    older.put("cccc", 10, 0, Checkpoint("third-3.whl"))
+    older.put(C, 10, 0, Checkpoint("third-3.whl"))
     (cache.folder / "http").symlink_to(older.store.parent)
     (older.folder / "http").mkdir()
     (older.folder / "http" / "pip-resume").symlink_to(cache.store)
@@ -130,28 +133,28 @@ def test_the_list_shows_both_http_caches_and_does_not_follow_a_link_in_place_of_
 
 
 def test_unusable_partials_are_listed_and_purged_by_their_key(cache: Cache) -> None:
-    cache.put("cccc", 10, 0, None, b"nonsense")
-    cache.put("dddd", 10, 0, None, json.dumps({"format": FORMAT + 1}).encode())
+    cache.put(C, 10, 0, None, b"nonsense")
+    cache.put(D, 10, 0, None, json.dumps({"format": FORMAT + 1}).encode())
 
     listed = cache.run("list")
-    purged = cache.run("purge", "cccc", "dddd")
+    purged = cache.run("purge", C[:12], D)
 
-    assert re.search(r"^cccc .* \(unusable: its record cannot be read\)$", listed.stdout, re.MULTILINE)
-    assert re.search(r"^dddd .* \(written by a newer pip-resume\)$", listed.stdout, re.MULTILINE)
+    assert re.search(rf"^{C[:12]} .* \(unusable: its record cannot be read\)$", listed.stdout, re.MULTILINE)
+    assert re.search(rf"^{D[:12]} .* \(written by a newer pip-resume\)$", listed.stdout, re.MULTILINE)
     assert purged.returncode == 0
-    assert cache.names() == ["aaaa.json", "aaaa.part", "bbbb.json", "bbbb.part"]
+    assert cache.names() == [f"{A}.json", f"{A}.part", f"{B}.json", f"{B}.part"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "left"),
     [
         pytest.param([], set(), id="all"),
-        pytest.param(["--older-than", "3d"], {"aaaa"}, id="age"),
-        pytest.param(["--older-than", "3w"], {"aaaa", "bbbb"}, id="age of none"),
-        pytest.param(["Other.One"], {"aaaa"}, id="project"),
-        pytest.param(["*.whl"], {"bbbb"}, id="pattern"),
+        pytest.param(["--older-than", "3d"], {A}, id="age"),
+        pytest.param(["--older-than", "3w"], {A, B}, id="age of none"),
+        pytest.param(["Other.One"], {A}, id="project"),
+        pytest.param(["*.whl"], {B}, id="pattern"),
         pytest.param(["big", "other-one"], set(), id="two projects"),
-        pytest.param(["big", "--older-than", "3d"], {"aaaa", "bbbb"}, id="project and age"),
+        pytest.param(["big", "--older-than", "3d"], {A, B}, id="project and age"),
     ],
 )
 def test_purge_removes_exactly_the_matching_partials_and_a_dry_run_lists_the_same(
@@ -161,7 +164,7 @@ def test_purge_removes_exactly_the_matching_partials_and_a_dry_run_lists_the_sam
     names_after_dry_run = cache.names()
     purged = cache.run("purge", *arguments)
 
-    assert names_after_dry_run == ["aaaa.json", "aaaa.part", "bbbb.json", "bbbb.part"]
+    assert names_after_dry_run == [f"{A}.json", f"{A}.part", f"{B}.json", f"{B}.part"]
     assert cache.names() == sorted(f"{key}.{ending}" for key in left for ending in ("json", "part"))
     assert (dry_run.returncode, purged.returncode) == (0, 0)
     assert dry_run.stdout.replace("Would remove", "Removed") == purged.stdout
@@ -169,13 +172,27 @@ def test_purge_removes_exactly_the_matching_partials_and_a_dry_run_lists_the_sam
 
 
 def test_a_purge_of_everything_removes_the_temporary_files_of_killed_processes(cache: Cache) -> None:
-    leftover = cache.store / "aaaa.123-0.new"
-    leftover.write_bytes(b"x")
-    os.utime(leftover, (time.time() - 7200,) * 2)
+    for ending in ("new", "tmp", "link"):
+        leftover = cache.store / f"{A}.123-0-01234567.{ending}"
+        leftover.write_bytes(b"x")
+        os.utime(leftover, (time.time() - 7200,) * 2)
 
     cache.run("purge")
 
     assert cache.names() == []
+
+
+def test_a_purge_leaves_files_with_other_names_alone(cache: Cache) -> None:
+    others = ["aaaa.part", "aaaa.json", f"{A}.part.old", f"{A.upper()}.part", f"{A}.1-2.new", "settings.json"]
+    for name in others:
+        (cache.store / name).write_bytes(b"x")
+        os.utime(cache.store / name, (time.time() - 30 * DAY_S,) * 2)
+
+    purged = cache.run("purge")
+
+    assert purged.returncode == 0, purged.text
+    assert purged.stdout.splitlines()[-1] == "Removed 2 partial downloads, 1.5 MB"
+    assert cache.names() == sorted(others)
 
 
 def test_a_purge_without_a_match_reports_that_and_succeeds(cache: Cache) -> None:
@@ -195,7 +212,7 @@ def test_purge_can_print_the_removed_partials_as_json(cache: Cache) -> None:
 
 
 def test_a_partial_that_cannot_be_removed_is_reported_and_the_others_are_removed(cache: Cache) -> None:
-    record = cache.store / "bbbb.json"
+    record = cache.store / f"{B}.json"
     record.unlink()
     record.mkdir()  # No user may unlink a directory.
 
@@ -203,8 +220,8 @@ def test_a_partial_that_cannot_be_removed_is_reported_and_the_others_are_removed
 
     assert purged.returncode == 2
     assert is_one_line(purged.stderr)
-    assert str(cache.store / "bbbb.part") in purged.stderr
-    assert cache.names() == ["bbbb.json", "bbbb.part"]
+    assert str(cache.store / f"{B}.part") in purged.stderr
+    assert cache.names() == [f"{B}.json", f"{B}.part"]
 
 
 @pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root can read every directory")
@@ -219,7 +236,7 @@ def test_a_store_that_cannot_be_read_is_reported_in_one_line_with_exit_code_2(ca
 
 
 def test_characters_that_the_output_encoding_does_not_have_are_escaped(cache: Cache) -> None:
-    cache.put("cccc", 10, 0, Checkpoint("caf\u00e9-1.whl"))
+    cache.put(C, 10, 0, Checkpoint("caf\u00e9-1.whl"))
 
     listed = run_pip_resume("list", "--cache-dir", str(cache.folder), PYTHONIOENCODING="ascii")
 

@@ -6,7 +6,7 @@ import base64
 import dataclasses
 
 import pytest
-from e2e.broken_downloads import BIG, OVERLAP_BYTES, index_options, stored_files
+from e2e.broken_downloads import BIG, OVERLAP_BYTES, half, index_options, range_from, stored_files
 from e2e.single_file import (
     COMPLETE,
     STALLED,
@@ -24,6 +24,8 @@ from servers.fault_server import Answer, FaultServer, FileAnswer, Then
 from servers.range_server import RangeServer, Resource, SignedRedirect
 
 ON_OTHER_INDEX = Resource(BIG.content, '"of the other index"', fields={"Cache-Control": "max-age=3600"})
+SECOND_RUN = range_from(half(BIG) - OVERLAP_BYTES)
+"""The Range field of the first request of the second run."""
 SECRET = b"s3cr3t"
 USER, PASSWORD, TOKEN, COOKIE = (f"{SECRET.decode()}-{what}" for what in ("user", "password", "token", "cookie"))
 USERINFO = base64.b64encode(f"{USER}:{PASSWORD}".encode())
@@ -56,14 +58,13 @@ def test_a_redirect_to_a_url_that_works_only_once_is_followed_again_in_the_same_
         https_server.plays(path, response, Answer(403))
     options = index_options(https_server, certificates)
 
-    stored = kill_big_at_half(pip, *options)
+    kill_big_at_half(pip, *options)
     with_secret_between = files_with(SECRET, *folders)
     result, sha256 = download_big(pip, *options)
 
     assert (result.returncode, sha256) == (0, BIG.sha256), result.text
-    second_start = stored - OVERLAP_BYTES
     ranges = [https_server.asked_ranges(path) for path in signed]
-    assert ranges == [[None], [f"bytes={second_start}-"], [f"bytes={second_start + 500_000}-"]]
+    assert ranges == [[None], [SECOND_RUN], [range_from(half(BIG) - OVERLAP_BYTES + 500_000)]]
     assert https_server.statuses(BIG.path) == [302, 302, 302]
     assert (cached_completely(pip.cache_dir), stored_files(pip.cache_dir)) == ([True], [])
     assert (with_secret_between, files_with(SECRET, *folders)) == ([], [])
@@ -90,7 +91,7 @@ def test_a_download_from_one_index_is_resumed_from_another_index_under_a_differe
     publish_scripted(http_server, STALLED)
     https_range_server.publish(dataclasses.replace(BIG, hashes=("md5", "sha256")))
     https_range_server.holds(BIG.path, on_other_index)
-    stored = kill_big_at_half(pip, *index_options(http_server))
+    kill_big_at_half(pip, *index_options(http_server))
     http_server.forget()
 
     result, sha256 = download_big(pip, *index_options(https_range_server, certificates))
@@ -99,7 +100,7 @@ def test_a_download_from_one_index_is_resumed_from_another_index_under_a_differe
     assert http_server.requests() == []
     page, *rest = https_range_server.requests()
     assert (page.path, [exchange.status for exchange in rest]) == (BIG.index_path, statuses)
-    assert rest[-1].range == f"bytes={stored - OVERLAP_BYTES}-"
+    assert rest[-1].range == SECOND_RUN
     assert (cached_completely(pip.cache_dir), stored_files(pip.cache_dir)) == ([True], [])
     assert files_with(b"signature=", pip.cache_dir, pip.home, pip.temporary) == []
 
@@ -115,13 +116,13 @@ def test_credentials_requested_by_a_401_are_never_written_to_disk(
     index = https_server.url("/simple/").replace("://", f"://{USER}@")
     options = ("--index-url", index, "--cert", str(certificates.ca_file), "--keyring-provider", "import")
 
-    stored = kill_big_at_half(pip, *options)
+    kill_big_at_half(pip, *options)
     between = [files_with(secret, *folders) for secret in (SECRET, USERINFO)]
     result, sha256 = download_big(pip, *options)
 
     assert (result.returncode, sha256) == (0, BIG.sha256), result.text
     assert https_server.statuses(BIG.index_path) == [401, 200] * 2
-    assert https_server.asked_ranges(BIG.path) == [None, f"bytes={stored - OVERLAP_BYTES}-"]
+    assert https_server.asked_ranges(BIG.path) == [None, SECOND_RUN]
     assert https_server.statuses(BIG.path) == [200, 206]
     for exchange in https_server.requests(BIG.path):
         assert exchange.request.path == f"{BIG.path}?token={TOKEN}"

@@ -30,9 +30,10 @@ SEED = 20_251
 RESPONSE = dataclasses.replace(honest(BIG), rate=8_000_000)
 READ_AHEAD_BYTES = 2 * io.DEFAULT_BUFFER_SIZE
 """What http.client has read of a response but not passed on: its head, and a part of the next block."""
-CALLS_OF_A_DOWNLOAD = 95
-"""About as many system calls below the cache directory as a complete download makes."""
-CALLS_OF_PRUNING = 12
+CALLS_OF_A_DOWNLOAD = 51
+"""As many system calls below the cache directory as a complete download makes with a new pip; with an old one 30."""
+CALLS_OF_PRUNING = 5
+"""The same at the end of a run, in the store of a pip of a different age."""
 
 
 @dataclasses.dataclass
@@ -83,6 +84,11 @@ class KilledDownload:
         return max(0, reached - requests[0].first_pos) if requests else 0
 
 
+def has_new_cache(pip: Environment) -> bool:
+    """Whether this pip has its HTTP cache in `http-v2`, as all since 23.3."""
+    return any("http-v2" in path.read_text() for path in (pip.site_packages / "pip/_internal/cli").glob("*.py"))
+
+
 def kill_after_a_byte(kill: KilledDownload, chance: random.Random) -> RunningProcess:
     """Kill it in the body, or after the last byte: while it verifies, or while it fills pip's cache."""
     running = kill.start({"RECEIVED": str(kill.received)})
@@ -102,22 +108,26 @@ def kill_after_a_time(kill: KilledDownload, chance: random.Random) -> RunningPro
 
 def kill_before_a_call(kill: KilledDownload, chance: random.Random) -> RunningProcess:
     """Kill it between two system calls, also where the time between them is too short to be hit at random."""
-    number = chance.randrange(1, CALLS_OF_A_DOWNLOAD)
+    number = chance.randrange(1, CALLS_OF_A_DOWNLOAD + 1)
     variables = {"KILL_BEFORE": str(number), "KILL_BELOW": str(kill.cache_dir), "RECEIVED": str(kill.received)}
     return kill.start(variables)
 
 
 def kill_while_pruning(kill: KilledDownload, chance: random.Random) -> RunningProcess:
-    """Kill it while it removes old partials of other files, and temporary files of processes that were killed."""
-    for cache in ("http", "http-v2"):
-        directory = kill.cache_dir / cache / "pip-resume"
+    """Kill it while it removes old partials of other files, and temporary files of processes that were killed.
+
+    It does so at the end of its run, in both stores. Its own store comes first.
+    """
+    stores = [kill.cache_dir / cache / "pip-resume" for cache in ("http", "http-v2")]
+    for directory in stores:
         directory.mkdir(parents=True)
-        for ending in ("part", "json", "1-1.tmp", "1-2.new"):
+        for ending in ("part", "json", "1-1-01234567.tmp", "1-2-01234567.new"):
             old = directory / f"{'0' * 64}.{ending}"
             old.write_bytes(b"a month old")
             os.utime(old, (time.time() - 30 * DAY_S,) * 2)
-    number = chance.randrange(1, CALLS_OF_PRUNING)
-    return kill.start({"KILL_BEFORE": str(number), "KILL_BELOW": str(kill.cache_dir), "RECEIVED": str(kill.received)})
+    other = stores[0] if has_new_cache(kill.pip) else stores[1]
+    number = chance.randrange(1, CALLS_OF_PRUNING + 1)
+    return kill.start({"KILL_BEFORE": str(number), "KILL_BELOW": str(other), "RECEIVED": str(kill.received)})
 
 
 # The two that hit the most different moments are used twice as often.

@@ -9,10 +9,9 @@ import signal
 import pytest
 from e2e.broken_downloads import (
     BIG,
-    BLOCK_BYTES,
-    MOST_FETCHED_TWICE,
     OVERLAP_BYTES,
     SMALL,
+    assert_resumed_at_half,
     filename_pattern,
     half,
     index_options,
@@ -20,6 +19,7 @@ from e2e.broken_downloads import (
     payload,
     publish_broken,
     stored_bytes,
+    stored_contents,
     stored_files,
     wait_until_half_is_stored,
     wait_until_stored,
@@ -38,9 +38,9 @@ SENDERS = {
 # pip handles SIGINT itself; the other two end it at once.
 RETURN_CODES = {signal.SIGKILL: -signal.SIGKILL, signal.SIGINT: 1, signal.SIGTERM: -signal.SIGTERM}
 NAME = filename_pattern(BIG)
-KEPT = rf"Kept 1\.[45] MB of 3\.0 MB of {NAME}; run the same command again to continue"
-RESUMING = rf"Resuming download .*{NAME} \(1\.[45] MB/3\.0 MB\)"
-SAVED = rf"Resumed {NAME}: 1\.4 MB of 3\.0 MB did not have to be downloaded again"
+KEPT = f"Kept 1.5 of 3.0 MB of {BIG.filename}; run the same command again to continue"
+RESUMING = rf"Resuming download .*{NAME} \(1\.5 MB/3\.0 MB\)"
+SAVED = f"Resumed {BIG.filename}: 1.4 of 3.0 MB did not have to be downloaded again"
 
 
 @pytest.mark.parametrize("number", SENDERS, ids=lambda number: number.name)
@@ -59,21 +59,20 @@ def test_the_second_run_resumes_after_a_signal_and_the_third_run_uses_pips_cache
     wait_until_half_is_stored(https_server, BIG, pip.cache_dir)
     SENDERS[number](running)
     ended = running.wait()
-    stored = stored_bytes(pip.cache_dir)
 
     assert ended.returncode == RETURN_CODES[number], ended.text
-    assert len(re.findall(KEPT, ended.stderr)) == (number is signal.SIGINT)
+    assert ended.stderr.count(KEPT) == (number is signal.SIGINT)
+    assert stored_bytes(pip.cache_dir) == half(BIG)
     assert not list(pip.work.rglob("*.whl"))
 
     result = pip.run(*command, "first")
 
     assert result.returncode == 0, result.text
     assert re.search(RESUMING, result.stdout)
-    assert re.search(SAVED, result.stdout)
+    assert SAVED in result.stdout
     assert result.stderr == ""
     assert (pip.work / "first" / BIG.filename).read_bytes() == BIG.content
-    assert https_server.asked_ranges(BIG.path) == [None, f"bytes={stored - OVERLAP_BYTES}-"]
-    assert https_server.fetched_twice(BIG.path) <= MOST_FETCHED_TWICE
+    assert_resumed_at_half(https_server, BIG, is_later_run=True)
     assert stored_files(pip.cache_dir) == []
 
     https_server.forget()
@@ -84,12 +83,13 @@ def test_the_second_run_resumes_after_a_signal_and_the_third_run_uses_pips_cache
     assert https_server.requests(BIG.path) == []
 
 
-def test_a_kill_while_bytes_arrive_costs_at_most_one_block_and_the_overlap(
+def test_a_kill_while_bytes_arrive_costs_at_most_a_tenth_of_a_second_and_the_overlap(
     environments: Environments, https_server: FaultServer, certificates: Certificates
 ) -> None:
     pip = environments.with_plugin("26.3")
     publish(https_server, BIG)
-    https_server.plays(BIG.path, dataclasses.replace(honest(BIG), rate=500_000), honest(BIG))
+    rate = 500_000
+    https_server.plays(BIG.path, dataclasses.replace(honest(BIG), rate=rate), honest(BIG))
     command = ("download", "--no-deps", *index_options(https_server, certificates), "big")
 
     running = pip.start(*command)
@@ -100,7 +100,8 @@ def test_a_kill_while_bytes_arrive_costs_at_most_one_block_and_the_overlap(
     assert result.returncode == 0, result.text
     assert (pip.work / BIG.filename).read_bytes() == BIG.content
     assert https_server.statuses(BIG.path) == [200, 206]
-    assert 0 < https_server.fetched_twice(BIG.path) <= MOST_FETCHED_TWICE
+    # On its way at that moment are a few of the pieces in which the server sends.
+    assert OVERLAP_BYTES <= https_server.fetched_twice(BIG.path) <= OVERLAP_BYTES + rate // 10 + 4 * honest(BIG).piece
 
 
 def test_the_overlap_is_not_counted_as_saved(environments: Environments, http_server: FaultServer) -> None:
@@ -110,14 +111,13 @@ def test_the_overlap_is_not_counted_as_saved(environments: Environments, http_se
     command = ("download", "--no-deps", *index_options(http_server), "big")
 
     running = pip.start(*command)
-    wait_until_stored(pip.cache_dir, 200_000 - BLOCK_BYTES + 1)
+    wait_until_stored(pip.cache_dir, 200_000)
     running.kill_and_wait()
-    stored = stored_bytes(pip.cache_dir)
     result = pip.run(*command)
 
     assert result.returncode == 0, result.text
-    assert f"{BIG.filename} ({stored // 1000} kB/3.0 MB)" in result.stdout
-    assert f"{(stored - OVERLAP_BYTES) // 1000} kB of 3.0 MB did not have to be downloaded again" in result.stdout
+    assert f"{BIG.filename} (200 kB/3.0 MB)" in result.stdout
+    assert f"{(200_000 - OVERLAP_BYTES) // 1000} kB of 3.0 MB did not have to be downloaded again" in result.stdout
 
 
 @pytest.mark.parametrize("pip_version", ["21.3.1", "26.3"])
@@ -138,43 +138,46 @@ def test_ctrl_c_ends_pip_with_the_exit_code_of_plain_pip_and_one_more_line(
     assert (plain_code, plain_lines) == (1, ["ERROR: Operation cancelled by user"])
     assert our_code == plain_code
     assert our_lines[1:] == plain_lines
-    # Half of the file, or up to one block less.
-    assert re.match(r"  WARNING: Kept 1\.[45] MB of 3\.0 MB of ", our_lines[0])
+    # What the server had sent may not have been written down yet: up to half of the file.
+    assert re.fullmatch(rf"  WARNING: Kept 1\.[2-5] of 3\.0 MB of {NAME}; run .* to continue", our_lines[0])
 
 
 @pytest.mark.parametrize("pip_version", ["23.2.1", "26.3"])
 @pytest.mark.parametrize(
-    ("options", "ranges_of_third_run"),
+    ("options", "stored"),
     [
-        pytest.param((), [None], id="host not trusted"),
+        pytest.param((), [BIG.content], id="host not trusted"),
         pytest.param(("--trusted-host", "127.0.0.1"), [], id="--trusted-host"),
     ],
 )
-def test_over_http_a_link_with_a_hash_is_resumed_and_cached_only_for_a_trusted_host(
+def test_over_http_a_link_with_a_hash_is_resumed_and_the_third_run_sends_no_request_for_the_file(
     environments: Environments,
     http_server: FaultServer,
     pip_version: str,
     options: tuple[str, ...],
-    ranges_of_third_run: list[None],
+    stored: list[bytes],
 ) -> None:
+    """pip caches it only for a trusted host. Otherwise the file stays in the store."""
     pip = environments.with_plugin(pip_version)
     publish_broken(http_server, BIG)
     command = ("download", "--no-deps", *index_options(http_server), *options, "big", "--dest")
 
-    stored = kill_at_half(pip, http_server, BIG, *command, "first")
+    kill_at_half(pip, http_server, BIG, *command, "first")
     result = pip.run(*command, "first")
 
     assert result.returncode == 0, result.text
     assert (pip.work / "first" / BIG.filename).read_bytes() == BIG.content
-    assert http_server.asked_ranges(BIG.path) == [None, f"bytes={stored - OVERLAP_BYTES}-"]
-    assert http_server.fetched_twice(BIG.path) <= MOST_FETCHED_TWICE
-    assert stored_files(pip.cache_dir) == []
+    assert_resumed_at_half(http_server, BIG, is_later_run=True)
+    assert stored_contents(pip.cache_dir) == stored
 
     http_server.forget()
     again = pip.run(*command, "again")
 
-    assert ("Using cached" in again.stdout) == bool(options)
-    assert http_server.asked_ranges(BIG.path) == ranges_of_third_run
+    assert again.returncode == 0, again.text
+    assert "Using cached" in again.stdout
+    assert (pip.work / "again" / BIG.filename).read_bytes() == BIG.content
+    assert http_server.requests(BIG.path) == []
+    assert stored_contents(pip.cache_dir) == stored
 
 
 def test_over_https_a_link_without_a_hash_is_resumed_by_its_strong_validator(
@@ -185,13 +188,13 @@ def test_over_https_a_link_without_a_hash_is_resumed_by_its_strong_validator(
     publish_broken(https_server, without_hash)
     command = ("download", "--no-deps", *index_options(https_server, certificates), "big")
 
-    stored = kill_at_half(pip, https_server, without_hash, *command)
+    kill_at_half(pip, https_server, without_hash, *command)
     result = pip.run(*command)
 
     assert result.returncode == 0, result.text
     assert (pip.work / BIG.filename).read_bytes() == BIG.content
+    assert_resumed_at_half(https_server, without_hash, is_later_run=True)
     _, second = https_server.requests(without_hash.path)
-    assert second.request.fields["range"] == f"bytes={stored - OVERLAP_BYTES}-"
     assert second.request.fields["if-range"] == honest(without_hash).etag
 
 
@@ -297,8 +300,9 @@ def test_a_download_that_was_given_up_is_stored_and_the_error_says_how_to_contin
     result = pip.run(*command)
 
     assert gave_up.returncode == 1
-    assert re.search(rf"Download of {NAME} failed at 1\.[45] MB of 3\.0 MB", gave_up.stderr)
+    assert re.search(rf"Download of {NAME} failed at 1\.5 of 3\.0 MB after [\d.]+ s: read timed out", gave_up.stderr)
+    assert stored == half(BIG)
     assert "run the same command again to continue" in " ".join(gave_up.stderr.split())
     assert "Traceback" not in gave_up.text
     assert result.returncode == 0, result.text
-    assert http_server.asked_ranges(BIG.path) == [None, f"bytes={stored - OVERLAP_BYTES}-"]
+    assert_resumed_at_half(http_server, BIG, is_later_run=True)

@@ -8,9 +8,8 @@ import re
 import pytest
 from e2e.broken_downloads import (
     BIG,
-    MOST_FETCHED_TWICE,
     SMALL,
-    filename_pattern,
+    assert_resumed_at_half,
     half,
     index_options,
     payload,
@@ -23,16 +22,16 @@ from servers.fault_server import FaultServer, Then
 from servers.index_pages import Artifact, core_metadata, make_sdist, make_wheel, publish, wheel_artifact
 from servers.script import Answer
 
-LOST = r"WARNING: Connection lost at 1\.[45] MB of 3\.0 MB \(.*({}).*\); resuming, attempt 2 of 6"
-SAVED = rf"Resumed {filename_pattern(BIG)}: 1\.[45] MB of 3\.0 MB did not have to be downloaded again"
+LOST = r"  WARNING: Connection lost at 1\.5 of 3\.0 MB \(({})\); resuming"
+SAVED = f"Resumed {BIG.filename}: 1.5 of 3.0 MB did not have to be downloaded again"
 
 
 @pytest.mark.parametrize(
     ("then", "cause"),
     [
-        pytest.param(Then.DROP, "closed early|TLS ended", id="closed"),
+        pytest.param(Then.DROP, "closed early", id="closed"),
         # The ssl module of some Pythons reports a reset as a closed connection.
-        pytest.param(Then.RESET, "reset|closed early", id="reset"),
+        pytest.param(Then.RESET, "reset by peer|closed early", id="reset"),
         pytest.param(Then.STALL, "read timed out", id="stalled"),
     ],
 )
@@ -53,12 +52,10 @@ def test_a_break_at_half_costs_one_request_and_the_next_run_uses_pips_cache(
     assert result.returncode == 0, result.text
     assert (pip.work / "first" / BIG.filename).read_bytes() == BIG.content
     (warning,) = result.stderr.splitlines()
-    assert re.search(LOST.format(cause), warning)
-    assert re.search(SAVED, result.stdout)
-    first, second = https_server.asked_ranges(BIG.path)
-    assert (first, https_server.statuses(BIG.path)) == (None, [200, 206])
-    assert re.fullmatch(r"bytes=\d+-", second or "")
-    assert https_server.fetched_twice(BIG.path) <= MOST_FETCHED_TWICE
+    assert re.fullmatch(LOST.format(cause), warning)
+    assert SAVED in result.stdout
+    assert https_server.statuses(BIG.path) == [200, 206]
+    assert_resumed_at_half(https_server, BIG)
     assert stored_files(pip.cache_dir) == []
 
     https_server.forget()
@@ -84,7 +81,7 @@ def test_every_command_that_downloads_resumes(
     else:
         assert (pip.work / "there" / BIG.filename).read_bytes() == BIG.content
     assert http_server.statuses(BIG.path) == [200, 206]
-    assert http_server.fetched_twice(BIG.path) <= MOST_FETCHED_TWICE
+    assert_resumed_at_half(http_server, BIG)
 
 
 # Their metadata files are published too, as the public package index does. Then pip up to 25.0 resolves everything
@@ -110,7 +107,7 @@ def test_each_wheel_of_a_batch_is_resumed_and_its_metadata_is_requested_once(
     for artifact in BATCH:
         assert http_server.asked_ranges(artifact.path + ".metadata") == [None]
         assert http_server.statuses(artifact.path) == [200, 206]
-        assert http_server.fetched_twice(artifact.path) <= MOST_FETCHED_TWICE
+        assert_resumed_at_half(http_server, artifact)
         assert (pip.work / "there" / artifact.project / "payload.bin").read_bytes() == payload(artifact)
 
 
@@ -150,7 +147,7 @@ def test_an_sdist_and_its_build_requirements_are_resumed(
     assert (pip.work / "there/source/payload.bin").read_bytes() == payload(source)
     for artifact in (tool, source):
         assert http_server.statuses(artifact.path) == [200, 206]
-        assert http_server.fetched_twice(artifact.path) <= MOST_FETCHED_TWICE
+        assert_resumed_at_half(http_server, artifact)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +175,7 @@ def test_a_download_that_is_not_stored_for_the_next_run_resumes_without_files_in
     assert result.returncode == 0, result.text
     assert (pip.work / artifact.filename).read_bytes() == artifact.content
     assert https_server.statuses(artifact.path) == [200, 206]
-    assert https_server.fetched_twice(artifact.path) <= MOST_FETCHED_TWICE
+    assert_resumed_at_half(https_server, artifact)
     assert stored_files(pip.cache_dir) == []
     assert pip.cache_dir.exists() is not bool(options)
     assert list(pip.temporary.iterdir()) == []

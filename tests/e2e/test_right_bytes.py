@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from e2e.broken_downloads import BIG, OVERLAP_BYTES, half, index_options, stored_files
+from e2e.broken_downloads import BIG, OVERLAP_BYTES, half, index_options, range_from, stored_files
 from e2e.single_file import (
     COMPLETE,
     SIZE,
@@ -27,7 +27,9 @@ from servers.script import Scripted
 
 CUT = dataclasses.replace(COMPLETE, cut_after=half(BIG), then=Then.CLOSE)
 WRONG = dataclasses.replace(COMPLETE, flips=(SIZE - 1,))
-SECOND_HALF = f"bytes={half(BIG)}-"
+SECOND_HALF = range_from(half(BIG))
+SECOND_RUN = range_from(half(BIG) - OVERLAP_BYTES)
+"""The Range field of the first request of the second run."""
 WITHOUT_HASH = dataclasses.replace(BIG, hashes=())
 """The same file, whose link on the index has no hash."""
 NEW = wheel_artifact("big", size=3_000_000, seed=1)
@@ -113,17 +115,17 @@ def test_without_a_hash_the_overlap_shows_a_replaced_file_before_the_rest_is_dow
     pip = environments.with_plugin(pip_version)
     publish_scripted(https_server, STALLED, artifact=WITHOUT_HASH)
     options = index_options(https_server, certificates)
-    stored = kill_big_at_half(pip, *options)
+    kill_big_at_half(pip, *options)
     new = dataclasses.replace(honest(NEW), etag=COMPLETE.etag)
     publish_scripted(https_server, dataclasses.replace(new, rate=500_000), new, artifact=WITHOUT_HASH)
 
     result, sha256 = download_big(pip, *options)
 
     assert (result.returncode, sha256) == (0, NEW.sha256), result.text
-    assert https_server.asked_ranges(BIG.path) == [None, f"bytes={stored - OVERLAP_BYTES}-", None]
+    assert https_server.asked_ranges(BIG.path) == [None, SECOND_RUN, None]
     assert if_range_fields(https_server) == [None, COMPLETE.etag, None]
     assert https_server.statuses(BIG.path) == [200, 206, 200]
-    assert https_server.requests(BIG.path)[1].sent < SIZE - stored
+    assert https_server.requests(BIG.path)[1].sent < SIZE - half(BIG)
     assert (cached_completely(pip.cache_dir, NEW), stored_files(pip.cache_dir)) == ([True], [])
 
 
@@ -147,12 +149,12 @@ def test_with_a_hash_the_next_run_resumes_without_a_validator(
     first, then = (dataclasses.replace(response, etag=etag, last_modified=None) for response in (STALLED, COMPLETE))
     publish_scripted(https_server, first, then)
     options = index_options(https_server, certificates)
-    stored = kill_big_at_half(pip, *options)
+    kill_big_at_half(pip, *options)
 
     result, sha256 = download_big(pip, *options)
 
     assert (result.returncode, sha256) == (0, BIG.sha256), result.text
-    assert https_server.asked_ranges(BIG.path) == [None, f"bytes={stored - OVERLAP_BYTES}-"]
+    assert https_server.asked_ranges(BIG.path) == [None, SECOND_RUN]
     assert https_server.statuses(BIG.path) == [200, 206]
     assert if_range_fields(https_server) == [None, None]
     assert (cached_completely(pip.cache_dir), stored_files(pip.cache_dir)) == ([True], [])

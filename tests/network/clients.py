@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.environments import build_wheel, get_pip, make_pair
-from benchmarks.environments import variables as isolated_variables
+from environments.checkout import build_distribution
+from environments.pips import fetch_pip, run_machine_pip
+from environments.processes import run_checked
+from environments.variables import isolated_variables
+from environments.virtual_environment import make_virtual_environment
 from network.offer import INDEX_URL, PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from benchmarks.environments import Environment
+    from environments.virtual_environment import VirtualEnvironment
 
 PIPS = ("26.3", "23.2.1")
 NAMES = (*(f"{kind}-{version}" for version in PIPS for kind in ("plain", "ours")), "uv", "wget")
@@ -40,31 +42,38 @@ class Client:
 
     def variables(self, home: Path) -> dict[str, str]:
         """Return all environment variables of its process, which writes below `home` only."""
-        return isolated_variables(home, {"UV_CACHE_DIR": str(home / "cache"), **self.switches})
+        cache_dir = home / "cache"
+        return {
+            **isolated_variables(home, home / "tmp", cache_dir),
+            "UV_CACHE_DIR": str(cache_dir),
+            **self.switches,
+        }
 
 
-def pip_client(environment: Environment, ca_file: Path, *options: str) -> Client:
-    """Return `pip download` in this environment."""
-    version, is_ours = environment.pip_version, bool(environment.variables)
-    command = environment.pip("download", "--no-deps", "--dest", ".", "--progress-bar", "off")
-    command += ["--index-url", INDEX_URL, "--cert", str(ca_file), *options, PROJECT]
-    return Client(
-        f"ours-{version}" if is_ours else f"plain-{version}",
-        f"pip {version} with pip-resume" if is_ours else f"pip {version}",
-        tuple(command),
-        environment.variables,
-    )
+def plain_client(version: str, environment: VirtualEnvironment, ca_file: Path) -> Client:
+    """Return `pip download` in an environment with this pip."""
+    return Client(f"plain-{version}", f"pip {version}", pip_command(environment, ca_file))
+
+
+def our_client(version: str, environment: VirtualEnvironment, ca_file: Path, *options: str) -> Client:
+    """Return `pip download` in an environment with this pip and the plugin, which is switched on."""
+    command = pip_command(environment, ca_file, *options)
+    return Client(f"ours-{version}", f"pip {version} with pip-resume", command, {"PIP_RESUME": "1"})
+
+
+def pip_command(environment: VirtualEnvironment, ca_file: Path, *options: str) -> tuple[str, ...]:
+    command = environment.pip_command("download", "--no-deps", "--dest", ".", "--progress-bar", "off")
+    return (*command, "--index-url", INDEX_URL, "--cert", str(ca_file), *options, PROJECT)
 
 
 def uv_client(directory: Path, ca_file: Path) -> Client:
     """Fetch the newest uv into the directory and return its `uv pip install`."""
-    fetch = [sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(directory), "uv"]
-    subprocess.run(fetch, check=True)
+    run_machine_pip("install", "--upgrade", "--target", directory, "uv")
     uv = str(directory / "bin" / "uv")
-    said = subprocess.run([uv, "--version"], check=True, capture_output=True, text=True).stdout
     command = [uv, "pip", "install", "--python", sys.executable, "--target", ".", "--no-deps", "--no-progress"]
     switches = {"SSL_CERT_FILE": str(ca_file), "UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never"}
-    return Client("uv", version_in(said), (*command, "--index-url", INDEX_URL, PROJECT), switches)
+    title = version_in(run_checked(uv, "--version"))
+    return Client("uv", title, (*command, "--index-url", INDEX_URL, PROJECT), switches)
 
 
 def wget_client(file_url: str, ca_file: Path) -> Client | None:
@@ -72,8 +81,7 @@ def wget_client(file_url: str, ca_file: Path) -> Client | None:
     wget = shutil.which("wget")
     if wget is None:
         return None
-    said = subprocess.run([wget, "--version"], check=True, capture_output=True, text=True).stdout
-    title = version_in(said.replace("GNU Wget", "wget -c"))
+    title = version_in(run_checked(wget, "--version").replace("GNU Wget", "wget -c"))
     return Client("wget", title, (wget, "-c", "--progress=dot:mega", f"--ca-certificate={ca_file}", file_url))
 
 
@@ -83,11 +91,11 @@ def version_in(said: str) -> str:
     return match[0] if match else said.strip()
 
 
-def prepare(names: list[str], directory: Path, ca_file: Path, file_url: str) -> list[Client]:
+def prepare(names: Sequence[str], directory: Path, ca_file: Path, file_url: str) -> list[Client]:
     """Make the clients of these names, in this order, but those that are not installed."""
     made: dict[str, Client | None] = {}
     for version in (version for version in PIPS if {f"plain-{version}", f"ours-{version}"} & set(names)):
-        for client in pip_clients(version, directory, ca_file):
+        for client in pip_clients(version, directory / version, ca_file):
             made[client.key] = client
     if "uv" in names:
         made["uv"] = uv_client(directory / "uv", ca_file)
@@ -96,9 +104,9 @@ def prepare(names: list[str], directory: Path, ca_file: Path, file_url: str) -> 
     return [client for client in (made[name] for name in names) if client is not None]
 
 
-def pip_clients(version: str, directory: Path, ca_file: Path, *options: str) -> tuple[Client, Client]:
-    """Fetch this pip, build the wheel of this checkout, and return pip without and with it."""
-    directory.mkdir(parents=True, exist_ok=True)
-    wheels = directory / f"our-wheel-{version}"
-    pair = make_pair(directory / "pips", get_pip(version, directory / "pip-wheels"), build_wheel(wheels))
-    return pip_client(pair.plain, ca_file, *options), pip_client(pair.ours, ca_file, *options)
+def pip_clients(version: str, directory: Path, ca_file: Path) -> tuple[Client, Client]:
+    """Fetch this pip, build the wheel of this checkout, and return pip without and with the plugin."""
+    pip_wheel, our_wheel = fetch_pip(version, directory / "pip-wheel"), build_distribution(directory / "our-wheel")
+    plain = make_virtual_environment(directory / "plain", [pip_wheel])
+    ours = make_virtual_environment(directory / "with-plugin", [pip_wheel, our_wheel])
+    return plain_client(version, plain, ca_file), our_client(version, ours, ca_file)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-from benchmarks.environments import Environment, build_wheel, get_pip, make_pair
-from network.clients import pip_client
+from environments.pythons import THIS_PYTHON
+from environments.templates import Templates
+from environments.virtual_environment import VirtualEnvironment
+from network.clients import our_client
 from network.conditions import LINK_DOWN, SILENT, Condition
 from network.measure import measure
 from network.offer import Left, expected, make_offer
 from network.rides import Phase, Ride, outage
-
-if TYPE_CHECKING:
-    from network.clients import Client
 
 # A pip that cannot continue a download by itself.
 PIP = "23.2.1"
@@ -26,13 +23,9 @@ pytestmark = pytest.mark.usefixtures("namespaces_or_skip")
 
 
 @pytest.fixture(scope="module")
-def pip_with_plugin(tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    folder = tmp_path_factory.mktemp("environments")
-    try:
-        pip_wheel = get_pip(PIP, folder / "pip-wheel")
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"pip {PIP} cannot be fetched: {error}")
-    return make_pair(folder, pip_wheel, build_wheel(folder / "our-wheel")).ours
+def pip_with_plugin(templates: Templates) -> VirtualEnvironment:
+    root = templates.environment(THIS_PYTHON, templates.pip_wheel(PIP), templates.our_wheel())
+    return VirtualEnvironment(root)
 
 
 @pytest.mark.parametrize(
@@ -44,10 +37,10 @@ def pip_with_plugin(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     ],
 )
 def test_one_run_downloads_the_file_about_once(
-    ride: Ride, payload_bytes: int, options: tuple[str, ...], pip_with_plugin: Environment, tmp_path: Path
+    ride: Ride, payload_bytes: int, options: tuple[str, ...], pip_with_plugin: VirtualEnvironment, tmp_path: Path
 ) -> None:
     offer = make_offer(tmp_path / "offer", payload_bytes, bytes_per_s=800_000)
-    client: Client = pip_client(pip_with_plugin, offer.ca_file, *options)
+    client = our_client(PIP, pip_with_plugin, offer.ca_file, *options)
 
     outcome = asyncio.run(measure(ride, client, offer, expected(offer), tmp_path / "run", LIMIT_S))
 
