@@ -10,10 +10,12 @@ from hypothesis import settings
 
 from pip_resume.inside_pip.run import RUN
 
-# No deadline: on a busy machine a correct example may take long.
-settings.register_profile("laws", deadline=None, max_examples=150)
+# No deadline: on a busy machine a correct example may take long. The same examples each time: a change must not fail
+# because of an error that was there before. The search for such errors is "many".
+settings.register_profile("laws", deadline=None, max_examples=150, derandomize=True)
 # For the other Pythons of a run: the properties are the same there, so that few examples suffice.
-settings.register_profile("brief", deadline=None, max_examples=15)
+settings.register_profile("brief", deadline=None, max_examples=15, derandomize=True)
+settings.register_profile("many", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "laws"))
 
 # Fixtures for every folder; pytest allows this only here.

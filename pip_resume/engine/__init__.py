@@ -6,12 +6,12 @@
 `state`         what one download works with, and what it has learned
 `handover`      the complete file goes to pip, and into its cache or the store
 `local_copy`    the partials of one download
-`origin`        where the bytes of one download came from
 `attempts`      what is left of the limits, the waits, and the history for the final message
 `store_access`  the store for one download, as long as it can be used
 `waiting`       waits while another pip downloads the same artifact
 `reading`       the body of one response in blocks, and its speed
 `interfaces`    what the engine needs from pip: Transport and Display
+`origin`        where the bytes of one download came from
 `clock`         time and chance, as one argument
 """
 

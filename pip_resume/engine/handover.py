@@ -82,6 +82,7 @@ class Handover:
         self._copy.current.place_unverified(finished.path)
         if self._copy.has_beside:
             self._copy.drop_beside()
+            self._copy.sync()
         else:
             self._copy.drop()
         return finished

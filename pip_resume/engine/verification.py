@@ -74,7 +74,7 @@ def _is_plausible(state: State, exchange: Exchange | None) -> bool:
     copy = state.copy
     is_joined = copy.origin.resumed_at > 0 or copy.has_beside or not copy.origin.is_this_run
     is_cached = exchange is not None and exchange.head.from_cache
-    return is_cached or not is_joined or state.trust.is_container_checked or copy.is_sound() is not False
+    return is_cached or not is_joined or copy.is_sound() is not False
 
 
 def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
@@ -93,10 +93,10 @@ def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
     if copy.has_beside and exchange is not None and exchange.ignored_range:
         copy.drop_beside()
         raise UselessBody("the server sent a different file instead of a range")
-    state.trust = state.trust.after_wrong()
-    if not copy.has_digest and not copy.has_beside:
-        state.trust = state.trust._replace(is_container_checked=True)
-    if state.trust.is_spent and (copy.origin.is_this_run or copy.has_beside):
+    trust, is_damaged = state.trust, not copy.has_digest and not copy.has_beside
+    state.trust = trust.after_wrong()._replace(is_container_checked=trust.is_container_checked or is_damaged)
+    pip_judges = state.trust.is_spent or (trust.is_container_checked and is_damaged)
+    if pip_judges and (copy.origin.is_this_run or copy.has_beside):
         return state.handover.hand_over_unverified(response)
     if copy.has_beside:
         state.display.asking_plainly("the server sent a wrong file")

@@ -69,6 +69,11 @@ class Ended(NamedTuple):
         return self.length is None and self.verdict.end is not None
 
     @property
+    def is_all_again(self) -> bool:
+        """Whether this is all that is held, and an earlier complete body of this run ended at the same place."""
+        return self.verdict.first_pos == 0 and self.position == self.earlier_end == self.held.offset
+
+    @property
     def is_at_the_end(self) -> bool:
         return not (self.lacks_rest or self.is_of_unknown_length)
 
@@ -129,7 +134,7 @@ ENDINGS: tuple[Ending, ...] = (
     Ending(
         "ended with the connection, twice at the same place",
         "RFC 9112 section 8",
-        lambda ended: ended.head.may_be_cut and ended.verdict.first_pos == 0 and ended.position == ended.earlier_end,
+        lambda ended: ended.head.may_be_cut and ended.is_all_again,
         Outcome.CHECK,
     ),
     Ending(

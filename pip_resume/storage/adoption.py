@@ -32,8 +32,8 @@ def trusted_length(artifact: Artifact, part: PartFile, checkpoint: Checkpoint, b
     if artifact.digest is not None:
         is_boot_unknown = not checkpoint.boot_id or not boot_id
         return offset if is_same_boot or is_boot_unknown else synced
-    if not artifact.is_https:
-        # Over http the same URL may have bytes that a weak hash once proved.
+    if not (artifact.is_https and checkpoint.is_https):
+        # Anybody on the way may have sent what came over http, or only a weak hash has proved it.
         return 0
     if is_same_boot:
         # A record beside a different file says nothing about it. (A copy on a different machine has a different inode.)

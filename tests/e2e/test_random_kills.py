@@ -18,7 +18,7 @@ from e2e.broken_downloads import BIG, MOST_FETCHED_TWICE
 from environments.environment import Environment, Environments
 from environments.pips import PIPS
 from environments.processes import RunningProcess
-from integration import counted_calls
+from integration import system_calls
 from servers.certificates import Certificates
 from servers.fault_server import FaultServer
 from servers.index_pages import honest
@@ -66,7 +66,7 @@ class KilledDownload:
     def complete(self) -> int:
         """Run again, which has to bring the right bytes and to leave no files; return the bytes fetched twice."""
         before = self.server.requests(self.path)
-        reached = before[-1].first_pos + counted_calls.received(self.received) if before else 0
+        reached = before[-1].first_pos + system_calls.received(self.received) if before else 0
 
         result = self.start().wait()
 
@@ -147,9 +147,9 @@ class RandomKills:
         self._server = server
         self._options = ("--cert", str(certificates.ca_file))
         for pip in pips:
-            shutil.copy(counted_calls.__file__, pip.site_packages)
-            start = "import counted_calls; counted_calls.arm_from_environment()\n"
-            (pip.site_packages / "counted_calls.pth").write_text(start)
+            shutil.copy(system_calls.__file__, pip.site_packages)
+            start = "import system_calls; system_calls.arm_from_environment()\n"
+            (pip.site_packages / "system_calls.pth").write_text(start)
 
     def run(self, kills: int) -> str:
         """Run until so many processes were killed; return the figures. Raises AssertionError at the first damage."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from integration.fakes import FakeClock
-from integration.machine import DOWNLOAD_MODULE, Machine, hashed_link
+from integration.machine import DEFAULTS, DOWNLOAD_MODULE, Machine, hashed_link
 from integration.samples import cut
 from pip._internal.models.link import Link
 from pip._internal.network.session import PipSession
@@ -100,12 +100,12 @@ class Downloads:
         self,
         url: str,
         *,
-        options: Options = Options(),
+        options: Options = DEFAULTS,
         rates: tuple[float, ...] = (),
         speeds: Speeds | None = None,
         answered: tuple[str, ...] = (),
     ) -> bytes:
-        """Download once; see ThrottledTransport for `rates`, and Machine.run. Raises what `transfer.download` raises."""
+        """Download once; for `rates` see ThrottledTransport. Raises what `transfer.download` raises."""
         link = hashed_link(url, CONTENT)
         display = DisplayWithoutBar(link, self.clock)
 
@@ -129,7 +129,7 @@ class Downloads:
             self.requested_s += display.requested_s
         return finished.path.read_bytes()
 
-    def give_up(self, url: str, *, options: Options = Options()) -> Report:
+    def give_up(self, url: str, *, options: Options = DEFAULTS) -> Report:
         """Download once; the run gives up."""
         with pytest.raises(GaveUp) as given_up:
             self.run(url, options=options)

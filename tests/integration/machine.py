@@ -38,6 +38,7 @@ from pip_resume.storage.store import Store
 importlib.import_module("pip._internal.operations.prepare")
 DOWNLOAD_MODULE: ModuleType = sys.modules["pip._internal.network.download"]
 BOOT_ID = "the boot of this test"
+DEFAULTS = Options()
 ONE_ATTEMPT = Options(retries=0)
 """As with ``--resume-retries 0``: the run ends at the first broken connection."""
 # These variables of the user who runs the tests would change the requests.
@@ -130,7 +131,7 @@ class Machine:
         display: Display,
         clock: Clock,
         *,
-        options: Options = Options(),
+        options: Options = DEFAULTS,
         session: PipSession | None = None,
         boot_id: str = BOOT_ID,
         speeds: Speeds | None = None,
@@ -155,7 +156,7 @@ class Machine:
         self,
         link: Link,
         *,
-        options: Options = Options(),
+        options: Options = DEFAULTS,
         session: PipSession | None = None,
         display: RecordingDisplay | None = None,
         clock: Clock | None = None,
@@ -182,7 +183,7 @@ class Machine:
         assert after <= offset < after + BLOCK_BYTES
         return offset
 
-    def give_up(self, link: Link, *, options: Options = Options(), clock: Clock | None = None) -> Report:
+    def give_up(self, link: Link, *, options: Options = DEFAULTS, clock: Clock | None = None) -> Report:
         """Download once; the run gives up."""
         with pytest.raises(GaveUp) as given_up:
             self.download(link, options=options, clock=clock)

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.counted_calls import count_calls, count_received
 from integration.fakes import FakeClock, WaitRecordingDisplay
 from integration.machine import Machine
+from integration.system_calls import count_calls, count_received
 from pip._internal.models.link import Link
 
 from pip_resume.engine.clock import SystemClock

@@ -26,10 +26,11 @@ NEXT_RUN_RANGE = f"bytes={HELD - OVERLAP_BYTES}-"
 MEMBER_BYTES = 90_000
 
 
-def zip_of(size: int, seed: int) -> bytes:
+def zip_of(size: int, seed: int, member: int = MEMBER_BYTES) -> bytes:
     """Make a zip file of exactly this size in bytes: members of noise, whose checksums show every changed byte."""
-    without_last = _zip_of_members([MEMBER_BYTES] * (size // MEMBER_BYTES - 1) + [0], seed)
-    content = _zip_of_members([MEMBER_BYTES] * (size // MEMBER_BYTES - 1) + [size - len(without_last)], seed)
+    sizes = [member] * (size // member - 1)
+    without_last = _zip_of_members([*sizes, 0], seed)
+    content = _zip_of_members([*sizes, size - len(without_last)], seed)
     assert len(content) == size
     return content
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from integration.counted_calls import CHANGING, READING, CountedCalls
 from integration.machine import Machine, artifact_of
 from integration.samples import (
     CONTENT,
@@ -26,6 +25,7 @@ from integration.samples import (
     WITHOUT_RANGES,
     link_with_hash,
 )
+from integration.system_calls import CHANGING, READING, CountedCalls
 from pip._internal.models.link import Link
 from servers.fault_server import FaultServer, FileAnswer
 

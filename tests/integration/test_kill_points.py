@@ -11,10 +11,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
-from integration.counted_calls import count_calls, received
 from integration.machine import Machine, artifact_of, hashed_link
 from integration.processes import RECEIVED, ChildProcess, Job, JobResult
 from integration.samples import cut
+from integration.system_calls import count_calls, received
 from pip._internal.models.link import Link
 from servers.fault_server import FaultServer, FileAnswer
 from servers.index_pages import IMMUTABLE, noise

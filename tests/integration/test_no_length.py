@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from integration.machine import ONE_ATTEMPT, Machine, attempts_alone
+from integration.machine import ONE_ATTEMPT, Machine
 from integration.samples import (
     CONTENT,
     FILE,
@@ -126,11 +126,13 @@ def test_a_complete_rest_without_a_proper_end_is_not_requested_again(
     assert len(http_server.requests(PATH)) == 2
 
 
-def test_a_wrong_file_that_ends_with_the_connection_counts_as_cut(machine: Machine, http_server: FaultServer) -> None:
+def test_a_wrong_file_that_ends_with_the_connection_counts_as_cut_once_and_then_is_pips_to_judge(
+    machine: Machine, http_server: FaultServer
+) -> None:
     link = link_with_hash(http_server)
     http_server.plays(PATH, replace(UNTIL_CLOSE, content=OTHER_CONTENT, ranges=False))
 
-    machine.give_up(link, options=attempts_alone(2))
+    assert machine.download(link).content == OTHER_CONTENT
 
     assert machine.cache_entry(http_server.url(PATH)) is None
     assert len(http_server.requests(PATH)) == 3

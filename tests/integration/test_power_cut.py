@@ -8,12 +8,10 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
-from integration.counted_calls import CountedCalls
 from integration.fakes import FakeClock, RecordingDisplay
 from integration.interrupted_downloads import ThrottledTransport
 from integration.machine import Machine, artifact_of
@@ -29,6 +27,7 @@ from integration.samples import (
     link_with_partial,
     link_without_hash,
 )
+from integration.system_calls import CountedCalls
 from pip._internal.models.link import Link
 from servers.fault_server import FaultServer
 

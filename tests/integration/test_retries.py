@@ -376,18 +376,20 @@ class TestCertificate:
             assert server.connections == 5
         assert causes(caplog)[1:] == ["No response (TLS: certificate verify failed)"]
 
-    def test_a_certificate_that_stays_wrong_ends_the_download_after_five_minutes_and_the_bytes_stay_stored(
+    def test_a_certificate_that_stays_wrong_is_pips_to_report_after_five_minutes_and_the_bytes_stay_stored(
         self, downloads: Downloads, contexts: Any
     ) -> None:
+        """pip's error names the host and what to check."""
         context, make_wrong, _ = contexts
         downloads.clock = FakeClock(lambda clock: make_wrong() if len(clock.slept_s) == 1 else None)
         with FaultServer(context) as server:
             server.plays(PATH, cut(COMPLETE, 50_000), COMPLETE)
 
-            report = downloads.give_up(server.url(PATH))
+            with pytest.raises(PipError) as error:
+                downloads.run(server.url(PATH))
 
             assert len(server.requests(PATH)) == 1
-            assert report.attempts[-1].cause == "TLS: certificate verify failed"
+            assert "CERTIFICATE_VERIFY_FAILED" in repr(error.value.cause) + repr(error.value.cause.__context__)
             assert sum(downloads.waits_s) >= DEFAULT_PATIENCE_S
             assert downloads.stored(server.url(PATH)) == CONTENT[:50_000]
 
@@ -553,7 +555,8 @@ class TestBeforeTheFirstResponse:
         with pytest.raises((GaveUp, PipError)):
             downloads.run(http_server.url(PATH))
 
-        assert http_server.connections - connections == 6
+        # The last one is without Range: the server may close connections only because of it.
+        assert http_server.connections - connections == 6 + 1
         assert downloads.waits_s == [0.5, 1, 2, 4]
         assert downloads.stored(http_server.url(PATH)) == CONTENT[:HALF]
 

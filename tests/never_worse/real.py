@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
@@ -10,8 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from e2e.real_pip import Environment
-from e2e.workshop import Workshop
+from environments.environment import Environment
+from environments.pythons import THIS_PYTHON
+from environments.templates import Templates
 from never_worse.compare import Comparison, Violation, find_violations
 from never_worse.content import FILENAME
 from never_worse.drawing import draw
@@ -26,7 +26,7 @@ from servers.certificates import Certificates, issue_certificates
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from e2e.running import Result, RunningPip
+    from environments.processes import Result, RunningProcess
 
 RUN_LIMIT_S = 120.0
 LONGEST_S = 6.0
@@ -59,7 +59,7 @@ def for_real(situation: Situation) -> Situation | None:
 class Tools:
     """What all situations share."""
 
-    workshop: Workshop
+    templates: Templates
     certificates: Certificates
     folder: Path
     pip_version: str
@@ -69,9 +69,8 @@ class RealWorld:
     """One environment with pip, and one server for it."""
 
     def __init__(self, tools: Tools, situation: Situation, *, with_plugin: bool, pips: int) -> None:
-        wheel = tools.workshop.our_wheel() if with_plugin else None
-        pip_wheel = tools.workshop.pip_wheel(tools.pip_version)
-        template = tools.workshop.template(Path(sys.executable), pip_wheel, wheel)
+        wheels = [tools.templates.pip_wheel(tools.pip_version)] + [tools.templates.our_wheel()] * with_plugin
+        template = tools.templates.environment(THIS_PYTHON, *wheels)
         name = f"{'ours' if with_plugin else 'plain'}-{time.monotonic_ns()}"
         (tools.folder / name).mkdir(parents=True)
         self._environment = Environment(tools.folder / name, template)
@@ -95,7 +94,7 @@ class RealWorld:
             return Played(tuple(runs), self._run())
         finally:
             self.server.close()
-            self._environment.end()
+            self._environment.remove()
 
     def _run(self) -> Run:
         """Start the pips, kill them where the situation says so, and see what they have."""
@@ -120,7 +119,7 @@ class RealWorld:
         index = ["--index-url", self.server.url("/simple/")]
         return ["download", "--no-deps", *options, *index, *trust, "--dest", str(target), "demo"]
 
-    def _stop(self, running: list[RunningPip]) -> bool:
+    def _stop(self, running: list[RunningProcess]) -> bool:
         """Stop the pips when so much has been sent for the first time; return whether that has happened."""
         state = self.server.world.state
         stops = [stop for stop in self._situation.user.stops if stop.name not in state.used]
@@ -169,10 +168,10 @@ def play_many(first: int, count: int, pip_versions: list[str]) -> int:
     failed = 0
     with tempfile.TemporaryDirectory(prefix="never-worse-") as folder:
         certificates = issue_certificates(Path(folder) / "certificates")
-        workshop = Workshop(Path(folder) / "workshop", Path(folder) / "pips")
+        templates = Templates(Path(folder) / "templates", Path(folder) / "pips")
         for number, (seed, situation) in enumerate(islice(situations(first), count)):
             version, pips = pip_versions[number % len(pip_versions)], 1 + number % 4
-            tools = Tools(workshop, certificates, Path(folder), version)
+            tools = Tools(templates, certificates, Path(folder), version)
             plain, ours, violations = compare_for_real(tools, situation, pips)
             failed += bool(violations)
             comparison = Comparison(situation, plain, ours, tuple(violations))

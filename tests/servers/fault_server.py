@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from servers.body import Body
     from servers.journal import Exchange, Request
     from servers.script import Reply, Scripted
+    from typing_extensions import Self
 
 __all__ = ["Answer", "FaultServer", "FileAnswer", "Framing", "Greeting", "NoResponse", "Then"]
 
@@ -116,7 +117,7 @@ class FaultServer(Recorded):
         for thread in threads:
             thread.join(5)
 
-    def __enter__(self) -> FaultServer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

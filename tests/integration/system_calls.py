@@ -65,7 +65,7 @@ class CountedCalls:
         )
 
     def _is_below(self, file: Any, directory: int | None) -> bool:
-        """Whether this is a path below the directory, or a descriptor of one; `directory` is that of a relative path."""
+        """Whether this is a path, or a descriptor, below ours; `directory` is where a relative path starts."""
         if isinstance(file, int):
             return self._is_path_below(path_of(file))
         if not isinstance(file, (str, os.PathLike)):
@@ -80,7 +80,7 @@ class CountedCalls:
 def path_of(descriptor: int) -> Path | None:
     """Return the path of an open file or directory; None if it has none."""
     try:
-        return Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        return Path(f"/proc/self/fd/{descriptor}").readlink()
     except OSError:
         return None
 
