@@ -35,7 +35,7 @@ class Attempts:
         self._body_bytes = 0
         self._compared = 0
         self._fresh_starts = 0
-        self._byte_s = self._progress_s = watch.elapsed_s
+        self._byte_s = self._progress_s = self._attempt_s = watch.elapsed_s
         self._failed: list[FailedAttempt] = []
         self.has_response = False
         """Whether the host has answered."""
@@ -96,10 +96,12 @@ class Attempts:
         if is_asked_too_long or self._budget.is_spent(self._limits, idle_s):
             raise GaveUp(self._report(held, asked_s if is_asked_too_long else None))
         asked_s = min(asked_s, self._options.retry_after_cap_s)
-        delay_s = max(self._budget.delay_s(self._limits, idle_s, self._clock.chance()), asked_s)
+        attempt_s = self._watch.elapsed_s - self._attempt_s
+        delay_s = max(self._budget.delay_s(self._limits, idle_s, self._clock.chance(), attempt_s), asked_s)
         self._budget = self._budget.after_wait(delay_s)
         self._display.attempt_failed(failure, held.checkpoint.complete_length, self._budget, self._limits, delay_s)
         self._wait(delay_s, idle_s)
+        self._attempt_s = self._watch.elapsed_s
 
     def _wait(self, delay_s: float, idle_s: float) -> None:
         left_s = delay_s

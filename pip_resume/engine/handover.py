@@ -42,6 +42,8 @@ class Handover:
         self._copy.settle()
         partial = self._copy.current
         finished = self._name(response)
+        # pip takes a wheel that was cut, and cannot unpack it. Its cache must not give it to every later run.
+        is_for_cache = self._artifact.digest is not None or partial.has_end(finished.path.name)
         try:
             partial.place(finished.path)
         except OSError as error:
@@ -50,7 +52,7 @@ class Handover:
             # pip would fail in the same way there. The next run needs no request.
             raise NoSpace(error, self._location, partial.offset) from error
         try:
-            self._store(finished, response)
+            self._store(finished, response, is_for_cache=is_for_cache)
         except BaseException:
             # By now the file may have a hard link in pip's cache: nobody may write to it under this name.
             with contextlib.suppress(OSError):
@@ -60,11 +62,11 @@ class Handover:
             self._display.resumed(resumed_at, partial.offset)
         return finished
 
-    def _store(self, finished: Finished, response: Response | None) -> None:
+    def _store(self, finished: Finished, response: Response | None, *, is_for_cache: bool) -> None:
         """Leave the file where the next run finds it: in pip's cache, else in the store."""
         partial = self._copy.current
         is_from_cache = response is not None and response.head.from_cache
-        is_cached = is_from_cache or self._transport.store_in_cache(partial, finished.path, response)
+        is_cached = is_from_cache or (is_for_cache and self._transport.store_in_cache(partial, finished.path, response))
         digest = self._artifact.digest
         if not is_cached and digest is not None and isinstance(partial, StoredPartial) and partial.is_stored:
             with contextlib.suppress(OSError):  # The disk is full, for example. pip has the file.

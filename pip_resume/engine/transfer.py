@@ -132,7 +132,7 @@ class _Run:
 
     def _step(self) -> Finished | None:
         """Verify what is complete, else send one request and act on its response. None if more has to be requested."""
-        state = self._state
+        state, is_first = self._state, self._is_first_request
         if state.copy.is_complete:
             return self._verify_held()
         request = plan_request(state.copy.held, state.trust)
@@ -142,6 +142,9 @@ class _Run:
         except ConnectionLost as lost:
             if lost.stage is not Stage.BODY:
                 state.learn(state.trust.after_no_response(is_ranged=request.is_ranged))
+                if is_first and not state.copy.has_any and (finished := self._from_cache()) is not None:
+                    # pip could not ask whether its cache is up to date. The hash of the link says so.
+                    return finished
             return self._after_loss(lost)
 
     def _verify_held(self) -> Finished | None:

@@ -69,12 +69,13 @@ def check(state: State, exchange: Exchange | None) -> Finished | None:
 def _is_plausible(state: State, exchange: Exchange | None) -> bool:
     """Whether a file without a hash may be handed over.
 
-    One that was joined of several responses, or that takes the place of a different one, must not be damaged.
+    One that was joined of several responses, or that takes the place of a different or a damaged one, must not be
+    damaged.
     """
     copy = state.copy
     is_joined = copy.origin.resumed_at > 0 or copy.has_beside or not copy.origin.is_this_run
     is_cached = exchange is not None and exchange.head.from_cache
-    return is_cached or not is_joined or copy.is_sound() is not False
+    return is_cached or not (is_joined or state.trust.is_container_checked) or copy.is_sound() is not False
 
 
 def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:

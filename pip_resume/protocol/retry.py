@@ -25,6 +25,8 @@ FIRST_DELAY_S = 0.5
 """The wait after an attempt that brought nothing, plus SHARE_OF_OUTAGE of the time since the last new byte."""
 SHARE_OF_OUTAGE = 0.1
 """So the end of an outage is noticed after a tenth of its length."""
+DELAY_AFTER_SILENCE_S = 1.5
+"""The wait after an attempt that took longer than its wait would. The mean of pip's own waits is 1.25 s."""
 MAX_DELAY_S = 15.0
 """The longest wait of our own: pip's default ``--timeout``."""
 MAX_USELESS_DELAY_S = 60.0
@@ -146,8 +148,12 @@ class Budget(NamedTuple):
         """Whether no further attempt is allowed, ``idle_s`` seconds after the last progress."""
         return self.failed > limits.attempts and idle_s >= limits.idle_s and self.waited_s >= limits.waited_s
 
-    def delay_s(self, limits: Limits, idle_s: float, chance: float) -> float:
-        """Return the seconds before the next attempt. ``chance`` in [0, 1) shortens it."""
+    def delay_s(self, limits: Limits, idle_s: float, chance: float, attempt_s: float = 0.0) -> float:
+        """Return the seconds before the next attempt. ``chance`` in [0, 1) shortens it.
+
+        In an outage the wait is short if the attempt took longer, ``attempt_s`` seconds: a server that was silent for
+        that long has been waited for already.
+        """
         if self.last_gain >= QUICK_BYTES:
             return 0.0
         if self.last_gain > 0:
@@ -155,6 +161,8 @@ class Budget(NamedTuple):
         if limits.waits_s is not None:
             return limits.waits_s[(self.failed - 1) % len(limits.waits_s)]
         outage_delay_s = min(FIRST_DELAY_S + SHARE_OF_OUTAGE * idle_s, MAX_DELAY_S)
+        if attempt_s > outage_delay_s:
+            outage_delay_s = min(outage_delay_s, DELAY_AFTER_SILENCE_S)
         useless_delay_s = min(2.0 ** min(self.useless, 10), MAX_USELESS_DELAY_S) if self.useless else 0.0
         return max(outage_delay_s, useless_delay_s) * (1 - JITTER * chance)
 

@@ -10,6 +10,7 @@ PROBE   --no file-->                     RANGE   a portal, or an overloaded serv
 RETRY   --brought bytes-->               RANGE   Range works
 RETRY   --barren-->                      PLAIN   the host answers, but not to Range: read a plain response
 PLAIN   --connection lost-->             RANGE   unless this run has asked plainly MOST_REFUSALS times
+PLAIN   --lost without a new byte-->     RETRY   after so many refusals: Range costs less than one more such body
 any     --response not usable-->         PLAIN   once; what the plain request answers counts
 any     --MOST_WRONG wrong files-->      PLAIN   to the end: pip judges the next file
 """
@@ -117,8 +118,11 @@ class Trust(NamedTuple):
         """
         if is_ranged:
             return self._replace(barren=0, asking=Asking.RANGE) if has_brought else self.after_barren_range()
-        is_settled = self.is_spent or self.refusals >= MOST_REFUSALS
-        return self if is_settled else self._replace(asking=Asking.RANGE)
+        if self.is_spent:
+            return self
+        if self.refusals < MOST_REFUSALS:
+            return self._replace(asking=Asking.RANGE)
+        return self if has_brought else self._replace(asking=Asking.RETRY)
 
 
 FULL = Trust()

@@ -34,6 +34,13 @@ def is_sound(file: BinaryIO, filename: str) -> bool | None:
     return None
 
 
+def has_end(file: BinaryIO, filename: str) -> bool:
+    """Whether the end of an archive is there, without reading the rest. True if the format does not tell."""
+    import zipfile
+
+    return not filename.lower().endswith(_ZIP) or zipfile.is_zipfile(file)
+
+
 def _is_sound_zip(file: BinaryIO) -> bool:
     import zipfile
     import zlib

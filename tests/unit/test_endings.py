@@ -93,14 +93,17 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
         "a chunked part": ended(part(length="*", last=OFFSET + 99, transfer_encoding="chunked"), OFFSET + 100, UNSIZED),
     },
     ("ended with the connection, twice at the same place", "RFC 9112 section 8", Outcome.CHECK): {
-        "fewer bytes than the known length": ended(CLOSE_DELIMITED, LENGTH - 1, HASHED)._replace(
-            earlier_end=LENGTH - 1
-        ),
-        "the length is unknown": ended(CLOSE_DELIMITED, LENGTH, UNSIZED)._replace(earlier_end=LENGTH),
-        "without a hash": ended(CLOSE_DELIMITED, LENGTH, UNSIZED_UNHASHED)._replace(earlier_end=LENGTH),
+        "fewer bytes than the known length": ended(
+            CLOSE_DELIMITED, LENGTH - 1, HASHED._replace(offset=LENGTH - 1)
+        )._replace(earlier_end=LENGTH - 1),
+        "the length is unknown": ended(CLOSE_DELIMITED, OFFSET, UNSIZED)._replace(earlier_end=OFFSET),
+        "without a hash": ended(CLOSE_DELIMITED, OFFSET, UNSIZED_UNHASHED)._replace(earlier_end=OFFSET),
     },
     ("ended with the connection", "RFC 9112 section 8", Outcome.CHECK_OR_LOST): {
         "a part at the same place": ended(part(), LENGTH, HASHED)._replace(earlier_end=LENGTH),
+        "at the same place, and more is held": ended(CLOSE_DELIMITED, OFFSET - 1, HASHED)._replace(
+            earlier_end=OFFSET - 1
+        ),
         "at different places": ended(CLOSE_DELIMITED, LENGTH - 1, HASHED)._replace(earlier_end=LENGTH),
         "fewer bytes than the known length": ended(CLOSE_DELIMITED, LENGTH - 1, HASHED),
         "more bytes than the known length": ended(CLOSE_DELIMITED, LENGTH + 1, HASHED._replace(offset=LENGTH + 1)),

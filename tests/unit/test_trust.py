@@ -99,8 +99,6 @@ def test_a_ranged_request_that_brought_bytes_renews_the_trust_in_range(before: T
         pytest.param(Trust(), Trust(), id="nothing held, or no validator: as before"),
         pytest.param(Trust(refusals=1, asking=PLAIN), Trust(refusals=1), id="after one refusal: Range again"),
         pytest.param(Trust(1, 1, asking=PLAIN), Trust(1, 1), id="after one wrong file: Range again"),
-        pytest.param(Trust(0, 2, asking=PLAIN), Trust(0, 2, asking=PLAIN), id="after two refusals: no Range"),
-        pytest.param(Trust(0, 3, asking=PLAIN), Trust(0, 3, asking=PLAIN), id="after three refusals: no Range"),
         pytest.param(Trust(2, 0, asking=PLAIN), Trust(2, 0, asking=PLAIN), id="after two wrong files: no Range"),
     ],
 )
@@ -108,6 +106,15 @@ def test_after_a_plain_body_was_lost_range_is_tried_again_unless_that_is_settled
     before: Trust, lost: Event, after: Trust
 ) -> None:
     assert lost(before) == after
+
+
+@pytest.mark.parametrize("refusals", [2, 3])
+def test_after_two_refusals_range_is_tried_again_only_if_a_plain_body_brought_nothing_new(refusals: int) -> None:
+    """Field: ranges are refused for 5 s, and no connection lasts for the complete file."""
+    before = Trust(refusals=refusals, asking=PLAIN)
+
+    assert plain_lost(before) == before
+    assert plain_lost_at_once(before) == before._replace(asking=RETRY)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +251,8 @@ def test_range_is_tried_again_only_after_a_probe_or_a_lost_body(run: list[tuple[
     for (before, event), (after, _) in zip(run, run[1:]):
         if after.allows_range and not before.allows_range:
             assert before.is_probing or event in (plain_lost, plain_lost_at_once)
-            assert before.is_probing or (before.refusals < MOST_REFUSALS and before.wrong < MOST_WRONG)
+            is_early = before.refusals < MOST_REFUSALS or event is plain_lost_at_once
+            assert before.is_probing or (is_early and before.wrong < MOST_WRONG)
 
 
 @given(runs())
