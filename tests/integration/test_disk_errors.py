@@ -35,7 +35,7 @@ from pip_resume.storage.store import SPARE_BYTES, Store
 
 NEEDS_SPACE = ("copy_file_range", "link", "mkdir", "open", "pwrite")
 """The calls that fail on a full disk. It can still rename and remove."""
-FEWEST_CALLS = 14
+FEWEST_CALLS = 10
 """Every run makes more calls than this. How many more depends on the blocks in which the body arrives."""
 
 

@@ -93,7 +93,9 @@ class TestWithinOneRun:
 
         assert outcome.content == CONTENT
         assert http_server.asked_ranges(PATH) == [None, REST_RANGE, None]
-        assert outcome.display.rows[1:] == [row, "200", "complete"]
+        # With urllib3 1.26 the body of the first response seems to be complete.
+        rows = [name for name in outcome.display.rows if name != "closed early"]
+        assert rows[1:] == [row, "200", "complete"]
         assert (len(outcome.display.plain_reasons), outcome.display.restart_reasons) == (1, [])
         assert outcome.elapsed_s == 0
         assert machine.files_in_store() == []
