@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from pip_resume.errors import ConnectionLost
 
@@ -53,11 +53,15 @@ class Speeds:
 class SpeedWatch:
     """The speed of one connection, over one window after the other."""
 
-    def __init__(self, speeds: Speeds, watch: Stopwatch, *, can_resume: bool) -> None:
-        """``can_resume`` tells whether a new connection could continue; if not, this one is kept however slow it is."""
+    def __init__(self, speeds: Speeds, watch: Stopwatch, can_resume: Callable[[], bool]) -> None:
+        """``can_resume`` tells whether a new connection would continue. It is called when this one is too slow.
+
+        If not, this one is kept, however slow it is.
+        """
         self._speeds = speeds
         self._watch = watch
         self._can_resume = can_resume
+        self._is_kept = False
         self._window_s = watch.elapsed_s
         self._bytes = 0
 
@@ -74,7 +78,10 @@ class SpeedWatch:
         self._speeds.note(self._bytes, window_s)
         speed = self._bytes / window_s
         self._window_s, self._bytes = self._watch.elapsed_s, 0
-        if self._can_resume and speed < self._speeds.slow:
+        if self._is_kept or speed >= self._speeds.slow:
+            return
+        self._is_kept = not self._can_resume()
+        if not self._is_kept:
             self._speeds.expect_less()
             raise ConnectionLost("much slower than before")
 

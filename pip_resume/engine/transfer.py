@@ -192,6 +192,8 @@ class _Run:
             return None
         if state.trust.is_probing:
             state.trust = state.trust.after_probe(response.head.status)
+            if not state.trust.is_range_tried_again:
+                raise ServerBusy(response, None)
             return None
         if action is Action.VERIFY:
             return verification.check(state, exchange)
@@ -223,13 +225,7 @@ class _Run:
 
     def _write_body(self, exchange: Exchange, cursor: Cursor) -> None:
         state, response, verdict = self._state, exchange.response, exchange.verdict
-        can_resume = (
-            state.attempts.are_allowed
-            and state.copy.held.can_continue
-            and state.trust.allows_range
-            and not exchange.ignored_range
-        )
-        speed = SpeedWatch(state.speeds, state.watch, can_resume=can_resume)
+        speed = SpeedWatch(state.speeds, state.watch, lambda: self._can_resume(exchange))
         body = blocks(response, verdict, state.watch, speed)
         with state.display.bar(body, response.head, verdict.first_pos, verdict.complete_length) as shown:
             for block in shown:
@@ -237,6 +233,28 @@ class _Run:
                 cursor.write(block)
                 if cursor.gained > before:
                     state.attempts.bytes_arrived()
+
+    def _can_resume(self, exchange: Exchange) -> bool:
+        """Whether a new connection would continue a body whose connection is too slow.
+
+        Only a response shows it: some gateways refuse Range, and then this connection is the best there is. Its body is
+        not read.
+        """
+        state = self._state
+        held = state.copy.held
+        request = plan_request(held, state.trust)
+        if not (state.attempts.are_allowed and request.is_ranged) or exchange.ignored_range:
+            return False
+        state.display.requested(request, held)
+        try:
+            with contextlib.closing(state.transport.get(request.fields)) as response:
+                verdict = judge(request, response.head, held, state.trust)
+                state.display.judged(response.head, verdict)
+        except (ConnectionLost, PipError):
+            return False
+        finally:
+            state.watch.lap(2 * state.transport.timeout_s)
+        return verdict.action is Action.APPEND and verdict.first_pos > 0
 
     def _announce(self, exchange: Exchange) -> None:
         """Write pip's line for a download, once."""

@@ -75,6 +75,11 @@ class Trust(NamedTuple):
         return self.asking is Asking.PROBE
 
     @property
+    def is_range_tried_again(self) -> bool:
+        """Whether the next request shows if the host that answers a plain request answers Range, too."""
+        return self.asking is Asking.RETRY
+
+    @property
     def is_spent(self) -> bool:
         """Whether pip judges the next wrong file."""
         return self.wrong >= MOST_WRONG

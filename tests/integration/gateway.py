@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 from servers.fault_server import Answer, FaultServer, FileAnswer, NoResponse
 
 if TYPE_CHECKING:
     import ssl
-    from typing import Union
 
     from servers.journal import Request
 
-    Scripted = Union[Answer, FileAnswer, NoResponse]
+Scripted = Union[Answer, FileAnswer, NoResponse]
 
 
 class Gateway(FaultServer):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from integration.gateway import Gateway, Scripted
 from integration.interrupted_downloads import COMPLETE, CONTENT, FIRST_HALF, HALF, PATH, Downloads, warnings
 from integration.machine import ONE_ATTEMPT
 from integration.samples import cut
-from servers.fault_server import FaultServer, NoResponse, Then
+from servers.fault_server import Answer, FaultServer, NoResponse, Then
 
 from pip_resume.engine.reading import BLOCK_BYTES, CRAWLING_SHARE, SPEED_WINDOW_S, Speeds
 from pip_resume.protocol.planning import OVERLAP_BYTES
@@ -159,8 +160,9 @@ class TestMinimumSpeed:
 
         assert downloads.run(server.url(PATH), rates=(100, 10**6), speeds=fast_run) == CONTENT
 
-        assert server.asked_ranges(PATH) == [None, "bytes=3000-"]
-        assert server.connections == 2
+        # The first ranged request shows that the server answers. Its body is not read.
+        assert server.asked_ranges(PATH) == [None, "bytes=3000-", "bytes=3000-"]
+        assert server.connections == 3
         # 3000 bytes are less than the 4 KiB that count as progress.
         assert warnings(caplog) == [
             "Connection lost at 3.0 kB of 2.4 MB (much slower than before); trying again for up to 5 min"
@@ -173,10 +175,13 @@ class TestMinimumSpeed:
 
         assert downloads.run(http_server.url(PATH), rates=(500,), speeds=fast_run) == CONTENT
 
-        assert [exchange.first_pos for exchange in http_server.requests(PATH)] == [
-            0,
-            *(pytest.approx(number * 500 * SPEED_WINDOW_S, abs=500 * number) for number in (1, 2, 3)),
-        ]
+        first, *later = [exchange.first_pos for exchange in http_server.requests(PATH)]
+        assert first == 0
+        assert (
+            later[::2]
+            == later[1::2]
+            == [pytest.approx(number * 500 * SPEED_WINDOW_S, abs=500 * number) for number in (1, 2, 3)]
+        )
         assert downloads.waits_s == [1.0] * 3
 
     @pytest.mark.parametrize("rate", [10**6 // CRAWLING_SHARE + 1, 10_000])
@@ -208,6 +213,20 @@ class TestMinimumSpeed:
 
         assert http_server.asked_ranges(PATH) == [None, "bytes=100000-"]
 
+    @pytest.mark.parametrize("refusal", [Answer(403), Answer(503), Answer(416), NoResponse(Then.DROP)], ids=str)
+    def test_a_slow_connection_is_kept_if_the_server_refuses_requests_for_a_range(
+        self, refusal: Scripted, fast_run: Speeds, downloads: Downloads, gateway: Gateway
+    ) -> None:
+        gateway.plays(PATH, COMPLETE)
+        gateway.answers_ranges(PATH, refusal)
+
+        assert downloads.run(gateway.url(PATH), rates=(500,), speeds=fast_run) == CONTENT
+
+        first, *later = gateway.asked_ranges(PATH)
+        assert first is None
+        assert len(later) == 1
+        assert downloads.waits_s == []
+
     def test_a_connection_that_becomes_slow_in_the_middle_of_a_block_is_noticed_within_two_windows(
         self, fast_run: Speeds, downloads: Downloads, http_server: FaultServer
     ) -> None:
@@ -216,7 +235,7 @@ class TestMinimumSpeed:
 
         assert downloads.run(http_server.url(PATH), rates=(10**6, 100, 10**6), speeds=fast_run) == CONTENT
 
-        assert http_server.asked_ranges(PATH) == [None, "bytes=400000-", "bytes=403000-"]
+        assert http_server.asked_ranges(PATH) == [None, "bytes=400000-", "bytes=403000-", "bytes=403000-"]
         assert downloads.requested_s[2] - downloads.requested_s[1] <= 2 * SPEED_WINDOW_S
 
 
@@ -266,7 +285,10 @@ class TestConnectionsThatDieWithinTheOverlap:
         assert downloads.run(http_server.url(PATH), rates=(900,), speeds=fast_run) == CONTENT
 
         first, window = 2_300_000 - OVERLAP_BYTES, 900 * SPEED_WINDOW_S
-        assert [exchange.first_pos for exchange in http_server.requests(PATH)] == [
-            0,
-            *(pytest.approx(first + number * window, abs=900 * number) for number in range(4)),
-        ]
+        before, start, *later = [exchange.first_pos for exchange in http_server.requests(PATH)]
+        assert (before, start) == (0, first)
+        assert (
+            later[::2]
+            == later[1::2]
+            == [pytest.approx(first + number * window, abs=900 * number) for number in range(1, 4)]
+        )

@@ -74,7 +74,7 @@ def read(
 ) -> list[tuple[float, bytes]]:
     """Return the blocks of a body, each with the time at which it came. Raises ConnectionLost."""
     watch = Stopwatch(body.clock)
-    speed = SpeedWatch(speeds or Speeds(), watch, can_resume=can_resume)
+    speed = SpeedWatch(speeds or Speeds(), watch, lambda: can_resume)
     return [(body.now_s, block) for block in blocks(body, verdict or verdict_until(None), watch, speed)]
 
 
@@ -147,7 +147,7 @@ def test_bytes_before_an_error_come_before_it() -> None:
     watch, found = Stopwatch(body.clock), list[bytes]()
 
     with pytest.raises(ConnectionLost) as error:
-        found.extend(blocks(body, verdict_until(100), watch, SpeedWatch(Speeds(), watch, can_resume=True)))
+        found.extend(blocks(body, verdict_until(100), watch, SpeedWatch(Speeds(), watch, lambda: True)))
 
     assert found == [b"ab"]
     assert error.value is LOST
@@ -157,7 +157,7 @@ def test_an_error_without_bytes_before_it_gives_no_block() -> None:
     body = Body([(0.0, LOST)])
     watch = Stopwatch(body.clock)
 
-    found = blocks(body, verdict_until(100), watch, SpeedWatch(Speeds(), watch, can_resume=True))
+    found = blocks(body, verdict_until(100), watch, SpeedWatch(Speeds(), watch, lambda: True))
 
     with pytest.raises(ConnectionLost, match="reset by peer"):
         next(found)
@@ -173,7 +173,7 @@ def test_a_read_counts_as_its_timeout_and_five_seconds_at_most() -> None:
     body = Body([(8 * 3600.0, b"a")])
     watch = Stopwatch(body.clock)
 
-    list(blocks(body, verdict_until(1), watch, SpeedWatch(Speeds(), watch, can_resume=True)))
+    list(blocks(body, verdict_until(1), watch, SpeedWatch(Speeds(), watch, lambda: True)))
 
     assert watch.elapsed_s == TIMEOUT_S + 5
 
@@ -183,7 +183,7 @@ def test_a_failed_read_counts_as_well() -> None:
     watch = Stopwatch(body.clock)
 
     with pytest.raises(ConnectionLost):
-        list(blocks(body, verdict_until(1), watch, SpeedWatch(Speeds(), watch, can_resume=True)))
+        list(blocks(body, verdict_until(1), watch, SpeedWatch(Speeds(), watch, lambda: True)))
 
     assert watch.elapsed_s == 12.0
 
@@ -193,7 +193,7 @@ def test_a_body_that_becomes_slower_than_1_kib_per_second_counts_as_a_lost_conne
     watch, found = Stopwatch(body.clock), list[bytes]()
 
     with pytest.raises(ConnectionLost, match="much slower than before"):
-        found.extend(blocks(body, verdict_until(None), watch, SpeedWatch(Speeds(), watch, can_resume=True)))
+        found.extend(blocks(body, verdict_until(None), watch, SpeedWatch(Speeds(), watch, lambda: True)))
 
     # The window in which it became slow has fast bytes as well. The next one has none.
     assert 90 <= body.now_s <= 121.5
@@ -218,11 +218,29 @@ def speeds_with(fastest: float) -> Speeds:
     return speeds
 
 
+def test_a_slow_connection_that_no_other_can_replace_is_kept_and_others_are_not_tried_again() -> None:
+    clock = FakeClock()
+    watch = Stopwatch(clock)
+    tried_s: list[float] = []
+
+    def cannot_resume() -> bool:
+        tried_s.append(watch.elapsed_s)
+        return False
+
+    speed = SpeedWatch(speeds_with(FAST), watch, cannot_resume)
+    for _window in range(3):
+        clock.advance(SPEED_WINDOW_S)
+        watch.lap(SPEED_WINDOW_S)
+        speed.add(1)
+
+    assert len(tried_s) == 1
+
+
 def is_kept(size: int, window_s: float = SPEED_WINDOW_S, fastest: float = FAST, *, can_resume: bool = True) -> bool:
     """Whether a connection is kept that brought so many bytes in its first window."""
     clock = FakeClock()
     watch = Stopwatch(clock)
-    speed = SpeedWatch(speeds_with(fastest), watch, can_resume=can_resume)
+    speed = SpeedWatch(speeds_with(fastest), watch, lambda: can_resume)
     clock.advance(window_s)
     watch.lap(window_s)
     try:
@@ -272,7 +290,7 @@ def test_a_connection_is_dropped_if_it_is_slow_and_one_of_this_run_was_much_fast
 def test_every_window_is_measured_anew() -> None:
     clock, speeds = FakeClock(), speeds_with(FAST)
     watch = Stopwatch(clock)
-    speed = SpeedWatch(speeds, watch, can_resume=True)
+    speed = SpeedWatch(speeds, watch, lambda: True)
 
     for size in (30 * KIB, 36 * FAST, 30 * KIB):
         clock.advance(30.0)
@@ -289,7 +307,7 @@ def test_every_window_is_measured_anew() -> None:
 def test_bytes_within_a_window_add_up() -> None:
     clock = FakeClock()
     watch = Stopwatch(clock)
-    speed = SpeedWatch(speeds_with(FAST), watch, can_resume=True)
+    speed = SpeedWatch(speeds_with(FAST), watch, lambda: True)
 
     for _ in range(30):
         clock.advance(1.0)
@@ -303,7 +321,7 @@ def test_after_three_slow_connections_the_network_counts_as_slow() -> None:
     for _ in range(10):
         clock = FakeClock()
         watch = Stopwatch(clock)
-        speed = SpeedWatch(speeds, watch, can_resume=True)
+        speed = SpeedWatch(speeds, watch, lambda: True)
         clock.advance(30.0)
         watch.lap(30.0)
         try:
@@ -347,7 +365,7 @@ def test_the_last_window_is_measured_from_its_own_start() -> None:
     watch = Stopwatch(clock)
     clock.advance(100.0)
     watch.lap(100.0)
-    speed = SpeedWatch(speeds, watch, can_resume=True)
+    speed = SpeedWatch(speeds, watch, lambda: True)
 
     clock.advance(2.0)
     watch.lap(2.0)
@@ -377,7 +395,7 @@ def test_every_byte_that_arrives_in_a_range_comes_once_and_in_order(
     verdict = verdict_until(None if length is None else 7 + length, first_pos=7)
 
     try:
-        found.extend(blocks(body, verdict, watch, SpeedWatch(Speeds(), watch, can_resume=True)))
+        found.extend(blocks(body, verdict, watch, SpeedWatch(Speeds(), watch, lambda: True)))
         has_ended = True
     except ConnectionLost:
         has_ended = False
