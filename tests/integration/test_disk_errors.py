@@ -33,6 +33,8 @@ from pip_resume.protocol.checkpoint import Checkpoint
 from pip_resume.protocol.planning import OVERLAP_BYTES
 from pip_resume.storage.store import SPARE_BYTES, Store
 
+pytestmark = pytest.mark.slow
+
 NEEDS_SPACE = ("copy_file_range", "link", "mkdir", "open", "pwrite")
 """The calls that fail on a full disk. It can still rename and remove."""
 FEWEST_CALLS = 10

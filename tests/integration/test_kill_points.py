@@ -24,6 +24,8 @@ from pip_resume.protocol.planning import OVERLAP_BYTES
 from pip_resume.settings import DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE
 from pip_resume.storage.housekeeping import DAY_S, prune, prune_opportunistically
 
+pytestmark = pytest.mark.slow
+
 CONTENT = noise(3_000_000, seed=3)
 OTHER_CONTENT = noise(3_000_000, seed=4)
 HALF = len(CONTENT) // 2

@@ -38,6 +38,8 @@ from pip_resume.protocol.checkpoint import parse_checkpoint
 from pip_resume.protocol.retry import PROGRESS_BYTES, Options
 from pip_resume.storage.store import Store
 
+pytestmark = pytest.mark.slow
+
 DIGEST = Digest("sha256", hashlib.sha256(CONTENT).hexdigest())
 HTTPS_URL, HTTP_URL = f"https://index.test/{FILENAME}", f"http://index.test/{FILENAME}"
 DAMAGED = "the archive is damaged"

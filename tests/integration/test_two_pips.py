@@ -26,6 +26,8 @@ from pip_resume.storage import part_file
 from pip_resume.storage.housekeeping import DAY_S, prune
 from pip_resume.storage.stored_partial import StoredPartial
 
+pytestmark = pytest.mark.slow
+
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 SLOW = replace(FILE, rate=1_500_000)
 MANY = 10

@@ -25,6 +25,8 @@ from servers.index_pages import honest, publish, wheel_artifact
 import pip_resume
 from pip_resume.settings import SWITCH
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
