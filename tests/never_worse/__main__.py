@@ -7,6 +7,7 @@ import sys
 from itertools import islice
 
 from never_worse.compare import compare
+from never_worse.playing import Played
 from never_worse.session import Report, describe, play_seeds, shrink_one, start_worker, workers
 
 MOST_REAL = 300
@@ -22,6 +23,8 @@ def main() -> int:
         from never_worse.real import play_many
 
         return play_many(options.first, min(options.count, MOST_REAL), options.pips)
+    if options.field:
+        return _field(options.processes)
     if options.seed is not None:
         return _one(options.seed)
     report = Report()
@@ -40,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=int, default=2000, help="number of situations")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="play this seed alone and show what happened")
+    parser.add_argument("--field", action="store_true", help="print a table of the situations of the field report")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--shrink", type=int, default=12, help="how many violations to shrink")
     parser.add_argument("--plain-twice", action="store_true", help="compare plain pip with itself: finds nothing")
@@ -47,6 +51,28 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pips", nargs="+", default=["26.3", "25.0.1"], help="versions of pip, for --real")
     parser.add_argument("--pip-info", action="store_true", help="print the version of pip first")
     return parser
+
+
+def _field(processes: int) -> int:
+    """Print a table of the situations of the field report, and return 1 if one does not end as it should."""
+    from never_worse.field import ROWS
+
+    complaints = 0
+    print("| situation | plain pip: run, bytes / file, seconds | pip-resume: run, bytes / file, seconds |")
+    print("| --- | --- | --- |")
+    with workers(processes) as pool:
+        for row, comparison in zip(ROWS, pool.map(compare, [row.situation for row in ROWS])):
+            found = list(row.complaints(comparison))
+            complaints += bool(found)
+            sides = " | ".join(_side(each, row.situation.file.size) for each in (comparison.plain, comparison.ours))
+            print(f"| {row.name} | {sides}{'; '.join(['', *found])} |", flush=True)
+    print(f"{len(ROWS)} situations, {complaints} that do not end as they should")
+    return 1 if complaints else 0
+
+
+def _side(played: Played, size: int) -> str:
+    run = f"run {played.runs_needed}" if played.runs_needed else f"no file in {len(played.runs)} runs"
+    return f"{run}, {played.body_bytes / size:.2f}, {played.ended_s:.0f}"
 
 
 def _one(seed: int) -> int:
