@@ -35,10 +35,16 @@ def is_sound(file: BinaryIO, filename: str) -> bool | None:
 
 
 def has_end(file: BinaryIO, filename: str) -> bool:
-    """Whether the end of an archive is there, without reading the rest. True if the format does not tell."""
+    """Whether the end of an archive is that of the file. True if the format does not tell. The members are not read."""
+    if not filename.lower().endswith(_ZIP):
+        return True
     import zipfile
 
-    return not filename.lower().endswith(_ZIP) or zipfile.is_zipfile(file)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return _fills_file(archive, file)
+    except (OSError, EOFError, NotImplementedError, ValueError, zipfile.BadZipFile):
+        return False
 
 
 def _is_sound_zip(file: BinaryIO) -> bool:

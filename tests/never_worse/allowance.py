@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from never_worse.playing import Played, Run
-    from never_worse.situation import Situation
+    from never_worse.situation import Moment, Situation
 
 OVERLAP_BYTES = 64 * 1024
 """What pip-resume may request again at a time, to compare it."""
@@ -79,7 +79,10 @@ def _can_be_joined(situation: Situation) -> bool:
     does it without both. That is a risk that pip-resume does not take.
     """
     file = situation.file
-    has_validator = file.etag == "strong" or (file.last_modified == "old" and file.has_date)
+    # A date that is different in each response says that the file is, too.
+    has_validator = (file.etag == "strong" and file.last_modified != "recent") or (
+        file.last_modified == "old" and file.has_date
+    )
     says_where = situation.ranges.content_range == "standard" and situation.ranges.has_validators
     return file.link_hash != "none" or (has_validator and says_where)
 
@@ -97,18 +100,22 @@ def may_be_luck(situation: Situation, plain: Played, ours: Played) -> bool:
 
 
 def _was_before_trouble(situation: Situation, plain: Played, ours: Played) -> bool:
-    """Whether the server began to refuse after the last request of plain pip, but before the last one of pip-resume."""
+    """Whether trouble began after the last request of plain pip, but before the last one of pip-resume.
+
+    That is a server that refuses, a file that is replaced, or a network in which new connections fail.
+    """
     if (plain.runs_needed or 0) < 2:
         return False
     last_s, our_last_s = (max((head.at_s for head in side.runs[-1].requests), default=0.0) for side in (plain, ours))
-    never_s = float("inf")
-    return any(
-        refusal.of != "range"
-        and plain.reached.get(position, never_s) > last_s
-        and ours.reached.get(position, never_s) < our_last_s
-        for refusal in situation.refusals
-        if (position := int(refusal.begins.share * situation.file.size))
-    )
+    begins = [refusal.begins for refusal in situation.refusals if refusal.of != "range"]
+    begins += [outage.begins for outage in situation.outages if outage.how in ("refused", "unreachable", "dns")]
+    begins += [situation.replacement.begins] if situation.replacement is not None else []
+
+    def begins_s(side: Played, moment: Moment) -> float:
+        position = int(moment.share * situation.file.size)
+        return (side.reached.get(position, float("inf")) if position else 0.0) + moment.plus_s
+
+    return any(begins_s(plain, each) > last_s and begins_s(ours, each) < our_last_s for each in begins)
 
 
 def _sends_wrong_bytes(situation: Situation) -> bool:
