@@ -226,3 +226,22 @@ def test_redirects_are_cached_as_plain_pip_caches_them(
         assert each.download_with_plain_pip(start) == CONTENT
         requested.append([exchange.path for exchange in http_server.requests()])
     assert requested[0] == requested[1]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [pytest.param(CONTENT[:-100], id="its end is missing"), pytest.param(CONTENT + b"more", id="something follows it")],
+)
+def test_pips_cache_does_not_get_a_wheel_without_a_hash_that_cannot_be_unpacked(
+    content: bytes, machine: Machine, https_server: FaultServer
+) -> None:
+    """Plain pip caches it, and every later run fails until the user empties the cache."""
+    link = link_without_hash(https_server)
+    https_server.plays(PATH, replace(FILE, content=content))
+
+    assert machine.download(link).content == content
+
+    assert machine.cache_entry(https_server.url(PATH)) is None
+    https_server.plays(PATH, FILE)
+    assert machine.download(link).content == CONTENT
+    assert machine.cached_body(https_server.url(PATH)) == CONTENT
