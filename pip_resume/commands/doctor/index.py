@@ -136,14 +136,14 @@ def _not_reached(seen: Seen) -> Finding | None:
         return _error(seen["error"], seen)
     if seen.get("uses_no_index"):
         return Finding(OK, "index", "not asked, because pip uses none here (--no-index)")
+    reasons = sorted(seen.get("failures", ()), key=lambda failure: failure.get("status") == 404)
+    if "file" not in seen and reasons and (not seen.get("is_local") or reasons[0].get("status") != 404):
+        return _error(reasons[0], seen)
     if seen.get("is_local"):
         text = f"pip takes {seen['project']} from this machine (--find-links): name a project of the index"
         return Finding(NOTE, "index", text, doctor_with("PROJECT"))
     if "file" in seen:
         return None
-    reasons = sorted(seen.get("failures", ()), key=lambda failure: failure.get("status") == 404)
-    if reasons:
-        return _error(reasons[0], seen)
     text = f"No matching distribution found for {seen.get('project', '?')}: no file there is for this Python"
     return Finding(BROKEN, "index", text, doctor_with("PROJECT"))
 
@@ -244,7 +244,8 @@ def _follows(seen: Seen, *, can_keep: bool) -> list[Finding]:
         text = f"Resumes within a run: yes. Resumes across runs: {answer}."
     return [
         Finding(OK, "cache", _about_cache(seen, kept_by)),
-        Finding(level, "result", f"{text} Finished files are kept by: {kept_by}."),
+        Finding(level, "result", text),
+        Finding(OK, "result", f"Finished files are kept by: {kept_by}."),
     ]
 
 
@@ -261,5 +262,5 @@ def _about_cache(seen: Seen, kept_by: str) -> str:
     elif not seen["is_https"]:
         reason = "it takes nothing over http"
     else:
-        reason = "the response has no ETag and no age that allow it"
+        reason = "no ETag, max-age or Expires allows it"
     return f"pip's cache does not take the file: {reason}"
