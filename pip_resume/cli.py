@@ -24,12 +24,29 @@ INTERRUPTED = 130
 _DESCRIPTION = "Continue broken downloads of pip: set PIP_RESUME=1, and use pip as ever."
 _EXIT_CODES = """\
 exit codes:
-  0    done; doctor: active; demo: the plugin resumed
+  0    done; doctor: works; demo: the plugin resumed
   1    purge: another pip holds something that was to go;
-       doctor: not active; demo: the plugin did not resume
+       doctor: works within one run only, or is switched off;
+       demo: the plugin did not resume
   2    a mistake in the command, or something that the system refuses;
-       doctor: broken
+       doctor: does not work
   130  interrupted by Ctrl-C"""
+
+
+_VALUES_FOR_PIP = (
+    ("-i", "--index-url"),
+    ("--extra-index-url",),
+    ("-f", "--find-links"),
+    ("--trusted-host",),
+    ("--proxy",),
+    ("--cert",),
+    ("--client-cert",),
+    ("--timeout",),
+    ("--retries",),
+    ("--cache-dir",),
+    ("--keyring-provider",),
+)
+_FLAGS_FOR_PIP = ("--no-index", "--pre", "--no-cache-dir", "--isolated")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -141,10 +158,35 @@ def _add_purge(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.set_defaults(run=_purge)
 
 
+class _ForPip(argparse.Action):
+    """Collects options of pip, each with its value, to pass them on."""
+
+    def __call__(
+        self, _parser: argparse.ArgumentParser, namespace: argparse.Namespace, value: object, option: str | None = None
+    ) -> None:
+        words = (option,) if value == [] else (option, value)
+        namespace.for_pip = [*namespace.for_pip, words]
+
+
 def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(commands, "doctor", "say whether it is on, reaches this environment's pip, and would resume")
+    parser = _command(
+        commands, "doctor", "say whether it is on, reaches this environment's pip, and would resume with its index"
+    )
+    parser.add_argument(
+        "project",
+        metavar="PROJECT",
+        nargs="?",
+        help="ask the index for a file of this project: a few short requests, nothing is installed (default: six)",
+    )
     parser.add_argument("--json", action="store_true", help="for scripts")
-    parser.set_defaults(run=_doctor)
+    pips = parser.add_argument_group("options of pip, which are passed on to it")
+    for names in _VALUES_FOR_PIP:
+        pips.add_argument(*names, metavar=names[-1].rpartition("-")[2].upper(), action=_ForPip, help=argparse.SUPPRESS)
+    for name in _FLAGS_FOR_PIP:
+        pips.add_argument(name, nargs=0, action=_ForPip, help=argparse.SUPPRESS)
+    known = [*(names[-1] for names in _VALUES_FOR_PIP), *_FLAGS_FOR_PIP]
+    pips.description = ", ".join(known)
+    parser.set_defaults(run=_doctor, for_pip=[])
 
 
 def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -198,7 +240,8 @@ def _purge(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from pip_resume.commands import doctor
 
-    return doctor.run_as_json() if options.json else doctor.run()
+    act = doctor.run_as_json if options.json else doctor.run
+    return act(options.project or doctor.DEFAULT_PROJECT, options.for_pip)
 
 
 def _demo(_: argparse.Namespace) -> int:

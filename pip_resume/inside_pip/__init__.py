@@ -1,6 +1,8 @@
 """The only place that imports pip, and only from within a running pip.
 
 `probe`            what the doctor runs in a child process: is pip-resume active in this environment's pip
+`index_probe`      what the doctor runs in a child process: one file of the index, and why it cannot be had
+`index_requests`   a few short requests of one file: what its server does with ranges and conditions
 `download_step`    replaces pip's download step, and falls back to it
 `display`          pip's words and progress bar, and the log of `pip -vv`
 `final_error`      the error after a download was given up

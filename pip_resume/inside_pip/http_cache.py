@@ -177,12 +177,7 @@ def store(
     if not is_separate and length > MAX_BODY_IN_MEMORY:
         logger.debug("Not caching %s bytes: this pip would hold them in memory", length)
         return False
-    caught = _CatchingSeparateBody(cache) if is_separate else _Catching(cache)
-    rules = type(controller)(cache=caught, cache_etags=controller.cache_etags, serializer=controller.serializer)
-    response = HTTPResponse(
-        body=b"", headers=dict(fields), status=200, reason="OK", version=11, preload_content=False, decode_content=False
-    )
-    rules.cache_response(_as_plain(request), response, _Length(length) if is_separate else body.read_bytes())
+    caught = _decide(adapter, request, fields, _Length(length) if is_separate else body.read_bytes(), cache)
     if caught.entry is None:
         return False
     if is_separate:
@@ -191,6 +186,31 @@ def store(
         _store_body(cache, caught.key, body, deliver)
     cache.set(caught.key, caught.entry)
     return True
+
+
+def would_store(session: PipSession, request: PreparedRequest, fields: Mapping[str, str]) -> bool:
+    """Whether ``store`` would make an entry for a file with these fields. Nothing is stored."""
+    adapter: Any = session.get_adapter(request.url or "")
+    if getattr(adapter, "controller", None) is None:
+        return False
+    length = int(fields.get("content-length", "0")) if fields.get("content-length", "0").isdecimal() else 0
+    if not compat.has_separate_body(adapter.cache) and length > MAX_BODY_IN_MEMORY:
+        return False
+    # The rules compare the length in the fields with that of the body, and see nothing else of the body.
+    caught = _decide(adapter, request, {**fields, "content-length": "0"}, b"", cachecontrol_cache.DictCache())
+    return caught.entry is not None
+
+
+def _decide(adapter: Any, request: PreparedRequest, fields: Mapping[str, str], body: Any, cache: Any) -> _Catching:
+    """Have the controller apply its rules to a complete body; return what it would store in this cache."""
+    controller = adapter.controller
+    caught = _CatchingSeparateBody(cache) if compat.has_separate_body(adapter.cache) else _Catching(cache)
+    rules = type(controller)(cache=caught, cache_etags=controller.cache_etags, serializer=controller.serializer)
+    response = HTTPResponse(
+        body=b"", headers=dict(fields), status=200, reason="OK", version=11, preload_content=False, decode_content=False
+    )
+    rules.cache_response(_as_plain(request), response, body)
+    return caught
 
 
 def _as_plain(request: PreparedRequest) -> PreparedRequest:

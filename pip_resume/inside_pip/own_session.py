@@ -63,9 +63,19 @@ def _copy_adapter(adapter: Any) -> Any:
     return copied
 
 
-def _without_cache_and_retries(adapter: Any) -> None:
+def bypass_cache(session: PipSession) -> None:
+    """Have this very session use pip's cache no more: nothing comes from it, and nothing is written to it."""
+    for adapter in session.adapters.values():
+        _bypass_cache(adapter)
+
+
+def _bypass_cache(adapter: Any) -> None:
     if hasattr(adapter, "controller"):
         adapter.cacheable_methods = ("none",)  # An empty value would mean the default.
+
+
+def _without_cache_and_retries(adapter: Any) -> None:
+    _bypass_cache(adapter)
     if compat.has_retries(adapter):
         adapter.max_retries = adapter.max_retries.new(
             total=0, status_forcelist=(), respect_retry_after_header=False, raise_on_status=False

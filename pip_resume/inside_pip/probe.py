@@ -1,8 +1,8 @@
 """Check, in a child process, whether pip-resume is active in this environment's pip; print one line of JSON.
 
 The doctor runs this file as a script, not as a module of the package: importing the package here would hide whether
-start-up can import it. The argument is the directory that contains the package. It is added to `sys.path` after that
-check, so that the later checks find the package in any case.
+start-up can import it. The first argument is the directory that contains the package. It is added to `sys.path` after
+that check, so that the later checks find the package in any case. The others are options of pip.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def look_at_start() -> dict[str, Any]:
     }
 
 
-def look_at_pip() -> dict[str, Any]:
-    """Run `pip download`, with the user's pip settings, up to the point where it makes a downloader.
+def look_at_pip(options: list[str]) -> dict[str, Any]:
+    """Run `pip download`, with these options and the user's pip settings, up to the point where it makes a downloader.
 
     Return what was seen; an error of pip is in the key "error". Raises nothing but KeyboardInterrupt.
     """
@@ -45,10 +45,10 @@ def look_at_pip() -> dict[str, Any]:
         command: Any = create_command("download")
 
         # Replaces the command's own `run`, which `main` calls with the parsed options.
-        def run(options: Any, _: Any) -> int:
+        def run(parsed: Any, _: Any) -> int:
             try:
-                session = command.get_default_session(options)
-                seen.update(cache_dir=options.cache_dir)
+                session = command.get_default_session(parsed)
+                seen.update(cache_dir=parsed.cache_dir)
                 seen.update(look_at_download(session))
                 seen.update(store=store_below(session))
             except Exception as error:
@@ -56,7 +56,7 @@ def look_at_pip() -> dict[str, Any]:
             return 0
 
         command.run = run
-        command.main(["--disable-pip-version-check"])
+        command.main(["--disable-pip-version-check", *options])
     except (Exception, SystemExit) as error:
         seen["error"] = f"{type(error).__name__}: {error}"
     return seen
@@ -104,7 +104,7 @@ def main() -> None:
     sys.path[:] = [entry for entry in sys.path if entry]
     seen = look_at_start()
     sys.path.append(sys.argv[1])
-    seen.update(look_at_pip())
+    seen.update(look_at_pip(sys.argv[2:]))
     seen.update(look_at_hook_points())
     # On a line of its own, whatever was printed before. The doctor reads the last line.
     sys.__stdout__.write(f"\n{json.dumps(seen)}\n")  # type: ignore[union-attr]

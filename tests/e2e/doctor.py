@@ -1,8 +1,9 @@
-"""Runs `pip-resume doctor` in an environment, and reads its report."""
+"""Runs `pip-resume doctor` in an environment, and reads its report. Without other arguments it asks no index."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from environments.environment import Environment
@@ -14,13 +15,13 @@ NOT_CHAINING = f"print({NOISE.strip()!r}, file=__import__('sys').stderr)\n"
 """A sitecustomize that does not run the next one."""
 
 
-def run_doctor(pip: Environment, **variables: str) -> Result:
-    return pip.run_python("-m", "pip_resume", "doctor", env=variables)
+def run_doctor(pip: Environment, *arguments: str | Path, **variables: str) -> Result:
+    return pip.run_python("-m", "pip_resume", "doctor", *(arguments or ("--no-index",)), env=variables)
 
 
 def doctor_report(pip: Environment, *flags: str, **variables: str) -> dict[str, Any]:
     """Run the doctor with these flags of Python; return its report as JSON, which has its exit code too."""
-    ended = pip.run_python(*flags, "-m", "pip_resume", "doctor", "--json", env=variables)
+    ended = pip.run_python(*flags, "-m", "pip_resume", "doctor", "--json", "--no-index", env=variables)
     report: dict[str, Any] = json.loads(ended.stdout)
     assert report["exit_code"] == ended.returncode
     # A sitecustomize that these tests have written prints to standard error.

@@ -38,7 +38,7 @@ def by_pythonpath(environments: Environments) -> Environment:
 def test_the_pth_file_makes_the_plugin_active_in_every_pip(environments: Environments, pip_version: str) -> None:
     report = doctor_report(environments.with_plugin(pip_version))
 
-    assert (report["verdict"], report["exit_code"], not_ok(report)) == ("active", 0, set())
+    assert (report["verdict"], report["exit_code"], not_ok(report)) == ("works", 0, set())
     assert [report["probe"][stage] for stage in ("armed", "fired", "patched")] == [True, True, True]
     assert report["probe"]["pip_version"] == pip_version
     assert report["probe"]["hook_points"]
@@ -59,7 +59,7 @@ def test_the_text_report_has_a_line_for_each_finding_and_ends_with_the_verdict(e
     assert f"{level}  .pth file    {pip.site_packages / HOOK}, as installed" in lines
     store = pip.cache_dir / "http-v2" / "pip-resume"
     assert f"{level}  store        {store} (made when it is wanted)" in lines
-    assert lines[-1] == "Verdict: active: pip continues broken downloads here"
+    assert lines[-1] == "Verdict: works: pip continues broken downloads here, in the next run too"
     assert not store.exists()
 
 
@@ -69,13 +69,13 @@ def test_switched_off_the_report_says_how_to_switch_the_plugin_on(environments: 
 
     assert ended.returncode == 1
     assert "    type: export PIP_RESUME=1\n" in ended.stdout
-    assert ended.stdout.endswith("Verdict: not active: it would work, but is switched off\n")
+    assert ended.stdout.endswith("Verdict: switched off: it would work\n")
 
 
 def test_pythonpath_makes_the_plugin_active_in_an_environment_without_it(by_pythonpath: Environment) -> None:
     report = doctor_report(by_pythonpath)
 
-    assert (report["verdict"], report["probe"]["patched"]) == ("active", True)
+    assert (report["verdict"], report["probe"]["patched"]) == ("works", True)
     (finding,) = findings(report, "PYTHONPATH", "ok")
     assert by_pythonpath.variables["PYTHONPATH"] in finding["text"]
     (finding,) = findings(report, ".pth file", "note")
@@ -96,11 +96,11 @@ def test_a_sitecustomize_that_hides_the_one_of_the_plugin_is_named_with_the_comm
     shadowed = doctor_report(by_pythonpath, PYTHONPATH=os.pathsep.join([str(other), ours]))
     in_front = doctor_report(by_pythonpath, PYTHONPATH=os.pathsep.join([ours, str(other)]))
 
-    assert (shadowed["verdict"], shadowed["exit_code"]) == ("broken", 2)
+    assert (shadowed["verdict"], shadowed["exit_code"]) == ("does not work", 2)
     (finding,) = findings(shadowed, "PYTHONPATH", "broken")
     assert str(other / "sitecustomize.py") in finding["text"]
     assert finding["remedy"] == f'export PYTHONPATH={ours}"${{PYTHONPATH:+:$PYTHONPATH}}"'
-    assert in_front["verdict"] == "active"
+    assert in_front["verdict"] == "works"
     assert str(other) in findings(in_front, "PYTHONPATH", "ok")[0]["text"]
 
 
@@ -215,9 +215,10 @@ def test_a_file_in_place_of_the_store_is_reported(environments: Environments) ->
 
     report = doctor_report(pip)
 
-    assert report["exit_code"] == 2
-    (finding,) = findings(report, "store", "broken")
-    assert finding["text"] == f"nothing can be kept in {store}: is not a directory of its own"
+    assert (report["verdict"], report["exit_code"]) == ("works within one run only", 1)
+    (finding,) = findings(report, "store", "part")
+    reason = f"nothing can be kept in {store}: is not a directory of its own"
+    assert finding["text"] == f"resumes within one run only: {reason}"
     assert "--cache-dir DIR" in finding["remedy"]
 
 
@@ -230,18 +231,17 @@ def test_a_read_only_store_is_reported(environments: Environments) -> None:
 
     report = doctor_report(pip)
 
-    (finding,) = findings(report, "store", "broken")
-    assert finding["text"] == f"nothing can be kept in {store}: Permission denied"
+    assert (report["verdict"], report["exit_code"]) == ("works within one run only", 1)
+    (finding,) = findings(report, "store", "part")
+    assert finding["text"] == f"resumes within one run only: nothing can be kept in {store}: Permission denied"
 
 
-def test_without_pips_cache_the_plugin_is_active_and_a_note_says_that_nothing_is_stored_for_the_next_run(
-    environments: Environments,
-) -> None:
+def test_without_pips_cache_the_verdict_is_that_it_works_within_one_run_only(environments: Environments) -> None:
     report = doctor_report(environments.with_plugin("26.3"), PIP_NO_CACHE_DIR="1")
 
-    assert (report["verdict"], report["exit_code"]) == ("active", 0)
-    (finding,) = findings(report, "store", "note")
-    assert finding["text"] == "pip's cache is switched off, so downloads are resumed within a run only"
+    assert (report["verdict"], report["exit_code"]) == ("works within one run only", 1)
+    (finding,) = findings(report, "store", "part")
+    assert finding["text"] == "resumes within one run only: pip's cache is switched off"
     assert finding["remedy"] == "unset PIP_NO_CACHE_DIR"
 
 
@@ -258,7 +258,7 @@ def test_the_report_shows_the_settings_and_notes_the_invalid_ones(environments: 
 
     report = doctor_report(environments.with_plugin("26.3"), **variables)
 
-    assert report["verdict"] == "active"
+    assert report["verdict"] == "works"
     assert "kept for 14 days, 500.0 MB in all" in findings(report, "settings", "ok")[0]["text"]
     notes = {each["text"].split(maxsplit=1)[0]: each["remedy"] for each in findings(report, "settings", "note")}
     assert notes == {
@@ -296,6 +296,6 @@ def test_isolated_mode_causes_a_note_and_without_site_the_plugin_is_not_reached(
     report = doctor_report(pip, "-I")
     without_site = doctor_report(pip, "-S", PYTHONPATH=str(pip.site_packages))
 
-    assert (report["verdict"], not_ok(report)) == ("active", {("python", "note")})
-    assert without_site["verdict"] == "broken"
+    assert (report["verdict"], not_ok(report)) == ("works", {("python", "note")})
+    assert without_site["verdict"] == "does not work"
     assert without_site["probe"]["armed"] is False

@@ -1,70 +1,101 @@
-"""`pip-resume doctor`: whether pip-resume is on, reaches this environment's pip, and would resume.
+"""`pip-resume doctor`: whether pip-resume is on, reaches this environment's pip, and would resume with its index.
 
 Each check works alone and imports what it needs itself, so that it still works if other modules are damaged.
 
-`activation`   the ways in which pip-resume is started, and what the probe saw of them
-`store`        the directory for partial downloads, and whether it can be used
-`environment`  Python, the variables, and the installed files; starts nothing
-`probe`        runs pip in a child process up to a download
-`finding`      one line of the report
+`index`              what the responses of the index mean for a resume
+
+`activation`         the ways in which pip-resume is started, and what the probe saw of them
+`store`              the directory for partial downloads, and whether it can be used
+`environment`        Python, the variables, and the installed files; starts nothing
+`index_probe`        runs pip in a child process up to a few short requests of one file
+`probe`              runs pip in a child process up to a download
+`finding`            one line of the report
+`shell`              the shell that the doctor was started from, and commands in its language
+`windows_processes`  the names of our parents on Windows
 """
 
 from __future__ import annotations
 
 import functools
 import json
+import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from pip_resume import __version__
 from pip_resume.commands.doctor import activation, environment, store
-from pip_resume.commands.doctor.finding import BROKEN, OFF, REINSTALL, Finding
+from pip_resume.commands.doctor.finding import BROKEN, OFF, PART, REINSTALL, Finding
+from pip_resume.commands.doctor.index_probe import needs_no_request, run_index_probe
 from pip_resume.commands.doctor.probe import Probe, run_probe
 from pip_resume.commands.formatting import align
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
-ACTIVE, NOT_ACTIVE, BROKEN_EXIT = 0, 1, 2
-_VERDICTS = {
-    ACTIVE: "active: pip continues broken downloads here",
-    NOT_ACTIVE: "not active: it would work, but is switched off",
-    BROKEN_EXIT: "broken: it would not work here; see above",
-}
-_SHORT = {ACTIVE: "active", NOT_ACTIVE: "not active", BROKEN_EXIT: "broken"}
+DEFAULT_PROJECT = "six"
+"""Small, with a short page, and nearly every index has it."""
+WORKS, WORKS_PARTLY, BROKEN_EXIT = 0, 1, 2
+# The worst level decides.
+_VERDICTS = (
+    (BROKEN, BROKEN_EXIT, "does not work", "does not work here; see above"),
+    (OFF, WORKS_PARTLY, "switched off", "switched off: it would work"),
+    (PART, WORKS_PARTLY, "works within one run only", "works within one run only: the next run starts again"),
+)
+_WORKS = (WORKS, "works", "works: pip continues broken downloads here, in the next run too")
+_CACHE_OPTIONS = ("--cache-dir", "--no-cache-dir", "--isolated")
 
 
-def run() -> int:
-    """Print the report and return the exit code: 0 active, 1 not active, 2 broken."""
-    findings = examine(run_probe())
-    exit_code = verdict(findings)
-    rows = [(finding.level, finding.topic, finding.text) for finding in findings]
+def run(requirement: str, options: Sequence[Sequence[str]]) -> int:
+    """Print the report and return the exit code: 0 works, 1 in part or switched off, 2 does not work.
+
+    The index is asked for a file of ``requirement``. ``options`` are those of pip, each with its value.
+    """
     print(f"pip-resume {__version__}\n")
+    if sys.stderr.isatty() and not needs_no_request(_words(options)):
+        print(f"Asking the index for one file of {requirement} ...", end="\r", file=sys.stderr, flush=True)
+    findings, _probe, _seen = _look(requirement, options)
+    if sys.stderr.isatty():
+        print("\x1b[K", end="", file=sys.stderr, flush=True)
+    rows = [(finding.level, finding.topic, finding.text) for finding in findings]
     for finding, line in zip(findings, align(rows, right=frozenset())):
         print(line)
         if finding.remedy:
             print(f"    type: {finding.remedy}")
-    print(f"\nVerdict: {_VERDICTS[exit_code]}")
+    exit_code, _short, words = verdict(findings)
+    print(f"\nVerdict: {words}")
     return exit_code
 
 
-def run_as_json() -> int:
-    """Print the same as `run`, as JSON, with everything that the probe saw. Return the exit code."""
-    probe = run_probe()
-    findings = examine(probe)
-    exit_code = verdict(findings)
+def run_as_json(requirement: str, options: Sequence[Sequence[str]]) -> int:
+    """Print the same as `run`, as JSON, with everything that the probes saw. Return the exit code."""
+    findings, probe, seen = _look(requirement, options)
+    exit_code, short, _words = verdict(findings)
     report = {
-        "verdict": _SHORT[exit_code],
+        "verdict": short,
         "exit_code": exit_code,
         "version": __version__,
+        **_summary(probe, seen),
         "findings": [asdict(finding) for finding in findings],
         "probe": asdict(probe),
+        "index": seen,
     }
     print(json.dumps(report, indent=2))
     return exit_code
 
 
-def examine(probe: Probe) -> list[Finding]:
+def _look(requirement: str, options: Sequence[Sequence[str]]) -> tuple[list[Finding], Probe, Mapping[str, Any]]:
+    """Start both probes; return the findings, and what the probes saw."""
+    probe = run_probe(_words(option for option in options if option[0] in _CACHE_OPTIONS))
+    # A pip that cannot be started is reported already.
+    seen: Mapping[str, Any] = {} if probe.pip_version is None else run_index_probe(requirement, _words(options))
+    return examine(probe, seen), probe, seen
+
+
+def _words(options: Iterable[Sequence[str]]) -> list[str]:
+    return [word for option in options for word in option]
+
+
+def examine(probe: Probe, seen: Mapping[str, Any]) -> list[Finding]:
     """Return all findings, in the order of the report."""
     checks: dict[str, Callable[[], list[Finding]]] = {
         "switch": environment.switch,
@@ -78,16 +109,27 @@ def examine(probe: Probe) -> list[Finding]:
         "path": environment.pip_on_path,
         "live probe": functools.partial(activation.live, probe),
         "store": functools.partial(store.store, probe),
+        "index": functools.partial(_index, probe, seen),
     }
     return [finding for topic, check in checks.items() for finding in _guarded(topic, check)]
 
 
-def verdict(findings: Iterable[Finding]) -> int:
-    """Return the exit code that belongs to the worst of the findings."""
+def verdict(findings: Iterable[Finding]) -> tuple[int, str, str]:
+    """Return the exit code that belongs to the worst of the findings, the verdict for scripts, and for people."""
     levels = {finding.level for finding in findings}
-    if BROKEN in levels:
-        return BROKEN_EXIT
-    return NOT_ACTIVE if OFF in levels else ACTIVE
+    return next((row[1:] for row in _VERDICTS if row[0] in levels), _WORKS)
+
+
+def _index(probe: Probe, seen: Mapping[str, Any]) -> list[Finding]:
+    from pip_resume.commands.doctor import index
+
+    return index.examine(seen, can_keep=store.can_keep(probe)) if seen else []
+
+
+def _summary(probe: Probe, seen: Mapping[str, Any]) -> dict[str, Any]:
+    from pip_resume.commands.doctor import index
+
+    return index.summary(seen, can_keep=store.can_keep(probe))
 
 
 def _guarded(topic: str, check: Callable[[], list[Finding]]) -> list[Finding]:

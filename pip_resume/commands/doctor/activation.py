@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pip_resume.commands.doctor.environment import is_as_recorded, site_directories
-from pip_resume.commands.doctor.finding import BROKEN, NOTE, OK, REINSTALL, Finding, put_in_front
+from pip_resume.commands.doctor.finding import BROKEN, NOTE, OK, REINSTALL, Finding, put_in_front, with_python
 
 if TYPE_CHECKING:
     from pip_resume.commands.doctor.probe import Probe
@@ -92,7 +92,7 @@ def live(probe: Probe) -> list[Finding]:
     if probe.pip_version is None:
         return []  # `pip` reports that.
     if probe.error is not None and not probe.fired:
-        return [Finding(BROKEN, "live probe", f"pip cannot be started: {probe.error}", f"{sys.executable} -m pip list")]
+        return [Finding(BROKEN, "live probe", f"pip cannot be started: {probe.error}", with_python("-m pip list"))]
     if not probe.armed:
         text = "pip starts without pip-resume: no way into it is open"
         return [Finding(BROKEN, "live probe", text, put_in_front())]
@@ -100,7 +100,7 @@ def live(probe: Probe) -> list[Finding]:
         stage = "pip's download step was not replaced" if probe.fired else "pip's download module was not noticed"
         reasons = [line for line in probe.said if "pip-resume" in line] or [probe.error or "no reason was given"]
         text = f"{stage}: {reasons[0].removeprefix('WARNING: ')}"
-        return [Finding(BROKEN, "live probe", text, f"{sys.executable} -m pip install --upgrade pip-resume")]
+        return [Finding(BROKEN, "live probe", text, with_python("-m pip install --upgrade pip-resume"))]
     ours = Path(probe.package).parent if probe.package else "an unknown place"
     return [Finding(OK, "live probe", f"a started pip was reached, and its download step replaced from {ours}")]
 
@@ -123,12 +123,12 @@ def pip(probe: Probe) -> list[Finding]:
 def _no_pip(probe: Probe) -> Finding:
     if "No module named 'pip'" in (probe.error or ""):
         text = f"no pip in this environment ({probe.error})"
-        return Finding(BROKEN, "pip", text, f"{sys.executable} -m ensurepip")
+        return Finding(BROKEN, "pip", text, with_python("-m ensurepip"))
     return Finding(BROKEN, "pip", f"cannot be asked: {probe.error}", REINSTALL)
 
 
 def _hook_points(probe: Probe) -> Finding:
-    upgrade = f"{sys.executable} -m pip install --upgrade pip-resume"
+    upgrade = with_python("-m pip install --upgrade pip-resume")
     if probe.hook_points_error is not None:
         return Finding(BROKEN, "hook points", f"cannot be looked for: {probe.hook_points_error}", upgrade)
     missing = [name for name, is_there in probe.hook_points.items() if not is_there]

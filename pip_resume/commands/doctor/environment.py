@@ -13,7 +13,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from pip_resume.commands.doctor.finding import BROKEN, NOTE, OFF, OK, REINSTALL, SWITCH_ON, Finding, unset
+from pip_resume.commands.doctor.finding import BROKEN, NOTE, OFF, OK, REINSTALL, SWITCH_ON, Finding, unset, with_python
 
 DISTRIBUTION = "pip-resume"
 # The most names in one finding, so that it stays readable.
@@ -163,7 +163,7 @@ def pip_on_path() -> list[Finding]:
     if python_of_script is None or python_of_script.parent.resolve() == here.resolve():
         return []
     text = f"`pip` is {script}, which belongs to {python_of_script}: this report is about another environment"
-    return [Finding(NOTE, "pip", text, f"{sys.executable} -m pip install ...")]
+    return [Finding(NOTE, "pip", text, with_python("-m pip install ..."))]
 
 
 def _python_of(script: Path) -> Path | None:

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 
-from pip_resume.commands.hook import DEFAULT_SHELL, DIRECTORY, environment_line
+from pip_resume.commands.doctor import shell
+from pip_resume.commands.hook import DEFAULT_SHELL, DIRECTORY, SHELLS, environment_line
 
 OK = "ok"
 NOTE = "note"
 """Nothing is wrong, but the user may want to know it."""
+PART = "part"
+"""It works within one run of pip only: the next run starts again."""
 OFF = "off"
 """pip-resume would work, but is switched off."""
 BROKEN = "broken"
 """pip-resume would not work, whether it is switched on or off."""
 
-REINSTALL = f"{sys.executable} -m pip install --force-reinstall --no-deps pip-resume"
-SWITCH_ON = '$env:PIP_RESUME = "1"' if os.name == "nt" else "export PIP_RESUME=1"
+SHELL = shell.current()
+"""The language of the remedies."""
+SWITCH_ON = shell.set_variable(SHELL, "PIP_RESUME", "1")
+
+
+def with_python(arguments: str) -> str:
+    """Return the command that runs this environment's Python with these arguments."""
+    return shell.command(SHELL, sys.executable, arguments)
+
+
+def doctor_with(arguments: str) -> str:
+    """Return the command that runs the doctor with these arguments."""
+    return with_python(f"-m pip_resume doctor {arguments}")
+
+
+REINSTALL = with_python("-m pip install --force-reinstall --no-deps pip-resume")
 
 
 @dataclass(frozen=True)
@@ -25,7 +41,7 @@ class Finding:
     """One line of the report: the result of a check."""
 
     level: str
-    """OK, NOTE, OFF or BROKEN."""
+    """OK, NOTE, PART, OFF or BROKEN."""
     topic: str
     text: str
     remedy: str = ""
@@ -34,7 +50,7 @@ class Finding:
 
 def unset(name: str) -> str:
     """Return the command that removes a variable from the environment."""
-    return f"Remove-Item Env:{name}" if os.name == "nt" else f"unset {name}"
+    return shell.unset_variable(SHELL, name)
 
 
 def put_in_front() -> str:
@@ -42,4 +58,4 @@ def put_in_front() -> str:
 
     Raises CommandError if the directory contains the separator of ``PYTHONPATH``.
     """
-    return environment_line(DEFAULT_SHELL, DIRECTORY)
+    return environment_line(SHELL if SHELL in SHELLS else DEFAULT_SHELL, DIRECTORY)

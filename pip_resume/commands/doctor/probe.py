@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 PACKAGE = Path(__file__).resolve().parents[2]
 # Starting pip takes seconds on a busy machine with a slow disk. Longer than a minute means that it hangs.
 _TIMEOUT_S = 60
 # As `python FILE`, except that the directory of the file is not put on sys.path.
-_RUN = "import runpy, sys; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+RUN = "import runpy, sys; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,13 @@ class Probe:
     """The lines that pip and pip-resume wrote to stderr, without blank ones."""
 
 
-def run_probe() -> Probe:
-    """Run the probe and return what it saw. Raises nothing for a child that fails: ``error`` has the reason."""
+def run_probe(options: Sequence[str] = ()) -> Probe:
+    """Run the probe with these options of pip and return what it saw. Raises nothing for a child that fails.
+
+    Then ``error`` has the reason.
+    """
     script = PACKAGE / "inside_pip" / "probe.py"
-    command = [sys.executable, *_own_flags(), "-c", _RUN, str(script), str(PACKAGE.parent)]
+    command = [sys.executable, *own_flags(), "-c", RUN, str(script), str(PACKAGE.parent), *options]
     environ = {**os.environ, "PIP_RESUME": "1", "PIP_NO_INPUT": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
     try:
         finished = subprocess.run(
@@ -78,8 +81,8 @@ def run_probe() -> Probe:
         return Probe(error=said[-1] if said else f"exit code {finished.returncode}", said=said)
 
 
-def _own_flags() -> list[str]:
-    """Return those flags of this interpreter that change what runs at start-up."""
+def own_flags() -> list[str]:
+    """Return those flags of this interpreter that change what runs at start-up, for a child interpreter."""
     flags = {"-I": sys.flags.isolated, "-E": sys.flags.ignore_environment, "-s": sys.flags.no_user_site}
     flags["-S"] = sys.flags.no_site
     return [flag for flag, is_set in flags.items() if is_set]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pip_resume.commands.doctor.finding import BROKEN, NOTE, OK, Finding, unset
+from pip_resume.commands.doctor.finding import BROKEN, NOTE, OK, PART, Finding, unset, with_python
 from pip_resume.commands.formatting import counted, format_size
 
 if TYPE_CHECKING:
@@ -32,25 +31,31 @@ def store(probe: Probe) -> list[Finding]:
         housekeeping.try_writing(directory)
         partials = housekeeping.entries(directory)
     except OSError as error:
-        text = f"nothing can be kept in {directory}: {error.strerror or error}"
-        return [Finding(BROKEN, "store", text, _use_different_directory())]
+        return [_within_one_run(f"nothing can be kept in {directory}: {error.strerror or error}")]
     content = f"{counted(len(partials), 'partial')}, {format_size(sum(entry.size for entry in partials))}"
     state = content if directory.exists() else "made when it is wanted"
     return [Finding(OK, "store", f"{directory} ({state})"), *_permissions(directory), *_room(directory)]
 
 
+def can_keep(probe: Probe) -> bool:
+    """Whether the next run would find what a download of the probe leaves. True if nothing is known."""
+    return all(finding.level not in {PART, BROKEN} for finding in store(probe))
+
+
 def _no_store(probe: Probe) -> Finding:
     if probe.cache_dir is False:
-        text = "pip's cache is switched off, so downloads are resumed within a run only"
-        return Finding(NOTE, "store", text, unset("PIP_NO_CACHE_DIR"))
+        is_variable = "PIP_NO_CACHE_DIR" in os.environ
+        unset_it = unset("PIP_NO_CACHE_DIR") if is_variable else with_python("-m pip config unset global.no-cache-dir")
+        return _within_one_run("pip's cache is switched off", unset_it)
     # pip disables its cache with a warning if the directory is not writable or belongs to a different user.
     reasons = [line for line in probe.said if "cache" in line.lower()]
-    text = f"pip does not use its cache: {reasons[0] if reasons else 'no reason was given'}"
-    return Finding(BROKEN, "store", text, _use_different_directory())
+    return _within_one_run(f"pip does not use its cache: {reasons[0] if reasons else 'no reason was given'}")
 
 
-def _use_different_directory() -> str:
-    return f"{sys.executable} -m pip install --cache-dir DIR ..."
+def _within_one_run(reason: str, remedy: str = "") -> Finding:
+    """Report, in one wording for all reasons, that nothing is stored for the next run."""
+    use_different_directory = with_python("-m pip install --cache-dir DIR ...")
+    return Finding(PART, "store", f"resumes within one run only: {reason}", remedy or use_different_directory)
 
 
 def _permissions(directory: Path) -> list[Finding]:
@@ -76,8 +81,8 @@ def _room(directory: Path) -> list[Finding]:
     free = shutil.disk_usage(directory).free
     if free < SPARE_BYTES:
         text = f"the disk is full ({format_size(free)} left)"
-        return [Finding(BROKEN, "store", text, f"{sys.executable} -m pip_resume purge")]
+        return [Finding(BROKEN, "store", text, with_python("-m pip_resume purge"))]
     if free < _LITTLE_ROOM_BYTES:
         text = f"only {format_size(free)} left on the disk"
-        return [Finding(NOTE, "store", text, f"{sys.executable} -m pip_resume list")]
+        return [Finding(NOTE, "store", text, with_python("-m pip_resume list"))]
     return [Finding(OK, "store", f"{format_size(free)} free")]

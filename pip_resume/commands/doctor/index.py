@@ -1,0 +1,266 @@
+"""What the responses of the index mean for a resume, in words. Pure: from what was seen to findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Callable, NamedTuple
+
+from pip_resume.commands.doctor.finding import BROKEN, NOTE, OK, PART, Finding, doctor_with
+from pip_resume.commands.formatting import counted, format_size
+from pip_resume.wording import printable
+
+Seen = Mapping[str, Any]
+PIP, OURS, NOBODY = "pip's cache", "pip-resume", "nobody"
+
+
+class Resumes(NamedTuple):
+    """Whether a download is resumed within a run of pip, and in a later run, and why not."""
+
+    within: bool
+    across: bool
+    why: str = ""
+
+
+class Row(NamedTuple):
+    """One row of the table: the first whose ``applies`` is true decides."""
+
+    applies: Callable[[Seen], bool]
+    resumes: Resumes
+
+
+def _range(seen: Seen) -> Seen:
+    found: Seen = seen.get("range") or {}
+    return found
+
+
+def _continues(seen: Seen) -> Seen:
+    found: Seen = seen.get("continues") or {}
+    return found
+
+
+NOTHING = Resumes(False, False)
+ROWS: tuple[Row, ...] = (
+    Row(lambda seen: seen.get("is_too_short", False), NOTHING._replace(why="the file is too short to tell")),
+    Row(
+        lambda seen: _range(seen).get("row") == "busy",
+        NOTHING._replace(why="the server is too busy just now; try again later"),
+    ),
+    Row(
+        lambda seen: _range(seen).get("status") == 200,
+        NOTHING._replace(why="the server ignores Range, and sends the whole file"),
+    ),
+    Row(
+        lambda seen: _range(seen).get("status") is None,
+        NOTHING._replace(why="the server does not answer a request for a range"),
+    ),
+    Row(lambda seen: not _range(seen).get("is_part"), NOTHING._replace(why="ranges cannot be used")),
+    Row(
+        lambda seen: _range(seen).get("same_bytes") is False,
+        NOTHING._replace(why="the server sends wrong bytes for a range"),
+    ),
+    Row(lambda seen: seen.get("digest") is not None, Resumes(True, True)),
+    Row(
+        lambda seen: "continues" not in seen,
+        NOTHING._replace(why="without a hash and without a strong validator nothing proves that parts belong together"),
+    ),
+    Row(
+        lambda seen: not _continues(seen).get("is_part"),
+        NOTHING._replace(why="without a hash the validator decides, and the server does not accept its own"),
+    ),
+    Row(
+        lambda seen: _continues(seen).get("same_bytes") is False,
+        NOTHING._replace(why="the server sends wrong bytes for a range"),
+    ),
+    Row(lambda seen: seen.get("is_storable", False), Resumes(True, True)),
+    Row(
+        lambda seen: not seen.get("is_https", False),
+        Resumes(True, False, "without a hash and without https nothing is kept for the next run"),
+    ),
+    Row(lambda _seen: True, Resumes(True, False, "without a hash nothing is kept for the next run")),
+)
+
+
+def resumes(seen: Seen) -> Resumes:
+    """Tell what a download of the file would do after a break: the first of ROWS that applies.
+
+    It does not consider whether this machine can keep anything.
+    """
+    return next(row.resumes for row in ROWS if row.applies(seen))
+
+
+def keeper(seen: Seen, *, can_keep: bool) -> str:
+    """Return who keeps the finished file for later installs: PIP, OURS or NOBODY.
+
+    ``can_keep`` is whether the directory for partial downloads can be used.
+    """
+    cache = seen["cache"]
+    if cache["is_on"] and cache["takes_it"] and cache["leads_there"]:
+        return PIP
+    return OURS if can_keep and seen["digest"] is not None else NOBODY
+
+
+def examine(seen: Seen, *, can_keep: bool) -> list[Finding]:
+    """Return the findings about the index, the last of them with what follows."""
+    stopped = _not_reached(seen)
+    if stopped is not None:
+        return [stopped]
+    return [
+        *_skipped(seen),
+        _file(seen),
+        _hash(seen),
+        _ranges(seen),
+        *_conditions(seen),
+        *_follows(seen, can_keep=can_keep),
+    ]
+
+
+def summary(seen: Seen, *, can_keep: bool) -> dict[str, Any]:
+    """Return for scripts what follows; None where that is unknown."""
+    is_known = "cache" in seen and _not_reached(seen) is None
+    found = resumes(seen) if is_known else NOTHING
+    return {
+        "resumes_within_a_run": found.within if is_known else None,
+        "resumes_across_runs": found.across and can_keep if is_known else None,
+        "finished_files_kept_by": keeper(seen, can_keep=can_keep) if is_known else None,
+    }
+
+
+# Errors, in one line each
+
+
+def _not_reached(seen: Seen) -> Finding | None:
+    """Return the one finding if there is nothing to say about the server of a file; else None."""
+    if "pip_error" in seen:
+        return Finding(BROKEN, "index", f"pip cannot be asked: {printable(str(seen['pip_error']))}")
+    if "error" in seen:
+        return _error(seen["error"], seen)
+    if seen.get("uses_no_index"):
+        return Finding(OK, "index", "not asked, because pip uses none here (--no-index)")
+    reasons = sorted(seen.get("failures", ()), key=lambda failure: failure.get("status") == 404)
+    if "file" not in seen and reasons and (not seen.get("is_local") or reasons[0].get("status") != 404):
+        return _error(reasons[0], seen)
+    if seen.get("is_local"):
+        text = f"pip takes {seen['project']} from this machine (--find-links): name a project of the index"
+        return Finding(NOTE, "index", text, doctor_with("PROJECT"))
+    if "file" in seen:
+        return None
+    text = f"No matching distribution found for {seen.get('project', '?')}: no file there is for this Python"
+    return Finding(BROKEN, "index", text, doctor_with("PROJECT"))
+
+
+def _error(error: Seen, seen: Seen) -> Finding:
+    """Put an error into words. Its remedy is a call of the doctor with what may be missing."""
+    host, status, cause = error.get("host") or "the index", error.get("status"), error.get("cause", "")
+    project = seen.get("project", "?")
+    by_kind = {
+        "certificate": (f"the certificate of {host} cannot be verified: {cause}", "--cert FILE"),
+        "proxy": (f"no connection to {host}: {cause}", "--proxy http://HOST:PORT"),
+        "connection": (f"no connection to {host}: {cause}", "--index-url URL"),
+        "page": (f"{host}: {cause}", "--index-url URL"),
+    }
+    by_status = {
+        401: (f"{host} wants a user and a password (401)", f"--index-url https://USER:PASSWORD@{host}/..."),
+        403: (f"{host} refuses the request (403)", f"--index-url https://USER:PASSWORD@{host}/..."),
+        404: (f"No matching distribution found for {project}: {host} does not have it (404)", "PROJECT"),
+        407: (f"the proxy wants a user and a password (407) for {host}", "--proxy http://USER:PASSWORD@HOST:PORT"),
+    }
+    text, remedy = by_kind.get(error.get("kind", ""), (f"{host}: {cause}", ""))
+    if status is not None:
+        text, remedy = by_status.get(status, (f"{host} answered {status}; try again later", ""))
+    return Finding(BROKEN, "index", printable(text), doctor_with(remedy) if remedy else "")
+
+
+# What was seen
+
+
+def _skipped(seen: Seen) -> list[Finding]:
+    """Report the indexes that could not be asked although one of them has the file. That is normal for a 404."""
+    unusual = [each for each in seen.get("failures", ()) if each.get("status") != 404]
+    return [Finding(NOTE, "index", f"skipped: {_error(each, seen).text}") for each in unusual]
+
+
+def _file(seen: Seen) -> Finding:
+    size = "" if seen["length"] is None else f" ({format_size(seen['length'])})"
+    scheme = "https" if seen["is_https"] else "http, which anybody on the way can change"
+    way = f", after {counted(len(seen['redirects']), 'redirect')}" if seen["redirects"] else ""
+    signed = " to a signed URL" if seen["is_signed"] else ""
+    return Finding(OK, "index", printable(f"{seen['file']}{size} from {seen['host']} over {scheme}{way}{signed}"))
+
+
+def _hash(seen: Seen) -> Finding:
+    if seen["digest"] is None:
+        return Finding(NOTE, "hash", "none: the index does not say which bytes are right")
+    return Finding(OK, "hash", f"{seen['digest']}: it proves at the end that the bytes are right")
+
+
+def _ranges(seen: Seen) -> Finding:
+    found = _range(seen)
+    if found.get("is_part") and found["same_bytes"] is not False:
+        checked = "" if found["same_bytes"] is None else ", with the right bytes"
+        return Finding(OK, "ranges", f"honoured: 206{checked}")
+    if found.get("is_part"):
+        return Finding(BROKEN, "ranges", "206, but the bytes are not those that were requested")
+    if not found:
+        return Finding(NOTE, "ranges", "not tried, because the file is too short")
+    answer = f"no response ({found['reason']})" if found["status"] is None else str(found["status"])
+    reason = found["reason"] if found["status"] not in {None, 200} else ""
+    words = "ignored: 200, the whole file" if found["status"] == 200 else f"not usable: {answer}"
+    return Finding(BROKEN, "ranges", f"{words}, {reason}" if reason else words)
+
+
+def _conditions(seen: Seen) -> list[Finding]:
+    tag = {"strong": "a strong ETag", "weak": "a weak ETag", "invalid": "an invalid ETag", "none": "no ETag"}
+    date = {"strong": "Last-Modified", "weak": "a Last-Modified too young to rely on", "none": "no Last-Modified"}
+    coding = f", Content-Encoding {seen['coding']}" if seen["coding"] else ""
+    findings = [Finding(OK, "validators", printable(f"{tag[seen['etag']]}, {date[seen['date']]}{coding}"))]
+    if "if_range_same" not in seen:
+        return [*findings, Finding(OK, "If-Range", "not tried: there is no strong validator to send")]
+    same, other = seen["if_range_same"], seen["if_range_other"]
+    if not same["is_part"]:
+        text = f"the server does not accept its own validator ({same['status'] or same['reason']})"
+    elif other["status"] == 206:
+        text = "ignored: 206 for a different validator too. pip-resume compares the validators itself"
+    elif other["status"] == 200:
+        text = "honoured: 206 for the same validator, the whole file for a different one (closed early)"
+    else:
+        text = f"206 for the same validator, {other['status'] or other['reason']} for a different one"
+    return [*findings, Finding(OK, "If-Range", text)]
+
+
+# What follows
+
+
+def _follows(seen: Seen, *, can_keep: bool) -> list[Finding]:
+    found, kept_by = resumes(seen), keeper(seen, can_keep=can_keep)
+    across = found.across and can_keep
+    why = found.why or ("" if can_keep else "nothing can be kept here")
+    level = OK if across else PART if found.within else BROKEN
+    answer = "yes" if across else f"no ({why})"
+    if not found.within:
+        text = f"Resumes: {answer}."
+    elif across:
+        text = "Resumes within a run: yes. Resumes across runs: yes."
+    else:
+        text = f"Resumes within a run: yes. Resumes across runs: {answer}."
+    return [
+        Finding(OK, "cache", _about_cache(seen, kept_by)),
+        Finding(level, "result", text),
+        Finding(OK, "result", f"Finished files are kept by: {kept_by}."),
+    ]
+
+
+def _about_cache(seen: Seen, kept_by: str) -> str:
+    cache = seen["cache"]
+    if not cache["is_on"]:
+        return "pip's cache is off"
+    if kept_by == PIP:
+        return "pip's cache takes the file"
+    if cache["no_store"]:
+        reason = "the server forbids it (no-store)"
+    elif cache["takes_it"]:
+        reason = "it would not find it again behind a redirect that is not permanent"
+    elif not seen["is_https"]:
+        reason = "it takes nothing over http"
+    else:
+        reason = "no ETag, max-age or Expires allows it"
+    return f"pip's cache does not take the file: {reason}"

@@ -1,0 +1,58 @@
+"""Run `inside_pip/index_probe.py` in a child interpreter, and read what it prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+from pip_resume.commands.doctor.probe import PACKAGE, RUN, own_flags
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# pip may wait its --timeout, 15 s, for each host twice, and an index may be slow.
+_TIMEOUT_S = 120
+# These say where packages are, so that pip uses no index unless they name pages of their own.
+_FIND_LINKS = ("-f", "--find-links")
+
+
+def needs_no_request(options: Sequence[str]) -> bool:
+    """Whether these options of pip exclude every index and every page with links."""
+    return "--no-index" in options and not any(option in _FIND_LINKS for option in options)
+
+
+def run_index_probe(requirement: str, options: Sequence[str]) -> Mapping[str, Any]:
+    """Run the probe with these options of pip and return what it saw.
+
+    Raises nothing for a child that fails: the reason is in the key "pip_error".
+    """
+    if needs_no_request(options):
+        return {"uses_no_index": True}
+    script = PACKAGE / "inside_pip" / "index_probe.py"
+    command = [sys.executable, *own_flags(), "-c", RUN, str(script), str(PACKAGE.parent), requirement, *options]
+    # Without our plugin: a doctor must not wait with the patience of a download.
+    environ = {**os.environ, "PIP_RESUME": "0", "PIP_NO_INPUT": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
+    try:
+        finished = subprocess.run(
+            command,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return {"pip_error": f"no response within {_TIMEOUT_S} s"}
+    said = [line.strip() for line in finished.stderr.splitlines() if line.strip()]
+    try:
+        seen: Mapping[str, Any] = json.loads(finished.stdout.splitlines()[-1])
+        # pip's own words about a wrong option are better than the exit code that it raised.
+        is_usage = str(seen.get("pip_error", "")).startswith("SystemExit") and said
+        return {**seen, "pip_error": said[-1]} if is_usage else seen
+    except (IndexError, ValueError, AttributeError):
+        return {"pip_error": said[-1] if said else f"exit code {finished.returncode}"}

@@ -1,0 +1,198 @@
+"""What the doctor makes of an index: the table of resumes, who keeps finished files, and errors in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pip_resume.commands.doctor.finding import BROKEN, NOTE, OK, PART
+from pip_resume.commands.doctor.index import NOBODY, OURS, PIP, ROWS, examine, keeper, resumes, summary
+
+RANGE = {"status": 206, "row": "206, and the digest decides", "reason": "", "is_part": True, "same_bytes": True}
+REFUSED = {"status": 403, "row": "no response to a range", "reason": "refused", "is_part": False, "same_bytes": None}
+WHOLE = {"status": 200, "row": "200", "reason": "", "is_part": False, "same_bytes": None}
+CACHE = {"is_on": True, "takes_it": True, "leads_there": True, "no_store": False}
+GOOD: dict[str, Any] = {
+    "project": "sample",
+    "file": "sample-1.0-py3-none-any.whl",
+    "host": "files.example",
+    "digest": "sha256",
+    "length": 2_000_000,
+    "coding": "",
+    "is_https": True,
+    "redirects": [],
+    "is_signed": False,
+    "etag": "strong",
+    "date": "strong",
+    "is_storable": True,
+    "cache": CACHE,
+    "range": RANGE,
+    "if_range_same": RANGE,
+    "if_range_other": WHOLE,
+    "continues": RANGE,
+}
+NO_HASH = {**GOOD, "digest": None}
+NO_VALIDATOR = {name: value for name, value in NO_HASH.items() if name != "continues"}
+
+
+def with_range(**changes: object) -> dict[str, Any]:
+    return {**GOOD, "range": {**RANGE, **changes}}
+
+
+@pytest.mark.parametrize(
+    ("seen", "within", "across", "why"),
+    [
+        pytest.param(GOOD, True, True, "", id="hash and ranges"),
+        pytest.param(NO_HASH, True, True, "", id="no hash, a validator, https"),
+        pytest.param({**GOOD, "is_too_short": True}, False, False, "too short", id="file of one byte"),
+        pytest.param(with_range(**WHOLE), False, False, "ignores Range", id="Range ignored"),
+        pytest.param(with_range(**REFUSED), False, False, "cannot be used", id="Range refused"),
+        pytest.param(with_range(**{**REFUSED, "status": None}), False, False, "does not answer", id="closed"),
+        pytest.param(with_range(**{**REFUSED, "row": "busy"}), False, False, "too busy", id="busy"),
+        pytest.param(with_range(same_bytes=False), False, False, "wrong bytes", id="wrong bytes"),
+        pytest.param(with_range(same_bytes=None), True, True, "", id="bytes not compared"),
+        pytest.param(NO_VALIDATOR, False, False, "without a strong validator", id="no hash, no validator"),
+        pytest.param({**NO_HASH, "continues": WHOLE}, False, False, "its own", id="no hash, If-Range not accepted"),
+        pytest.param(
+            {**NO_HASH, "continues": {**RANGE, "same_bytes": False}},
+            False,
+            False,
+            "wrong bytes",
+            id="no hash, wrong bytes",
+        ),
+        pytest.param(
+            {**NO_HASH, "is_storable": False, "is_https": False}, True, False, "without https", id="no hash, http"
+        ),
+        pytest.param({**NO_HASH, "is_storable": False}, True, False, "without a hash", id="no hash, not storable"),
+        pytest.param({**GOOD, "is_storable": False, "is_https": False}, True, True, "", id="hash over http"),
+    ],
+)
+def test_resumes_follow_from_the_first_row_that_applies(
+    seen: dict[str, Any], within: bool, across: bool, why: str
+) -> None:
+    found = resumes(seen)
+
+    assert (found.within, found.across) == (within, across)
+    assert why in found.why
+    assert bool(found.why) is not across
+
+
+def test_every_row_that_denies_a_resume_says_why() -> None:
+    assert [row for row in ROWS if bool(row.resumes.why) is row.resumes.across] == []
+
+
+@pytest.mark.parametrize(
+    ("cache", "digest", "can_keep", "expected"),
+    [
+        pytest.param({}, "sha256", True, PIP, id="pip's cache takes it"),
+        pytest.param({}, None, False, PIP, id="pip's cache needs no hash"),
+        pytest.param({"takes_it": False}, "sha256", True, OURS, id="no-store"),
+        pytest.param({"leads_there": False}, "sha256", True, OURS, id="redirect"),
+        pytest.param({"takes_it": False}, None, True, NOBODY, id="no-store without a hash"),
+        pytest.param({"takes_it": False}, "sha256", False, NOBODY, id="no-store and no store"),
+        pytest.param({"is_on": False}, "sha256", False, NOBODY, id="cache off"),
+    ],
+)
+def test_a_finished_file_is_kept_by_pip_else_by_us_if_it_has_a_hash(
+    cache: dict[str, bool], digest: str | None, can_keep: bool, expected: str
+) -> None:
+    seen = {**GOOD, "digest": digest, "cache": {**CACHE, **cache}}
+
+    assert keeper(seen, can_keep=can_keep) == expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "can_keep", "level", "text"),
+    [
+        pytest.param(GOOD, True, OK, "Resumes within a run: yes. Resumes across runs: yes.", id="works"),
+        pytest.param(
+            GOOD,
+            False,
+            PART,
+            "Resumes within a run: yes. Resumes across runs: no (nothing can be kept here).",
+            id="nothing can be kept",
+        ),
+        pytest.param(
+            with_range(**WHOLE),
+            True,
+            BROKEN,
+            "Resumes: no (the server ignores Range, and sends the whole file).",
+            id="Range ignored",
+        ),
+    ],
+)
+def test_the_last_findings_say_what_follows(seen: dict[str, Any], can_keep: bool, level: str, text: str) -> None:
+    result, kept = examine(seen, can_keep=can_keep)[-2:]
+
+    assert (result.level, result.text) == (level, text)
+    assert (kept.level, kept.text) == (OK, "Finished files are kept by: pip's cache.")
+
+
+@pytest.mark.parametrize(
+    ("error", "text", "remedy"),
+    [
+        pytest.param({"status": 401}, "wants a user and a password (401)", "USER:PASSWORD@", id="401"),
+        pytest.param({"status": 403}, "refuses the request (403)", "USER:PASSWORD@", id="403"),
+        pytest.param({"status": 404}, "No matching distribution found for sample", " doctor PROJECT", id="404"),
+        pytest.param({"status": 407}, "the proxy wants a user and a password", "--proxy http://USER", id="407"),
+        pytest.param({"status": 500}, "answered 500; try again later", "", id="500"),
+        pytest.param({"kind": "certificate"}, "the certificate of", "--cert FILE", id="certificate"),
+        pytest.param({"kind": "proxy"}, "no connection to", "--proxy http://HOST:PORT", id="proxy"),
+        pytest.param({"kind": "connection"}, "no connection to", "--index-url URL", id="connection"),
+        pytest.param({"kind": "page"}, "index.example: the cause", "--index-url URL", id="not a page"),
+        pytest.param({"kind": "other"}, "index.example: the cause", "", id="other"),
+    ],
+)
+def test_an_error_is_one_line_with_a_remedy(error: dict[str, Any], text: str, remedy: str) -> None:
+    failure = {"kind": "status", "status": None, "cause": "the cause", "host": "index.example", **error}
+
+    for seen in ({"project": "sample", "failures": [failure]}, {"project": "sample", "error": failure}):
+        (finding,) = examine(seen, can_keep=True)
+
+        assert (finding.level, finding.topic) == (BROKEN, "index")
+        assert text in finding.text
+        assert (remedy in finding.remedy) if remedy else (finding.remedy == "")
+        assert set(summary(seen, can_keep=True).values()) == {None}
+
+
+def test_an_index_that_cannot_be_reached_is_more_important_than_one_without_the_project() -> None:
+    missing = {"kind": "status", "status": 404, "cause": "", "host": "first.example"}
+    silent = {"kind": "connection", "status": None, "cause": "connection refused", "host": "second.example"}
+
+    (finding,) = examine({"project": "sample", "failures": [missing, silent]}, can_keep=True)
+    (local,) = examine({"project": "sample", "is_local": True, "failures": [silent]}, can_keep=True)
+
+    assert finding.text == local.text == "no connection to second.example: connection refused"
+
+
+def test_an_index_that_was_skipped_is_noted_unless_it_has_no_such_project() -> None:
+    missing = {"kind": "status", "status": 404, "cause": "", "host": "first.example"}
+    silent = {"kind": "connection", "status": None, "cause": "connection refused", "host": "second.example"}
+
+    findings = examine({**GOOD, "failures": [missing, silent]}, can_keep=True)
+
+    notes = [finding.text for finding in findings if finding.level == NOTE]
+    assert notes == ["skipped: no connection to second.example: connection refused"]
+
+
+def test_text_of_the_server_cannot_control_the_terminal() -> None:
+    findings = examine({**GOOD, "file": "sample\x1b[31m", "coding": "gzip\x07"}, can_keep=True)
+
+    assert [finding for finding in findings if not finding.text.isprintable()] == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "level"),
+    [
+        pytest.param({"uses_no_index": True}, OK, id="--no-index"),
+        pytest.param({"project": "sample", "is_local": True}, NOTE, id="file on this machine"),
+        pytest.param({"project": "sample"}, BROKEN, id="no file for this Python"),
+        pytest.param({"pip_error": "no such option: --cert"}, BROKEN, id="error of pip"),
+    ],
+)
+def test_without_a_response_there_is_one_finding(seen: dict[str, Any], level: str) -> None:
+    (finding,) = examine(seen, can_keep=True)
+
+    assert finding.level == level
+    assert set(summary(seen, can_keep=True).values()) == {None}
