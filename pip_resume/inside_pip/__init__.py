@@ -2,6 +2,7 @@
 
 `probe`            what the doctor runs in a child process: is pip-resume active in this environment's pip
 `download_step`    replaces pip's download step, and falls back to it
+`child_pip`        reaches the pip that installs build requirements in a venv of their own
 `display`          pip's words and progress bar, and the log of `pip -vv`
 `final_error`      the error after a download was given up
 `options`          what pip's options and our variables say about one run
