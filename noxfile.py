@@ -122,6 +122,19 @@ def e2e_all(session: nox.Session) -> None:
 
 
 @nox.session
+def newest_pythons(session: nox.Session) -> None:
+    """Run the tests on Python 3.14 and 3.15 from Debian's unstable suite (root on Debian only); arguments go to pytest.
+
+    The first run fetches 220 MB for a root of that suite, which takes two minutes.
+    """
+    if not hasattr(os, "geteuid") or os.geteuid() != 0 or not Path("/etc/debian_version").exists():
+        session.skip("needs root on Debian")
+    install_groups(session, "e2e")
+    root = session.cache_dir / "newest-pythons"
+    session.run("python", "-m", "newest_pythons", root, *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session
 def storm(session: nox.Session) -> None:
     """Kill two hundred downloads at random moments; this takes some minutes."""
     install_groups(session, "e2e")

@@ -7,6 +7,7 @@ own, and only `inside_pip` imports pip. tests/unit/test_map.py compares these li
 `__main__`        `python -m pip_resume`
 `cli`             the command `pip-resume`: its arguments and exit codes
 `commands/`       what each command does
+`pip_runner`      switches pip-resume on in the pip that installs build requirements in a venv of their own
 `startup`         runs in a starting interpreter (`pip_resume_hook.pth`) and waits until pip is about to download
 `sitecustomize/`  the same for a directory on `PYTHONPATH`
 `inside_pip/`     the only place that knows pip

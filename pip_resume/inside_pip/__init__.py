@@ -4,6 +4,7 @@
 `index_probe`      what the doctor runs in a child process: one file of the index, and why it cannot be had
 `index_requests`   a few short requests of one file: what its server does with ranges and conditions
 `download_step`    replaces pip's download step, and falls back to it
+`child_pip`        reaches the pip that installs build requirements in a venv of their own
 `display`          pip's words and progress bar, and the log of `pip -vv`
 `final_error`      the error after a download was given up
 `options`          what pip's options and our variables say about one run

@@ -236,6 +236,15 @@ def cache_body_mode(cache: Any) -> int:
     return mode
 
 
+def child_pip_starter() -> ModuleType | None:
+    """Return the module that installs build requirements in a Python of their own (since 26.2); None if there is none.
+
+    26.2 and 26.3 do that with `--use-feature=venv-isolation` only.
+    """
+    found = sys.modules.get("pip._internal.build_env.installer")
+    return found if callable(getattr(found, "get_runnable_pip", None)) else None
+
+
 def is_pips_session(session: object) -> bool:
     """Whether this is a session that we understand. Tests and other programs pass other objects."""
     return isinstance(session, PipSession)

@@ -18,7 +18,7 @@ from pip_resume.artifact import Artifact, choose_digest
 from pip_resume.engine import transfer
 from pip_resume.engine.clock import SystemClock
 from pip_resume.errors import GaveUp, PipError, ResumeError
-from pip_resume.inside_pip import compat, http_cache, patient_session, required_hashes
+from pip_resume.inside_pip import child_pip, compat, http_cache, patient_session, required_hashes
 from pip_resume.inside_pip.display import PipDisplay
 from pip_resume.inside_pip.final_error import final_error
 from pip_resume.inside_pip.options import options_of
@@ -47,6 +47,7 @@ def apply(download_module: ModuleType) -> None:
     if batch is not None:
         _replace(batch, functools.partial(_BatchStep, download_module))
     required_hashes.apply(sys.modules.get(_PREPARE), _forget)
+    child_pip.apply(compat.child_pip_starter())
     patient_session.apply(
         PipSession,
         lambda session: options_of(session, session),
@@ -67,6 +68,7 @@ def undo(download_module: ModuleType) -> None:
         if owner is not None and original is not None:
             owner.__call__ = original
     required_hashes.undo(sys.modules.get(_PREPARE))
+    child_pip.undo(compat.child_pip_starter())
     patient_session.undo(PipSession)
 
 

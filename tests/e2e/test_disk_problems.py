@@ -31,7 +31,7 @@ Mount = Callable[[Path, str], None]
 OLDEST_AND_NEWEST = pytest.mark.parametrize("pip_version", ["21.3.1", "26.3"])
 HTTP_CACHES = ("http", "http-v2")
 """The directories of an old and of a new pip in its cache directory."""
-# A sitecustomize: a write into pip's cache directory fails if more than BYTES_ALLOWED would have been written then.
+# This runs at start: a write into pip's cache directory fails if more than BYTES_ALLOWED would have been written then.
 QUOTA = """
 import errno, os
 
@@ -205,7 +205,7 @@ def test_a_quota_reached_during_the_download_costs_one_warning_and_nothing_is_st
     environments: Environments, index: FaultServer, pip_version: str, allowed: int
 ) -> None:
     pip = environments.with_plugin(pip_version)
-    (pip.site_packages / "sitecustomize.py").write_text(QUOTA)
+    pip.run_at_start(QUOTA)
     result = download_big(pip, index, BYTES_ALLOWED=str(allowed))
     assert_complete(pip, result)
     assert_resumed_at_half(index, BIG)

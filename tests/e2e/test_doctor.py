@@ -271,7 +271,7 @@ def test_the_report_shows_the_settings_and_notes_the_invalid_ones(environments: 
 def test_other_pth_files_that_run_code_are_named(environments: Environments) -> None:
     pip = environments.with_plugin("26.3")
     (pip.site_packages / "neighbour.pth").write_text("import sys\n")
-    (pip.site_packages / "mere-path.pth").write_text("/nowhere\n")
+    (pip.site_packages / "mere-path.pth").write_text(f"{pip.work}\n")
 
     (finding,) = findings(doctor_report(pip), "start-up", "note")
 

@@ -25,7 +25,7 @@ FUNCTION = "FUNCTION_TO_REPLACE"
 ERROR = "ERROR_TO_RAISE"
 CALLED = "called.txt"
 """A file that the replaced function makes in the current directory."""
-# A sitecustomize, which runs after the plugin's .pth file. The modules of the plugin are loaded much later, and must
+# This runs at start, after the plugin's .pth file. The modules of the plugin are loaded much later, and must
 # not be the first to load pip's modules. So the function is replaced when the last of these modules has been loaded.
 REPLACE_FUNCTION = f"""
 import builtins, functools, importlib, os, sys
@@ -84,7 +84,7 @@ FUNCTIONS = [
 def failing(environments: Environments) -> Environment:
     """An environment in which a function of the plugin can be made to fail, see `failure`."""
     pip = environments.with_plugin("26.3")
-    (pip.site_packages / "sitecustomize.py").write_text(REPLACE_FUNCTION)
+    pip.run_at_start(REPLACE_FUNCTION)
     return pip
 
 
@@ -136,7 +136,7 @@ def test_an_error_in_the_plugin_runs_the_own_download_of_an_old_pip_too(
     environments: Environments, http_server: FaultServer, pip_version: str
 ) -> None:
     pip = environments.with_plugin(pip_version)
-    (pip.site_packages / "sitecustomize.py").write_text(REPLACE_FUNCTION)
+    pip.run_at_start(REPLACE_FUNCTION)
     publish(http_server, dataclasses.replace(BIG, metadata=core_metadata("big", "1.0")))
 
     result = pip.run("download", *index_options(http_server), "big", env=failure("engine.transfer:judge"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -47,6 +48,8 @@ spec = PathFinder.find_spec('sitecustomize', [entry for entry in sys.path if os.
 if spec is not None:
     spec.loader.exec_module(module_from_spec(spec))
 """
+SITECUSTOMIZE_OF_PYTHON = Path(sysconfig.get_path("stdlib")) / "sitecustomize.py"
+"""Where Debian, Ubuntu and Homebrew have a sitecustomize of their own."""
 # The names of entries of PYTHONPATH, which `make_entry` makes.
 CONTENTS = {"raising": RAISING, "importer": IMPORTING_NEXT, "runner": RUNNING_OTHER}
 FILES = {
@@ -121,6 +124,8 @@ def test_each_sitecustomize_of_the_chain_runs_once_and_one_import_hook_is_instal
     reached: bool,
     switch: str | None,
 ) -> None:
+    if printed == ["venv"] and SITECUSTOMIZE_OF_PYTHON.exists():
+        pytest.skip(f"{SITECUSTOMIZE_OF_PYTHON} hides the one of every environment, as on Debian")
     (without_pip.site_packages / "sitecustomize.py").write_text(PRINTING.format(name="venv"))
     entries = [str(make_entry(name, tmp_path / name, hook_directory)) for name in order]
     finished = run_switched(without_pip, "-c", PRINT_HOOKS, switch=switch, PYTHONPATH=os.pathsep.join(entries))
@@ -185,11 +190,13 @@ def test_sys_path_stays_as_it_was_with_the_directory_of_an_installed_package(wit
     assert run_switched(without_pip, "-c", code, switch="1", PYTHONPATH=own).stdout == off.stdout
 
 
-def test_an_entry_of_sys_path_that_is_not_a_string_is_ignored(without_pip: Environment, hook_directory: Path) -> None:
+def test_an_entry_of_sys_path_that_is_not_a_string_is_ignored(
+    without_pip: Environment, hook_directory: Path, tmp_path: Path
+) -> None:
     (without_pip.site_packages / "odd.pth").write_text("import sys; sys.path.insert(0, 7)\n")
-    (without_pip.site_packages / "sitecustomize.py").write_text(PRINTING.format(name="venv"))
-    finished = run_switched(without_pip, "-c", PRINT_HOOKS, switch="1", PYTHONPATH=str(hook_directory))
-    assert (finished.stdout, finished.stderr) == ("venv\narmed 1\n", "")
+    both = os.pathsep.join([str(hook_directory), str(make_entry("plain", tmp_path / "plain", hook_directory))])
+    finished = run_switched(without_pip, "-c", PRINT_HOOKS, switch="1", PYTHONPATH=both)
+    assert (finished.stdout, finished.stderr) == ("plain\narmed 1\n", "")
 
 
 @pytest.mark.parametrize("damage", ["no package", "no start module", "start module with an error"])
@@ -197,16 +204,16 @@ def test_a_damaged_package_prints_nothing_and_the_next_sitecustomize_runs(
     without_pip: Environment, tmp_path: Path, damage: str
 ) -> None:
     package = copy_package(tmp_path)
-    (without_pip.site_packages / "sitecustomize.py").write_text(PRINTING.format(name="venv"))
     if damage == "no package":
         (package / "__init__.py").unlink()
     if damage == "start module with an error":
         (package / "startup.py").write_text("raise OSError('unreadable')\n")
     else:
         (package / "startup.py").unlink()
-    hook_directory = str(package / "sitecustomize")
-    finished = run_switched(without_pip, "-c", "print('fine')", switch="1", PYTHONPATH=hook_directory)
-    assert (finished.returncode, finished.stdout, finished.stderr) == (0, "venv\nfine\n", "")
+    hook_directory = package / "sitecustomize"
+    both = os.pathsep.join([str(hook_directory), str(make_entry("plain", tmp_path / "plain", hook_directory))])
+    finished = run_switched(without_pip, "-c", "print('fine')", switch="1", PYTHONPATH=both)
+    assert (finished.returncode, finished.stdout, finished.stderr) == (0, "plain\nfine\n", "")
 
 
 def test_the_plugin_reaches_the_pip_of_an_environment_without_it(

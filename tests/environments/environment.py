@@ -70,6 +70,15 @@ class Environment(VirtualEnvironment):
         """Start the Python of the environment; it is killed at the end of the test if it still runs."""
         return self._start_command([str(self.python), *map(str, arguments)], env)
 
+    def run_at_start(self, code: str) -> None:
+        """Have each Python of the environment run this code once when it starts, after the plugin's `.pth` file.
+
+        A sitecustomize would not do: Debian's own, in the standard library, hides the one in an environment.
+        """
+        (self.site_packages / "code_of_the_test.py").write_text(code)
+        # The files are read in the order of their names, and some Pythons read them twice: a module runs once.
+        (self.site_packages / "zz_code_of_the_test.pth").write_text("import code_of_the_test\n")
+
     def new_target(self) -> Path:
         """Return a directory that does not exist yet, for `--target` or `--dest`."""
         self._targets += 1

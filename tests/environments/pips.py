@@ -13,9 +13,12 @@ PIPS: tuple[str, ...] = ("21.3.1", "23.2.1", "25.0.1", "25.1.1", "26.1", "26.3")
 DIFFERENT_PIPS: tuple[str, ...] = ("21.3.1", "25.0.1", "26.3")
 """The three of them that differ most."""
 MORE_PIPS: tuple[str, ...] = ("22.3.1", "24.0", "24.2", "25.2", "25.3", "26.0", "26.2.1")
-# Python 3.12 has no distutils, and not what pip's pkg_resources used.
-NEWEST_PYTHON = {"21.3.1": (3, 11), "22.3.1": (3, 11)}
-OLDEST_PYTHON = {"26.1": (3, 10), "26.2.1": (3, 10), "26.3": (3, 10)}
+# Python 3.12 has no distutils, and not what pip's pkg_resources used. 3.15 has not what distlib used up to pip 25.1.
+NEWEST_PYTHON = {
+    **dict.fromkeys(("21.3.1", "22.3.1"), (3, 11)),
+    **dict.fromkeys(("23.2.1", "24.0", "24.2", "25.0.1", "25.1.1"), (3, 14)),
+}
+OLDEST_PYTHON = dict.fromkeys(("26.1", "26.2", "26.2.1", "26.3"), (3, 10))
 NEWEST_PIP = "26.3" if sys.version_info >= OLDEST_PYTHON["26.3"] else "25.3"
 """The newest pip that runs on the running Python."""
 # Far above what a slow connection needs for 2 MB, below the time that pytest gives a test.

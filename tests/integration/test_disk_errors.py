@@ -219,6 +219,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 class TestSmallDisk:
+    # pip cannot close the temporary file of its cache on a full disk, and Python 3.15 warns of a file left open.
+    @pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")
     def test_a_full_disk_costs_one_warning_and_no_byte(
         self, small_disk: Path, tmp_path: Path, http_server: FaultServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
