@@ -63,6 +63,9 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
         "just enough new bytes": small_part(missing=1, gained=QUICK_BYTES),
         "many new bytes": small_part(missing=1, gained=LENGTH - OFFSET),
         "many more parts are missing": small_part(missing=LENGTH - OFFSET - 1, gained=QUICK_BYTES),
+        "many parts are missing, none of them small": ended(
+            part(OFFSET, OFFSET + QUICK_BYTES - 1, OFFSET + 100 * QUICK_BYTES), OFFSET + QUICK_BYTES, UNSIZED
+        ),
         "just ten small parts are missing": small_part(missing=10 * GAIN),
         "one byte is missing": small_part(missing=1),
         "ten small parts from the start are missing": ended(
@@ -101,6 +104,9 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
     },
     ("ended with the connection", "RFC 9112 section 8", Outcome.CHECK_OR_LOST): {
         "a part at the same place": ended(part(), LENGTH, HASHED)._replace(earlier_end=LENGTH),
+        "a part at the same place, without a hash": ended(part(), LENGTH, COMPLETE_UNHASHED)._replace(
+            earlier_end=LENGTH
+        ),
         "at the same place, and more is held": ended(CLOSE_DELIMITED, OFFSET - 1, HASHED)._replace(
             earlier_end=OFFSET - 1
         ),
