@@ -226,3 +226,9 @@ def test_a_complete_length_is_replaced_but_never_forgotten(sent: int | None, len
 )
 def test_a_field_is_found_by_its_name(checkpoint: Checkpoint, value: str | None) -> None:
     assert checkpoint.field("etag") == value
+
+
+@pytest.mark.parametrize("filename", [".", ".."])
+def test_a_name_of_a_directory_is_rejected(filename: str) -> None:
+    assert recorded_name(filename) == ""
+    assert parse_checkpoint(encode_checkpoint(Checkpoint(filename))) is None

@@ -160,6 +160,9 @@ def test_every_outcome_has_a_row() -> None:
     ("body", "length"),
     [
         pytest.param(ended(part(), LENGTH, UNSIZED), LENGTH, id="given by the response"),
+        pytest.param(
+            ended(complete(LENGTH + 5), LENGTH + 5, UNHASHED), LENGTH + 5, id="given by the response, of a new file"
+        ),
         pytest.param(ended(CLOSE_DELIMITED, LENGTH, UNHASHED), LENGTH, id="known from before, without a hash"),
         pytest.param(ended(CLOSE_DELIMITED, LENGTH, HASHED), None, id="known from before, with a hash: not used"),
         pytest.param(ended(CHUNKED, LENGTH + 1, HASHED), LENGTH + 1, id="the end of a chunked file"),
