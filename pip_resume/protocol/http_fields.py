@@ -39,10 +39,6 @@ _LOOSE_CONTENT_RANGE = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 
-# RFC 9110 section 14.1.1: ranges-specifier = range-unit "=" range-set ; int-range = first-pos "-" [ last-pos ]
-# Only the form that we send: one range without a last-pos.
-_OPEN_RANGE = re.compile(rf"bytes=(?P<first>{_NUMBER})-", re.IGNORECASE | re.ASCII)
-
 # RFC 9110 section 8.6: Content-Length = 1*DIGIT. Section 10.2.3: delay-seconds = 1*DIGIT
 _DIGITS = re.compile(_NUMBER)
 
@@ -104,11 +100,6 @@ def parse_entity_tag(text: str | None) -> EntityTag | None:
     return EntityTag(opaque=match["opaque"], weak=match["weak"] is not None)
 
 
-def encode_entity_tag(tag: EntityTag) -> str:
-    """Format an ETag. The inverse of ``parse_entity_tag``."""
-    return f'{"W/" if tag.weak else ""}"{tag.opaque}"'
-
-
 def parse_content_range(text: str | None) -> ContentRange | None:
     """Parse a Content-Range; None for a unit other than bytes and for an invalid value.
 
@@ -156,26 +147,9 @@ def parse_empty_content_range(text: str | None) -> int | None:
     return complete_length if is_at_the_end and complete_length <= LARGEST_NUMBER else None
 
 
-def encode_content_range(content_range: ContentRange) -> str:
-    """Format a Content-Range. The inverse of ``parse_content_range``."""
-    complete_length = "*" if content_range.complete_length is None else content_range.complete_length
-    if content_range.first_pos is None:
-        return f"bytes */{complete_length}"
-    return f"bytes {content_range.first_pos}-{content_range.last_pos}/{complete_length}"
-
-
 def encode_range(first_pos: int) -> str:
     """Format the Range that requests all bytes from first-pos (inclusive) to the end (RFC 9110 section 14.2)."""
     return f"bytes={first_pos}-"
-
-
-def parse_range(text: str | None) -> int | None:
-    """Parse a Range of one byte range without a last-pos, and return its first-pos; None for every other form.
-
-    RFC 9110 section 14.1.2.
-    """
-    match = _OPEN_RANGE.fullmatch((text or "").strip(_OWS))
-    return None if match is None else _parse_number(match["first"])
 
 
 def parse_content_length(text: str | None) -> int | None:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from integration.samples import zip_of
+from unit.field_forms import parse_range
 
 from pip_resume.engine.interfaces import Response
 from pip_resume.errors import ConnectionLost, NoResponse, PipError
-from pip_resume.protocol.http_fields import parse_range
 from pip_resume.protocol.messages import ResponseHead
 from pip_resume.protocol.retry import Reached
 from pip_resume.storage.container import is_sound

@@ -158,6 +158,23 @@ def test_only_listed_fields_are_recorded() -> None:
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("accept-ranges", id="decides about ranges"),
+        pytest.param("content-disposition", id="names the file in pip's cache entry"),
+        pytest.param("content-encoding", id="decides whether a response can continue the file"),
+        pytest.param("content-type", id="given to pip with the file"),
+        pytest.param("cache-control", id="decides about pip's cache"),
+        pytest.param("expires", id="decides about pip's cache in HTTP 1.0"),
+        pytest.param("date", id="gives the age of pip's cache entry"),
+        pytest.param("vary", id="decides for which requests pip's cache entry holds"),
+    ],
+)
+def test_a_field_that_a_later_run_needs_is_recorded(name: str) -> None:
+    assert recorded_fields({name: "value"}) == {name: "value"}
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         pytest.param({"etag": '"v1"', "last-modified": "Fri, 03 Jan 2020 10:00:00 GMT"}, id="entity tag and date"),
@@ -209,3 +226,9 @@ def test_a_complete_length_is_replaced_but_never_forgotten(sent: int | None, len
 )
 def test_a_field_is_found_by_its_name(checkpoint: Checkpoint, value: str | None) -> None:
     assert checkpoint.field("etag") == value
+
+
+@pytest.mark.parametrize("filename", [".", ".."])
+def test_a_name_of_a_directory_is_rejected(filename: str) -> None:
+    assert recorded_name(filename) == ""
+    assert parse_checkpoint(encode_checkpoint(Checkpoint(filename))) is None

@@ -63,6 +63,9 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
         "just enough new bytes": small_part(missing=1, gained=QUICK_BYTES),
         "many new bytes": small_part(missing=1, gained=LENGTH - OFFSET),
         "many more parts are missing": small_part(missing=LENGTH - OFFSET - 1, gained=QUICK_BYTES),
+        "many parts are missing, none of them small": ended(
+            part(OFFSET, OFFSET + QUICK_BYTES - 1, OFFSET + 100 * QUICK_BYTES), OFFSET + QUICK_BYTES, UNSIZED
+        ),
         "just ten small parts are missing": small_part(missing=10 * GAIN),
         "one byte is missing": small_part(missing=1),
         "ten small parts from the start are missing": ended(
@@ -101,6 +104,9 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
     },
     ("ended with the connection", "RFC 9112 section 8", Outcome.CHECK_OR_LOST): {
         "a part at the same place": ended(part(), LENGTH, HASHED)._replace(earlier_end=LENGTH),
+        "a part at the same place, without a hash": ended(part(), LENGTH, COMPLETE_UNHASHED)._replace(
+            earlier_end=LENGTH
+        ),
         "at the same place, and more is held": ended(CLOSE_DELIMITED, OFFSET - 1, HASHED)._replace(
             earlier_end=OFFSET - 1
         ),
@@ -154,6 +160,9 @@ def test_every_outcome_has_a_row() -> None:
     ("body", "length"),
     [
         pytest.param(ended(part(), LENGTH, UNSIZED), LENGTH, id="given by the response"),
+        pytest.param(
+            ended(complete(LENGTH + 5), LENGTH + 5, UNHASHED), LENGTH + 5, id="given by the response, of a new file"
+        ),
         pytest.param(ended(CLOSE_DELIMITED, LENGTH, UNHASHED), LENGTH, id="known from before, without a hash"),
         pytest.param(ended(CLOSE_DELIMITED, LENGTH, HASHED), None, id="known from before, with a hash: not used"),
         pytest.param(ended(CHUNKED, LENGTH + 1, HASHED), LENGTH + 1, id="the end of a chunked file"),

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Callable
 
 import pytest
+from unit.field_forms import encode_content_range, encode_entity_tag, parse_range
 from unit.texts import LARGEST_OFF_T, LONG_S, NOT_INTEGERS
 
 from pip_resume.protocol.http_fields import (
     ContentRange,
     EntityTag,
-    encode_content_range,
-    encode_entity_tag,
     encode_range,
     is_multipart_byteranges,
     parse_content_coding,
@@ -20,7 +19,6 @@ from pip_resume.protocol.http_fields import (
     parse_empty_content_range,
     parse_entity_tag,
     parse_loose_content_range,
-    parse_range,
     parse_retry_after,
 )
 

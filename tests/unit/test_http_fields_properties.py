@@ -9,14 +9,13 @@ from email.utils import formatdate
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from unit.field_forms import encode_content_range, encode_entity_tag, parse_range
 from unit.texts import ANY_FIELD, ANY_TEXT, Understood, damaged
 
 from pip_resume.protocol.http_fields import (
     LARGEST_NUMBER,
     ContentRange,
     EntityTag,
-    encode_content_range,
-    encode_entity_tag,
     encode_range,
     is_multipart_byteranges,
     parse_content_coding,
@@ -26,7 +25,6 @@ from pip_resume.protocol.http_fields import (
     parse_entity_tag,
     parse_http_date,
     parse_loose_content_range,
-    parse_range,
     parse_retry_after,
     strong_date,
     strong_validator,

@@ -7,6 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from unit.exchanges import UNHASHED as ANY_UNHASHED
 from unit.exchanges import helds
+from unit.field_forms import encode_entity_tag, parse_range
 from unit.responses import (
     A_SECOND_LATER,
     EMPTY,
@@ -24,7 +25,7 @@ from unit.responses import (
 
 from pip_resume.artifact import Artifact, Digest
 from pip_resume.protocol.checkpoint import Checkpoint, recorded_fields
-from pip_resume.protocol.http_fields import EntityTag, encode_entity_tag, parse_entity_tag, parse_range
+from pip_resume.protocol.http_fields import EntityTag, parse_entity_tag
 from pip_resume.protocol.messages import Held, Request, ResponseHead
 from pip_resume.protocol.planning import OVERLAP_BYTES, is_storable, plan_request, retry_after_s
 from pip_resume.protocol.trust import Asking, Trust

@@ -381,3 +381,11 @@ def test_the_end_of_an_outage_is_noticed_after_a_tenth_of_its_length_and_half_a_
         delay_s = budget.after(0).delay_s(limits(Options()), idle_s, chance=0.0)
         assert delay_s <= 0.1 * idle_s + 0.5
         idle_s += delay_s
+
+
+def test_after_a_long_silence_the_wait_is_short_however_long_the_outage_is() -> None:
+    budget = Budget().after(0)
+
+    assert budget.delay_s(limits(Options()), idle_s=120.0, chance=0.0, attempt_s=15.0) == 1.5
+    assert budget.delay_s(limits(Options()), idle_s=120.0, chance=0.0, attempt_s=12.0) == 12.5
+    assert budget.delay_s(limits(Options()), idle_s=5.0, chance=0.0, attempt_s=15.0) == 1.0

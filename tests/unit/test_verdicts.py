@@ -226,6 +226,11 @@ CASES: dict[tuple[str, str, Action], dict[str, Case]] = {
         "no coding any more": case(unhashed_with({**ETAG, "content-encoding": "gzip"}), complete()),
     },
     ("200", "RFC 9110 section 14.2", Action.APPEND): {
+        "with a Retry-After": case(EMPTY, complete(retry_after="120")),
+        "a Content-Range of a file that is longer now": case(
+            HASHED, complete(LENGTH + 10, content_range=f"bytes 0-{LENGTH + 9}/{LENGTH + 10}")
+        ),
+        "with the Content-Type of several parts": case(HASHED, complete(content_type="multipart/byteranges")),
         "Range ignored": case(HASHED, complete()),
         "shorter than the rest": case(HASHED, complete(LENGTH - OFFSET - 1)),
         "longer than the rest": case(HASHED, complete(LENGTH - OFFSET + 1)),
