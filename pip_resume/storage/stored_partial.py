@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from pip_resume.protocol.checkpoint import encode_checkpoint
-from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, sync
+from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_closed, sync
 from pip_resume.storage.partial import Partial, fresh_name, remove_file
 
 if TYPE_CHECKING:
@@ -125,11 +125,13 @@ class StoredPartial(Partial):
     def link_to(self, target: Path, mode: int) -> bool:
         """Make ``target`` a hard link of the bytes. Only if nobody else could ever write to them, or can with ``mode``.
 
-        Read permissions are added in place.
+        Read permissions are added in place, but only where others cannot reach the file: whoever reads it could lock it.
         """
         if mode & OTHERS_MAY_WRITE or not self._part.is_at_name():
             return False
         status = self._part.status
+        if mode & ~stat.S_IMODE(status.st_mode) and not is_closed(self._part.directory.status):
+            return False
         if status.st_nlink > 1 and stat.S_IMODE(status.st_mode) != mode:
             return False
         with contextlib.suppress(OSError):
