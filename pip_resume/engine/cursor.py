@@ -41,7 +41,8 @@ class Cursor:
             known = self._compare(block[:known])
         if not copy.has_beside and self.position + known >= copy.current.offset:
             # The overlap has arrived and is equal. From here on the bytes are this run's own.
-            copy.origin = copy.origin._replace(overlap=0, is_compared=True)
+            is_this_run = copy.origin.is_this_run or self.first_pos == 0
+            copy.origin = copy.origin._replace(overlap=0, is_compared=True, is_this_run=is_this_run)
         if known < len(block):
             self._append(memoryview(block)[known:])
 
@@ -92,6 +93,6 @@ class Cursor:
         if self.first_pos == 0:
             self._copy.start_beside(position, self._offered)
         elif self._copy.has_digest and position > self.first_pos:
-            self._copy.current.cut(position)
+            self._copy.cut(position)
         else:
             raise WrongBytes("the bytes stored are not those on the server")

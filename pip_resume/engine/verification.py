@@ -108,10 +108,13 @@ def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
 
 
 def _start_over(state: State) -> None:
-    """Discard what is held and start at 0."""
+    """Request the complete file. What an earlier run has left goes when this file is right, all else at once."""
     reason = "its hash does not match the one given by the index" if state.copy.has_digest else "the archive is damaged"
     state.display.starting_over(reason)
-    state.copy.reset()
+    if state.copy.return_to_earlier():
+        state.trust = state.trust.after_refusal(is_ranged=True)
+    else:
+        state.copy.reset()
     state.attempts.begin_at(0)
 
 
