@@ -21,6 +21,7 @@ from pip_resume.commands.doctor import activation, environment, store
 from pip_resume.commands.doctor.finding import BROKEN, OFF, REINSTALL, Finding
 from pip_resume.commands.doctor.probe import Probe, run_probe
 from pip_resume.commands.formatting import align
+from pip_resume.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +44,7 @@ def run() -> int:
     for finding, line in zip(findings, align(rows, right=frozenset())):
         print(line)
         if finding.remedy:
-            print(f"    type: {finding.remedy}")
+            print(printable(f"    type: {finding.remedy}"))
     print(f"\nVerdict: {_VERDICTS[exit_code]}")
     return exit_code
 
