@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 class Cursor:
     """The position in one body."""
 
-    def __init__(self, copy: LocalCopy, first_pos: int, offered: Checkpoint) -> None:
-        """The body starts at ``first_pos`` (inclusive); ``offered`` is what its response says of the file."""
+    def __init__(self, copy: LocalCopy, first_pos: int, requested: int | None, offered: Checkpoint) -> None:
+        """The body starts at ``first_pos`` (inclusive); ``offered`` is what its response says of the file.
+
+        ``requested`` is the first-pos of the request, which the body may precede; None without Range.
+        """
         self._copy = copy
+        self._least_cut = max(first_pos, requested or 0)
         self._offered = offered
         self.first_pos = first_pos
         self.position = first_pos
@@ -88,11 +92,11 @@ class Cursor:
         """Handle a body that differs from what is held at ``position``.
 
         A complete one goes on beside it. With a hash, a part that began equal shows that the end of what is held is
-        damaged. Raises WrongBytes for any other part.
+        damaged; only what was requested is ever cut. Raises WrongBytes for any other part.
         """
         if self.first_pos == 0:
             self._copy.start_beside(position, self._offered)
-        elif self._copy.has_digest and position > self.first_pos:
+        elif self._copy.has_digest and position > self._least_cut:
             self._copy.cut(position)
         else:
             raise WrongBytes("the bytes stored are not those on the server")

@@ -125,7 +125,7 @@ class StoredPartial(Partial):
     def link_to(self, target: Path, mode: int) -> bool:
         """Make ``target`` a hard link of the bytes. Only if nobody else could ever write to them, or can with ``mode``.
 
-        Read permissions are added in place, but only where others cannot reach the file: whoever reads it could lock it.
+        Read permissions are added in place, but not where others can reach the file: whoever reads it could lock it.
         """
         if mode & OTHERS_MAY_WRITE or not self._part.is_at_name():
             return False

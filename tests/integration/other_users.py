@@ -37,7 +37,7 @@ def acting_as(uid: int, gid: int = GROUP) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def attacking(attack: Callable[..., int], *arguments: object) -> Iterator[Attack]:
+def attacking(attack: Callable[..., Iterator[int]], *arguments: object) -> Iterator[Attack]:
     """Let a process of the attacker do this until the end of the context. `attack` is a function of this module."""
     command = [sys.executable, "-I", "-S", __file__, attack.__name__, *map(str, arguments)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -114,14 +114,14 @@ def hold_open(directory: Path) -> Iterator[int]:
         for place, _names, names in os.walk(directory):
             for name in names:
                 with contextlib.suppress(OSError):
-                    descriptor = os.open(os.path.join(place, name), os.O_RDWR | os.O_NONBLOCK)
+                    descriptor = os.open(Path(place) / name, os.O_RDWR | os.O_NONBLOCK)
                     status = os.fstat(descriptor)
                     if status.st_uid == ATTACKER or (status.st_dev, status.st_ino) in held:
                         os.close(descriptor)
                         continue
                     held[status.st_dev, status.st_ino] = descriptor
                     with contextlib.suppress(OSError):
-                        os.link(os.path.join(place, name), links / str(status.st_ino))
+                        os.link(Path(place) / name, links / str(status.st_ino))
                     yield 1
         for descriptor in held.values():
             with contextlib.suppress(OSError):
@@ -145,9 +145,9 @@ def lock_what_can_be_read(directory: Path) -> Iterator[int]:
     """Lock every file of a directory that can be opened, and keep the locks."""
     held: dict[int, int] = {}
     while True:
-        for name in os.listdir(directory):
+        for path in directory.iterdir():
             with contextlib.suppress(OSError):
-                descriptor = os.open(directory / name, os.O_RDONLY | os.O_NONBLOCK)
+                descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
                 inode = os.fstat(descriptor).st_ino
                 if inode in held:
                     os.close(descriptor)

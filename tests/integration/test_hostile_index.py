@@ -76,6 +76,14 @@ def test_its_requests_tell_where_the_overlap_differs_and_nothing_before_it(
             Answer(206, {"Content-Range": f"bytes {START}-{START + 9}/{SIZE + 1}"}, CONTENT[START : START + 10]),
             id="206 of a file that is longer",
         ),
+        pytest.param(
+            Answer(206, {"Content-Range": f"bytes 1-{SIZE - 1}/{SIZE}"}, CONTENT[1:4] + bytes(SIZE - 4)),
+            id="206 from the second byte, which is known of every wheel",
+        ),
+        pytest.param(
+            Answer(206, {"Content-Range": f"bytes 0-{SIZE - 1}/{SIZE}"}, CONTENT[:4] + bytes(SIZE - 4)),
+            id="206 from the first byte",
+        ),
         pytest.param(Answer(200, {}, CONTENT[:10]), id="the first bytes"),
         pytest.param(Answer(200, {}, b"\1" * 10), id="a short page"),
         pytest.param(Answer(404), id="404"),

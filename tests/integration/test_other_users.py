@@ -314,8 +314,9 @@ class TestSizes:
                 return super()._adopt_copy(part, artifact)
 
         with closing(Cutting(machine.cache_directory, "")) as store, acting_as(victim):
-            with closing(store.claim(artifact_of(link))) as partial:
-                assert partial.offset == 0
+            partial = store.claim(artifact_of(link))
+            assert partial.offset == 0
+            partial.close()
 
     @pytest.fixture
     def own(self, victim: int, machine: Machine) -> list[Path]:
@@ -324,23 +325,25 @@ class TestSizes:
             return [leave_partial(machine.store, days_ago=days) for days in (2.0, 1.0)]
 
     @pytest.fixture
-    def huge(self, machine: Machine, own: list[Path]) -> Path:
+    def huge(self, machine: Machine, own: list[Path]) -> Path:  # noqa: ARG002 - `own` is older
         """A file of the attacker's with a size of 1 TiB, of which nothing is on the disk."""
         huge = plant(machine.store.path / f"{'f' * 64}.part", mode=0o600)
         os.truncate(huge, 1 << 40)
         plant(huge.with_suffix(".json"), encode_checkpoint(Checkpoint(complete_length=1 << 41)))
         return set_age(huge, 0)
 
+    @pytest.mark.usefixtures("huge")
     def test_pruning_removes_no_partial_of_ours_because_of_the_size_of_a_file_of_a_different_user(
-        self, victim: int, machine: Machine, own: list[Path], huge: Path
+        self, victim: int, machine: Machine, own: list[Path]
     ) -> None:
         with acting_as(victim):
             prune(machine.store.path, 14, 10 * MIB, NOW_S)
 
         assert all(path.exists() for path in own)
 
+    @pytest.mark.usefixtures("huge")
     def test_no_partial_of_ours_is_removed_to_make_room_that_only_a_different_user_seems_to_use(
-        self, victim: int, machine: Machine, own: list[Path], huge: Path
+        self, victim: int, machine: Machine, own: list[Path]
     ) -> None:
         with acting_as(victim):
             make_room([machine.store.path], 100 * MIB, spare="")
@@ -380,7 +383,7 @@ class TestSizes:
 
 
 class TestExchangedFiles:
-    def test_a_file_that_was_exchanged_while_it_was_closed_is_not_continued(self, shared: Path, victim: int) -> None:
+    def test_a_file_that_was_exchanged_while_it_was_closed_is_not_continued(self, shared: Path) -> None:
         """Windows closes a file to rename it. Elsewhere a different user could make that happen."""
         from pip_resume.storage.directory import Directory
 

@@ -151,9 +151,7 @@ class TestAudit:
 
 @needs_descriptors
 @pytest.mark.skipif(shutil.which("strace") is None, reason="this system has no strace")
-def test_the_kernel_sees_no_path_below_the_store(
-    machine: Machine, http_server: FaultServer, tmp_path: Path
-) -> None:
+def test_the_kernel_sees_no_path_below_the_store(machine: Machine, http_server: FaultServer, tmp_path: Path) -> None:
     """`sys.audit` reports neither stat nor the calls of libraries. strace sees every call that has a path."""
     http_server.plays(PATH, CUT, FILE)
     log, directory = tmp_path / "log", tmp_path / "machine"

@@ -5,10 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable
 from urllib.parse import quote
 
 import pytest
@@ -55,10 +53,10 @@ def shown_by(display: PipDisplay, text: str) -> None:
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> Iterator[Path]:
+def cache(tmp_path: Path) -> Path:
     directory = tmp_path / "cache"
     (directory / "http-v2" / "pip-resume").mkdir(parents=True)
-    yield directory
+    return directory
 
 
 def check(printed: str, text: str, *, lines: int | None = None) -> None:
@@ -104,7 +102,9 @@ class TestText:
             cli.main([f"list{text}"])
         check(capsys.readouterr().err, text, lines=1)
 
-    def test_of_a_cache_directory_in_the_list(self, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_of_a_cache_directory_in_the_list(
+        self, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         directory = tmp_path / text
         directory.mkdir()
         assert cli.main(["list", "--cache-dir", str(directory)]) == 0

@@ -6,6 +6,7 @@ The short version is in every run; `-m storm` makes 20,000 calls.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import shutil
@@ -106,9 +107,9 @@ def steps(cache: Path, home: Path) -> Iterator[tuple[str, Callable[[], object]]]
             store.close()
             store = Store(cache, "")
         artifact = artifact_of(LINKS[link])
-        yield "download", lambda link=link: download(store, link, home / "file")  # type: ignore[misc]
-        yield "progress", lambda artifact=artifact: store.progress(artifact)  # type: ignore[misc]
-        yield "forget", lambda artifact=artifact: store.forget(artifact)  # type: ignore[misc]
+        yield "download", functools.partial(download, store, link, home / "file")
+        yield "progress", functools.partial(store.progress, artifact)
+        yield "forget", functools.partial(store.forget, artifact)
         yield "prune", lambda: housekeeping.prune(path, 0, 0, now_s)
         yield "prune now and then", lambda: housekeeping.prune_opportunistically(path, 0, 0, now_s)
         yield "make room", lambda: housekeeping.make_room([path], 1, spare="")
