@@ -97,6 +97,7 @@ class Cursor:
         if self.first_pos == 0:
             self._copy.start_beside(position, self._offered)
         elif self._copy.has_digest and position > self._least_cut:
-            self._copy.cut(position)
+            self._copy.current.cut(position)
+            self._copy.origin = self._copy.origin._replace(earlier=min(self._copy.origin.earlier, position))
         else:
             raise WrongBytes("the bytes stored are not those on the server")

@@ -49,8 +49,6 @@ class LocalCopy:
         """A second body that differs from the first. New bytes go here."""
         self._abandoned: Partial | None = None
         """The store's partial on a disk that is full. It stays locked and unchanged until the download is complete."""
-        self._earlier = 0
-        """How many bytes from the start an earlier run has left. They go only for a file that is right."""
         self._unhashed_overlap = OVERLAP_BYTES
         self._synced_s = clock.elapsed_s()
         self.origin = Origin()
@@ -106,8 +104,8 @@ class LocalCopy:
             # An empty partial is useless. The first response decides whether this download may be stored.
             partial.close()
             return
-        self.origin = Origin(overlap=OVERLAP_BYTES, is_this_run=False, is_compared=False)
-        self._main, self._earlier = partial, partial.offset
+        self.origin = Origin(OVERLAP_BYTES, is_this_run=False, is_compared=False, earlier=partial.offset)
+        self._main = partial
 
     def prepare(self, head: ResponseHead, verdict: Verdict, offered: Checkpoint) -> None:
         """Have a partial for a body. ``offered``, what its response says of the file, is on disk before its first byte.
@@ -222,26 +220,6 @@ class LocalCopy:
             return self.current.is_sound(self.current.checkpoint.filename or self._artifact.filename)
         except OSError:
             return None
-
-    def cut(self, length: int) -> None:
-        """Keep only the first ``length`` bytes of what is held."""
-        self.current.cut(length)
-        self._earlier = min(self._earlier, length)
-
-    def return_to_earlier(self) -> bool:
-        """Hold only what an earlier run has left: a wrong server must not erase it. Return False if it left nothing.
-
-        Only once in a run, since these bytes may be the wrong ones. The complete file has to be requested next.
-        """
-        length, self._earlier = self._earlier, 0
-        if length == 0 or not self.has_digest or self._beside is not None or not isinstance(self._main, StoredPartial):
-            return False
-        try:
-            self._main.cut(length)
-        except OSError:
-            return False
-        self.origin = Origin(overlap=OVERLAP_BYTES, is_this_run=False, is_compared=False)
-        return True
 
     def reset(self) -> None:
         """Hold nothing: the bytes so far are wrong."""

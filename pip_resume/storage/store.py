@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.errors import PartialBusy, StoreUnusable
-from pip_resume.protocol.checkpoint import FORMAT, MAX_RECORD_BYTES, Checkpoint, parse_checkpoint, record_format
+from pip_resume.protocol.checkpoint import FORMAT, Checkpoint, parse_checkpoint, record_format
 from pip_resume.storage.adoption import is_sparse, may_be_continued, trusted_length
 from pip_resume.storage.directory import Directory
 from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_locked, is_own
-from pip_resume.storage.stored_partial import PART, StoredPartial, record_name
+from pip_resume.storage.stored_partial import PART, StoredPartial, has_foreign_record, read_record, record_name
 
 if TYPE_CHECKING:
     from pip_resume.artifact import Artifact
@@ -156,7 +156,7 @@ class Store:
         """Make an empty partial; None if its name has been taken meanwhile. Raises PartialBusy."""
         for is_personal in (False, True):
             name = _name_of(artifact, is_personal=is_personal)
-            if _has_foreign_record(directory, name):
+            if has_foreign_record(directory, name):
                 continue
             with contextlib.suppress(FileExistsError):
                 part = PartFile.create(directory, name, artifact.digest)
@@ -178,7 +178,7 @@ class Store:
         except (OSError, StoreUnusable):
             return False
         if is_own(status):
-            return not _has_foreign_record(*found)
+            return not has_foreign_record(*found)
         return artifact.digest is not None
 
     def _claim_found(self, found: _Found, artifact: Artifact) -> StoredPartial | None:
@@ -269,14 +269,6 @@ def _is_new(directory: Directory) -> bool:
     return is_own(status) and abs(time.time() - status.st_mtime) < _NEW_S and not directory.names()
 
 
-def _has_foreign_record(directory: Directory, part_name: str) -> bool:
-    """Whether the record of a part file is a different user's. In a sticky directory it cannot be replaced."""
-    try:
-        return not is_own(directory.status_of(record_name(part_name)))
-    except OSError:
-        return False
-
-
 def _is_at(directory: Directory, path: Path) -> bool:
     try:
         return os.path.samestat(os.lstat(path), directory.status)
@@ -301,26 +293,12 @@ def remove_unclaimed(directory: Directory, name: str) -> bool:
             pass
         except PermissionError:
             # In a sticky directory a different user may have put a record beside our part file.
-            if not _has_foreign_record(directory, name):
+            if not has_foreign_record(directory, name):
                 raise
         part.remove()
     finally:
         part.close()
     return True
-
-
-def read_record(directory: Directory, name: str, *, is_own_only: bool = False) -> bytes:
-    """Return a record's bytes, at most one more than a record may have; empty if there is none that can be read.
-
-    ``is_own_only`` leaves out a record of a different user.
-    """
-    try:
-        with open(directory.open_file(name, os.O_RDONLY), "rb") as file:
-            if is_own_only and not is_own(os.fstat(file.fileno())):
-                return b""
-            return file.read(MAX_RECORD_BYTES + 1)
-    except (OSError, StoreUnusable):
-        return b""
 
 
 @functools.lru_cache(maxsize=1)
