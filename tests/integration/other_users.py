@@ -101,10 +101,10 @@ def swap_for_directory(path: Path, other: Path) -> Iterator[int]:
         yield 0
 
 
-def hold_open(directory: Path) -> Iterator[int]:
-    """Open every file below a directory as soon as it appears, keep it open, and write into it all the time.
+def hold_open(directory: Path, start: Path) -> Iterator[int]:
+    """Open every file below a directory as soon as it appears, and keep it open.
 
-    Small files are left alone: pip itself warns of damaged ones. Each file also gets a second link, below "links".
+    Write into it all the time once `start` exists. Small files are left alone: pip itself warns of damaged ones. Each file also gets a second link, below "links".
     """
     held: dict[tuple[int, int], int] = {}
     links = directory / "links"
@@ -125,7 +125,7 @@ def hold_open(directory: Path) -> Iterator[int]:
                     yield 1
         for descriptor in held.values():
             with contextlib.suppress(OSError):
-                if os.fstat(descriptor).st_size > _LARGE_BYTES:
+                if start.exists() and os.fstat(descriptor).st_size > _LARGE_BYTES:
                     os.pwrite(descriptor, _GARBAGE, _LARGE_BYTES // 2)
         yield 0
 

@@ -131,7 +131,8 @@ class TestOpenFiles:
         os.umask(mask)
         link, not_cached = link_with_hash(http_server), hashed_link(http_server.url("/not-cached.whl"), CONTENT[:-1])
         paths: list[Path] = []
-        with attacking(hold_open, machine.cache_directory) as attack:
+        start = machine.cache_directory.parent / "start"
+        with attacking(hold_open, machine.cache_directory, start) as attack:
             for _round in range(2):
                 http_server.plays(PATH, CUT, FILE)
                 http_server.plays("/not-cached.whl", replace(NOT_CACHED, content=CONTENT[:-1]))
@@ -139,7 +140,10 @@ class TestOpenFiles:
                     if not paths:
                         machine.download_partly(link)
                     paths += [machine.download(each).path for each in (link, not_cached, link, not_cached)]
+                # Everything is open by now, and pip has checked the files of the first round.
                 self.wait_for_links(machine, wanted=mask != 0o077)
+                start.touch()
+                time.sleep(0.05)
             with acting_as(victim):
                 contents = [path.read_bytes() for path in paths]
                 statuses = [path.stat() for path in paths]
