@@ -52,7 +52,9 @@ _FLAGS_FOR_PIP = ("--no-index", "--pre", "--no-cache-dir", "--isolated")
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print one line without the usage, which --help prints, and exit with 2."""
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        from pip_resume.wording import printable
+
+        self.exit(2, printable(f"{self.prog}: {message} (see {self.prog} --help)") + "\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,7 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except Exception as error:
-        print(f"{PROGRAM}: {_in_one_line(error)}", file=sys.stderr)
+        from pip_resume.wording import printable
+
+        print(printable(f"{PROGRAM}: {_in_one_line(error)}"), file=sys.stderr)
         return 2
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pip_resume.wording import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -35,7 +37,11 @@ def counted(number: int, noun: str) -> str:
 
 
 def align(rows: Sequence[Sequence[str]], *, right: frozenset[int]) -> list[str]:
-    """Return one line for each row, with aligned columns. Columns whose index is in ``right`` are right-aligned."""
+    """Return one line for each row, with aligned columns. Columns whose index is in ``right`` are right-aligned.
+
+    What a terminal would not show as a character is replaced.
+    """
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
     return [
         "  ".join(

@@ -14,6 +14,7 @@ from pip_resume.commands import pip_command
 from pip_resume.commands.formatting import align, counted, format_age, format_size
 from pip_resume.errors import CommandError, StoreUnusable
 from pip_resume.storage import housekeeping
+from pip_resume.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,12 +52,12 @@ def show(cache_directory: Path | None) -> int:
     cache = _cache(cache_directory)
     found = _all_entries(cache)
     if not found:
-        print(f"No partial downloads in {cache}")
+        print(f"No partial downloads in {printable(str(cache))}")
         return 0
     now_s = time.time()
     rows = [("File", "Kept", "Of", "%", "Age", "Host"), *(_row(entry, now_s) for entry in found)]
     print("\n".join(align(rows, right=_NUMERIC_COLUMNS)))
-    print(f"{counted(len(found), 'partial download')}, {format_size(_sum(found))} kept in {cache}")
+    print(f"{counted(len(found), 'partial download')}, {format_size(_sum(found))} kept in {printable(str(cache))}")
     return 0
 
 
@@ -111,7 +112,7 @@ def report(result: Purge, names: Sequence[str], verb: str) -> None:
     for entry in result.held:
         print(f"Skipped {_name(entry)}: another pip is downloading it", file=sys.stderr)
     for entry, reason in result.refused:
-        print(f"Could not remove {entry.path}: {reason}", file=sys.stderr)
+        print(printable(f"Could not remove {entry.path}: {reason}"), file=sys.stderr)
 
 
 def report_as_json(result: Purge) -> None:
@@ -176,7 +177,7 @@ def _sum(found: Sequence[Entry]) -> int:
 
 
 def _name(entry: Entry) -> str:
-    return entry.filename or _short_key(entry)
+    return printable(entry.filename) or _short_key(entry)
 
 
 def _short_key(entry: Entry) -> str:

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 class Cursor:
     """The position in one body."""
 
-    def __init__(self, copy: LocalCopy, first_pos: int, offered: Checkpoint) -> None:
-        """The body starts at ``first_pos`` (inclusive); ``offered`` is what its response says of the file."""
+    def __init__(self, copy: LocalCopy, first_pos: int, requested: int | None, offered: Checkpoint) -> None:
+        """The body starts at ``first_pos`` (inclusive); ``offered`` is what its response says of the file.
+
+        ``requested`` is the first-pos of the request, which the body may precede; None without Range.
+        """
         self._copy = copy
+        self._least_cut = max(first_pos, requested or 0)
         self._offered = offered
         self.first_pos = first_pos
         self.position = first_pos
@@ -41,7 +45,8 @@ class Cursor:
             known = self._compare(block[:known])
         if not copy.has_beside and self.position + known >= copy.current.offset:
             # The overlap has arrived and is equal. From here on the bytes are this run's own.
-            copy.origin = copy.origin._replace(overlap=0, is_compared=True)
+            is_this_run = copy.origin.is_this_run or self.first_pos == 0
+            copy.origin = copy.origin._replace(overlap=0, is_compared=True, is_this_run=is_this_run)
         if known < len(block):
             self._append(memoryview(block)[known:])
 
@@ -87,11 +92,12 @@ class Cursor:
         """Handle a body that differs from what is held at ``position``.
 
         A complete one goes on beside it. With a hash, a part that began equal shows that the end of what is held is
-        damaged. Raises WrongBytes for any other part.
+        damaged; only what was requested is ever cut. Raises WrongBytes for any other part.
         """
         if self.first_pos == 0:
             self._copy.start_beside(position, self._offered)
-        elif self._copy.has_digest and position > self.first_pos:
+        elif self._copy.has_digest and position > self._least_cut:
             self._copy.current.cut(position)
+            self._copy.origin = self._copy.origin._replace(earlier=min(self._copy.origin.earlier, position))
         else:
             raise WrongBytes("the bytes stored are not those on the server")

@@ -104,7 +104,7 @@ class LocalCopy:
             # An empty partial is useless. The first response decides whether this download may be stored.
             partial.close()
             return
-        self.origin = Origin(overlap=OVERLAP_BYTES, is_this_run=False, is_compared=False)
+        self.origin = Origin(OVERLAP_BYTES, is_this_run=False, is_compared=False, earlier=partial.offset)
         self._main = partial
 
     def prepare(self, head: ResponseHead, verdict: Verdict, offered: Checkpoint) -> None:

@@ -210,7 +210,7 @@ class _Run:
                 return verification.after_body(state, exchange, copy.held.offset, 0)
         copy.prepare(exchange.head, verdict, offered)
         self._announce(exchange)
-        cursor = Cursor(copy, verdict.first_pos, offered)
+        cursor = Cursor(copy, verdict.first_pos, exchange.request.first_pos, offered)
         try:
             self._write_body(exchange, cursor)
             return verification.after_body(state, exchange, cursor.position, cursor.gained)

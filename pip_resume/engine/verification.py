@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pip_resume.engine.origin import Origin
 from pip_resume.errors import ConnectionLost, UselessBody
 from pip_resume.protocol.checkpoint import with_length
 from pip_resume.protocol.endings import Ended, Ending, Outcome, conclude
+from pip_resume.protocol.planning import OVERLAP_BYTES
 
 if TYPE_CHECKING:
     from pip_resume.engine.handover import Finished
+    from pip_resume.engine.local_copy import LocalCopy
     from pip_resume.engine.state import Exchange, State
 
 
@@ -108,11 +111,30 @@ def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
 
 
 def _start_over(state: State) -> None:
-    """Discard what is held and start at 0."""
+    """Request the complete file. What an earlier run has left goes when this file is right, all else at once."""
     reason = "its hash does not match the one given by the index" if state.copy.has_digest else "the archive is damaged"
     state.display.starting_over(reason)
-    state.copy.reset()
+    if _returns_to_earlier(state.copy):
+        state.trust = state.trust.after_refusal(is_ranged=True)
+    else:
+        state.copy.reset()
     state.attempts.begin_at(0)
+
+
+def _returns_to_earlier(copy: LocalCopy) -> bool:
+    """Hold only what an earlier run has left, and return True: a wrong server must not erase it.
+
+    Only once in a run, since these bytes may be the wrong ones. False if there are none, or without a hash.
+    """
+    earlier = copy.origin.earlier
+    if not copy.has_digest or not earlier or copy.has_beside:
+        return False
+    try:
+        copy.current.cut(earlier)
+    except OSError:
+        return False
+    copy.origin = Origin(overlap=OVERLAP_BYTES, is_this_run=False, is_compared=False)
+    return True
 
 
 def is_complete_after_all(state: State) -> bool:

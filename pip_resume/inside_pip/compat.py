@@ -230,7 +230,8 @@ def cache_body_mode(cache: Any) -> int:
         # A key of its own, since other pips may ask at this moment.
         key = f"pip-resume:permissions:{os.getpid()}:{os.urandom(8).hex()}"
         cache.set(key, b"")
-        mode = stat.S_IMODE(Path(cache._get_cache_path(key)).stat().st_mode)
+        # No bit beyond these: in a shared cache a different user may exchange the entry before it is looked at.
+        mode = stat.S_IMODE(Path(cache._get_cache_path(key)).lstat().st_mode) & 0o666
         cache.delete(key)
         RUN.cached_body_modes[directory] = mode
     return mode

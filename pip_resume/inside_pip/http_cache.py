@@ -15,6 +15,7 @@ from pip._vendor.urllib3 import HTTPResponse
 
 from pip_resume.artifact import url_key
 from pip_resume.inside_pip import compat
+from pip_resume.storage.directory import SAFE_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -231,9 +232,13 @@ def _store_body(cache: Any, key: str, body: Path, deliver: Iterable[Callable[[Pa
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = compat.cache_body_mode(cache)
         if any(way(path, mode) for way in deliver):
-            # pip syncs what it writes, too: after a power cut no entry may be left without its body.
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
+            # pip syncs what it writes, too: after a power cut no entry may be left without its body. In a shared cache
+            # something else may have the name by now: a FIFO, or a symlink to a device.
+            descriptor = os.open(path, os.O_RDWR | SAFE_FLAGS)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
             return
     with body.open("rb") as file:
         if body.stat().st_size == 0:

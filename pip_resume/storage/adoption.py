@@ -53,9 +53,12 @@ def may_be_continued(part: PartFile, record_format: int, checkpoint: Checkpoint)
 
 
 def is_sparse(part: PartFile) -> bool:
-    """Whether a file has holes, so that copying it would need more room than its owner has used."""
+    """Whether a file has holes, so that copying it would need more room than its owner has used.
+
+    The offset counts, not the size by now: the owner may cut the file, and let it grow again.
+    """
     status = part.status
-    return hasattr(status, "st_blocks") and status.st_blocks * _BLOCK_BYTES < status.st_size - 8 * _BLOCK_BYTES
+    return hasattr(status, "st_blocks") and status.st_blocks * _BLOCK_BYTES < part.offset - 8 * _BLOCK_BYTES
 
 
 def _lock_works(part: PartFile) -> bool:

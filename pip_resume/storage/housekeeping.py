@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.checkpoint import FORMAT, parse_checkpoint, record_format
 from pip_resume.storage.directory import Directory
-from pip_resume.storage.part_file import is_locked
-from pip_resume.storage.store import DIRECTORY, HTTP_CACHES, read_record, remove_unclaimed
-from pip_resume.storage.stored_partial import PART, RECORD, record_name
+from pip_resume.storage.part_file import is_locked, is_own
+from pip_resume.storage.store import DIRECTORY, HTTP_CACHES, remove_unclaimed
+from pip_resume.storage.stored_partial import PART, RECORD, read_record, record_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,6 +51,8 @@ class Entry(NamedTuple):
     """Whether a newer pip-resume wrote it. Then it is left alone."""
     is_usable: bool
     """Whether its record can be read. Without one the bytes are never used."""
+    is_own: bool = True
+    """Whether it belongs to this user. The size of a different user's file says nothing: it may have holes."""
 
     @property
     def path(self) -> Path:
@@ -120,6 +122,7 @@ def _entry(directory: Directory, name: str) -> Entry | None:
         checkpoint.complete_length if checkpoint else None,
         is_newer=(record_format(record) or 0) > FORMAT,
         is_usable=checkpoint is not None,
+        is_own=is_own(status),
     )
 
 
@@ -151,37 +154,40 @@ def try_writing(directory: Path) -> None:
 def prune(path: Path, keep_days: float, max_size: int, now_s: float, *, spare: Iterable[str] = ()) -> int:
     """Remove what is too old or too much, oldest first, and what killed processes have left. Skip what is locked.
 
+    Files of different users are removed by age only, if the system allows it: ``max_size`` is a limit for each user.
     ``spare`` has the keys of artifacts that are about to be downloaded. Returns the number of bytes removed. Raises
     nothing: what cannot be removed stays.
     """
     removed = 0
     with contextlib.suppress(OSError, StoreUnusable), Directory.opened(path) as directory:
         present = [entry for entry in _entries(directory) if not entry.is_newer]
-        excess = sum(entry.size for entry in present) - max_size
+        own = [entry for entry in present if entry.is_own]
+        excess = sum(entry.size for entry in own) - max_size
         # A clock that is earlier than the newest file is wrong, so no age is known.
-        is_clock_right = all(entry.modified_s <= now_s + DAY_S for entry in present)
+        is_clock_right = all(entry.modified_s <= now_s + DAY_S for entry in own)
         for entry in sorted(present, key=lambda entry: (not entry.is_complete, entry.modified_s)):
             age_s = now_s - entry.modified_s if is_clock_right else 0.0
             # A part file that another pip is just making has no record yet.
             is_useless = age_s > keep_days * DAY_S or (not entry.is_usable and age_s > LEFTOVER_S)
-            if (is_useless or excess > 0) and entry.key not in spare:
+            if (is_useless or (excess > 0 and entry.is_own)) and entry.key not in spare:
                 with contextlib.suppress(OSError):
                     if remove_unclaimed(directory, entry.name):
                         removed += entry.size
-                        excess -= entry.size
+                        excess -= entry.size if entry.is_own else 0
         if is_clock_right:
             _remove_leftovers(directory, now_s)
     return removed
 
 
 def make_room(paths: Iterable[Path], needed: float, *, spare: str) -> None:
-    """Remove other partials until ``needed`` bytes are removed: complete ones first, then the oldest.
+    """Remove other partials of this user until ``needed`` bytes are removed: complete ones first, then the oldest.
 
     Remove none if all together are not enough, and never one of the artifact with the key ``spare``. Skip what is
     locked. Raises nothing.
     """
     with contextlib.suppress(OSError):
-        found = [entry for path in paths for entry in entries(path) if not entry.is_newer and entry.key != spare]
+        present = [entry for path in paths for entry in entries(path)]
+        found = [entry for entry in present if entry.is_own and not entry.is_newer and entry.key != spare]
         if sum(entry.size for entry in found) < needed:
             return
         for entry in sorted(found, key=lambda entry: (not entry.is_complete, entry.modified_s)):
@@ -229,7 +235,8 @@ def prune_opportunistically(
         if not any(name != _MARKER for name in directory.names()):
             return
         with contextlib.suppress(FileNotFoundError):
-            if 0 <= now_s - directory.status_of(_MARKER).st_mtime < DAY_S:
+            marker = directory.status_of(_MARKER)
+            if is_own(marker) and 0 <= now_s - marker.st_mtime < DAY_S:
                 return
         prune(path, keep_days, max_size, now_s, spare=spare)
         # What is left needs pruning again some day. An empty directory stays empty.
@@ -241,7 +248,10 @@ def prune_opportunistically(
 
 
 def _touch(directory: Directory, now_s: float) -> None:
-    descriptor = directory.open_file(_MARKER, os.O_WRONLY | os.O_CREAT)
+    # A new file: the old one may be a second link of some other file, put there by a different user.
+    with contextlib.suppress(FileNotFoundError):
+        directory.remove(_MARKER)
+    descriptor = directory.open_file(_MARKER, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         os.utime(descriptor if os.utime in os.supports_fd else directory.path / _MARKER, (now_s, now_s))
     finally:

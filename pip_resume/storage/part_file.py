@@ -34,6 +34,11 @@ def is_private(status: os.stat_result) -> bool:
     return is_own(status) and not status.st_mode & OTHERS_MAY_WRITE
 
 
+def is_closed(status: os.stat_result) -> bool:
+    """Whether a directory belongs to this user, and nobody else may do anything in it. Always true on Windows."""
+    return is_own(status) and (os.name == "nt" or not status.st_mode & 0o077)
+
+
 def is_locked(directory: Directory, name: str) -> bool:
     """Whether another open file, of this process or of another, has the lock. Raises OSError or StoreUnusable."""
     try:
@@ -165,10 +170,20 @@ class PartFile:
         self.name = name
 
     def rename_closed(self, name: str) -> None:
-        """Rename the file while it is closed for a moment. For Windows, which does not rename an open file."""
+        """Rename the file while it is closed for a moment. For Windows, which does not rename an open file.
+
+        Raises OSError if a different file has the name afterwards: its bytes were never hashed.
+        """
+        before = self.status
         self.close()
         self.rename(name)
-        self._descriptor = self.directory.open_file(name, os.O_RDWR)
+        descriptor = self.directory.open_file(name, os.O_RDWR)
+        after = os.fstat(descriptor)
+        # The owner as well: a file of a different user may have the inode of ours if that was removed.
+        if not os.path.samestat(before, after) or not is_own(after):
+            os.close(descriptor)
+            raise OSError(errno.EIO, "the part file was exchanged")
+        self._descriptor = descriptor
         self.lock()
 
     def copy_to(self, descriptor: int) -> None:

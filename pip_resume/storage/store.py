@@ -7,15 +7,16 @@ import functools
 import os
 import shutil
 import stat
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.errors import PartialBusy, StoreUnusable
-from pip_resume.protocol.checkpoint import FORMAT, MAX_RECORD_BYTES, Checkpoint, parse_checkpoint, record_format
+from pip_resume.protocol.checkpoint import FORMAT, Checkpoint, parse_checkpoint, record_format
 from pip_resume.storage.adoption import is_sparse, may_be_continued, trusted_length
 from pip_resume.storage.directory import Directory
 from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_locked, is_own
-from pip_resume.storage.stored_partial import PART, StoredPartial, record_name
+from pip_resume.storage.stored_partial import PART, StoredPartial, has_foreign_record, read_record, record_name
 
 if TYPE_CHECKING:
     from pip_resume.artifact import Artifact
@@ -28,6 +29,8 @@ SPARE_BYTES = 16 * 1024 * 1024
 """Left free on the disk, since pip and its cache write there as well. The wheel of pip itself unpacks to 10 MB."""
 _TRIES = 8
 """How often another pip may replace the file between our calls. In practice it is once, when that pip finishes."""
+_NEW_S = 10.0
+"""A directory that was changed longer ago was not made just now. A file server's clock may differ by some seconds."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -75,10 +78,11 @@ class Store:
         """Return how far the pip is that holds the lock of this artifact; None if no pip does."""
         for found in self._find(artifact):
             with contextlib.suppress(OSError, StoreUnusable):
-                if is_locked(*found):
+                status = found.directory.status_of(found.name)
+                # A different user could hold a lock for ever, and let the file grow meanwhile.
+                if is_own(status) and is_locked(*found):
                     checkpoint = parse_checkpoint(read_record(found.directory, record_name(found.name)))
-                    size = found.directory.status_of(found.name).st_size
-                    return Progress(size, None if checkpoint is None else checkpoint.complete_length)
+                    return Progress(status.st_size, None if checkpoint is None else checkpoint.complete_length)
         return None
 
     def free_bytes(self) -> float:
@@ -144,7 +148,7 @@ class Store:
             return self._open(self.path)
         directory = self._open(self.path)
         shared = stat.S_IMODE(os.stat(self.cache_directory).st_mode) & 0o7077
-        if shared & OTHERS_MAY_WRITE and is_own(directory.status) and not directory.names():
+        if shared & OTHERS_MAY_WRITE and _is_new(directory):
             directory.set_mode(shared | 0o700)
         return directory
 
@@ -152,6 +156,8 @@ class Store:
         """Make an empty partial; None if its name has been taken meanwhile. Raises PartialBusy."""
         for is_personal in (False, True):
             name = _name_of(artifact, is_personal=is_personal)
+            if has_foreign_record(directory, name):
+                continue
             with contextlib.suppress(FileExistsError):
                 part = PartFile.create(directory, name, artifact.digest)
                 if not part.lock():
@@ -171,7 +177,9 @@ class Store:
             os.close(found.directory.open_file(found.name, os.O_RDONLY))
         except (OSError, StoreUnusable):
             return False
-        return is_own(status) or artifact.digest is not None
+        if is_own(status):
+            return not has_foreign_record(*found)
+        return artifact.digest is not None
 
     def _claim_found(self, found: _Found, artifact: Artifact) -> StoredPartial | None:
         """Lock a file of an earlier run and use it; None if it has vanished or cannot be used. Raises PartialBusy."""
@@ -181,6 +189,8 @@ class Store:
             part = _open_part(found, artifact)
         except (OSError, StoreUnusable):
             return None  # The pip that held it has finished in between, or another user forbids it.
+        if not is_own(part.status):
+            return self._adopt_copy(part, artifact)
         if not part.lock():
             part.close()
             raise PartialBusy
@@ -188,11 +198,11 @@ class Store:
         if not part.is_at_name():
             part.close()
             return None
-        return self._adopt(part, artifact) if is_own(part.status) else self._adopt_copy(part, artifact)
+        return self._adopt(part, artifact)
 
     def _adopt(self, part: PartFile, artifact: Artifact) -> StoredPartial:
         """Return our own locked file as a partial, with its bytes as far as they can be trusted."""
-        record = read_record(part.directory, record_name(part.name))
+        record = read_record(part.directory, record_name(part.name), is_own_only=True)
         version = record_format(record) or 0
         if version > FORMAT:
             part.close()
@@ -219,7 +229,7 @@ class Store:
         try:
             checkpoint = parse_checkpoint(read_record(part.directory, record_name(part.name)))
             length = 0 if checkpoint is None else trusted_length(artifact, part, checkpoint, self._boot_id)
-            if checkpoint is None or is_sparse(part):
+            if checkpoint is None or is_sparse(part) or length > self.free_bytes():
                 length = 0
             name = _name_of(artifact, is_personal=True)
             own = PartFile.create(self._make_directory(), name, artifact.digest)
@@ -253,6 +263,12 @@ def _open_part(found: _Found, artifact: Artifact) -> PartFile:
         return PartFile.open_to_read(*found, artifact.digest)
 
 
+def _is_new(directory: Directory) -> bool:
+    """Whether this is the directory that was made just now, and no older one that was put in its place."""
+    status = directory.status
+    return is_own(status) and abs(time.time() - status.st_mtime) < _NEW_S and not directory.names()
+
+
 def _is_at(directory: Directory, path: Path) -> bool:
     try:
         return os.path.samestat(os.lstat(path), directory.status)
@@ -271,21 +287,18 @@ def remove_unclaimed(directory: Directory, name: str) -> bool:
     try:
         if not part.lock() or not part.is_at_name():
             return False
-        with contextlib.suppress(FileNotFoundError):
+        try:
             directory.remove(record_name(name))
+        except FileNotFoundError:
+            pass
+        except PermissionError:
+            # In a sticky directory a different user may have put a record beside our part file.
+            if not has_foreign_record(directory, name):
+                raise
         part.remove()
     finally:
         part.close()
     return True
-
-
-def read_record(directory: Directory, name: str) -> bytes:
-    """Return a record's bytes, at most one more than a record may have; empty if there is none that can be read."""
-    try:
-        with open(directory.open_file(name, os.O_RDONLY), "rb") as file:
-            return file.read(MAX_RECORD_BYTES + 1)
-    except (OSError, StoreUnusable):
-        return b""
 
 
 @functools.lru_cache(maxsize=1)

@@ -8,8 +8,9 @@ import stat
 import threading
 from typing import TYPE_CHECKING
 
-from pip_resume.protocol.checkpoint import encode_checkpoint
-from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, sync
+from pip_resume.errors import StoreUnusable
+from pip_resume.protocol.checkpoint import MAX_RECORD_BYTES, encode_checkpoint
+from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_closed, is_own, sync
 from pip_resume.storage.partial import Partial, fresh_name, remove_file
 
 if TYPE_CHECKING:
@@ -125,11 +126,13 @@ class StoredPartial(Partial):
     def link_to(self, target: Path, mode: int) -> bool:
         """Make ``target`` a hard link of the bytes. Only if nobody else could ever write to them, or can with ``mode``.
 
-        Read permissions are added in place.
+        Read permissions are added in place, but not where others can reach the file: whoever reads it could lock it.
         """
         if mode & OTHERS_MAY_WRITE or not self._part.is_at_name():
             return False
         status = self._part.status
+        if mode & ~stat.S_IMODE(status.st_mode) and not is_closed(self._part.directory.status):
+            return False
         if status.st_nlink > 1 and stat.S_IMODE(status.st_mode) != mode:
             return False
         with contextlib.suppress(OSError):
@@ -207,6 +210,28 @@ class StoredPartial(Partial):
 def record_name(part_name: str) -> str:
     """Return the name of the record that belongs to a part file."""
     return part_name[: -len(PART)] + RECORD
+
+
+def read_record(directory: Directory, name: str, *, is_own_only: bool = False) -> bytes:
+    """Return a record's bytes, at most one more than a record may have; empty if there is none that can be read.
+
+    ``is_own_only`` leaves out a record of a different user.
+    """
+    try:
+        with open(directory.open_file(name, os.O_RDONLY), "rb") as file:
+            if is_own_only and not is_own(os.fstat(file.fileno())):
+                return b""
+            return file.read(MAX_RECORD_BYTES + 1)
+    except (OSError, StoreUnusable):
+        return b""
+
+
+def has_foreign_record(directory: Directory, part_name: str) -> bool:
+    """Whether the record of a part file is a different user's. In a sticky directory it cannot be replaced."""
+    try:
+        return not is_own(directory.status_of(record_name(part_name)))
+    except OSError:
+        return False
 
 
 def write_atomically(directory: Directory, name: str, content: bytes) -> None:

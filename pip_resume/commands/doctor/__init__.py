@@ -28,6 +28,7 @@ from pip_resume.commands.doctor.finding import BROKEN, OFF, PART, REINSTALL, Fin
 from pip_resume.commands.doctor.index_probe import needs_no_request, run_index_probe
 from pip_resume.commands.doctor.probe import Probe, run_probe
 from pip_resume.commands.formatting import align
+from pip_resume.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -60,7 +61,7 @@ def run(requirement: str, options: Sequence[Sequence[str]]) -> int:
     for finding, line in zip(findings, align(rows, right=frozenset())):
         print(line)
         if finding.remedy:
-            print(f"    type: {finding.remedy}")
+            print(printable(f"    type: {finding.remedy}"))
     exit_code, _short, words = verdict(findings)
     print(f"\nVerdict: {words}")
     return exit_code

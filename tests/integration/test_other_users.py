@@ -1,0 +1,496 @@
+"""Real other users who may write to the cache directory, beside a victim who is root or a normal user."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from integration.machine import Machine, artifact_of, hashed_link
+from integration.old_partials import MIB, NOW_S, leave_partial, set_age
+from integration.other_users import (
+    ATTACKER,
+    GROUP,
+    VICTIM,
+    acting_as,
+    attacking,
+    hold_open,
+    keep_locked,
+    lock_what_can_be_read,
+    swap_for_directory,
+)
+from integration.samples import CONTENT, CUT, FILE, HELD, NEXT_RUN_RANGE, PATH, SIZE, link_with_hash
+from servers.fault_server import FaultServer
+
+from pip_resume.errors import StoreUnusable
+from pip_resume.protocol.checkpoint import FORMAT, Checkpoint, encode_checkpoint
+from pip_resume.storage.housekeeping import DAY_S, make_room, prune, prune_opportunistically, remove_leftovers
+from pip_resume.storage.part_file import PartFile
+from pip_resume.storage.store import Store
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can act as other users"
+)
+NOT_CACHED = replace(FILE, fields={"Cache-Control": "no-store"})
+VICTIMS = [pytest.param(0, id="root"), pytest.param(VICTIM, id="a normal user")]
+MODES = [
+    pytest.param(0o2775, id="a cache that a group may write"),
+    pytest.param(0o777, id="a cache that everybody may write"),
+    pytest.param(0o1777, id="a sticky cache"),
+]
+UMASKS = [0o002, 0o022, 0o077]
+
+
+@pytest.fixture(params=VICTIMS)
+def victim(request: pytest.FixtureRequest) -> int:
+    uid: int = request.param
+    return uid
+
+
+@pytest.fixture
+def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory that other users can reach, unlike pytest's own."""
+    directory = Path(tempfile.mkdtemp(prefix="pip-resume-shared-", dir="/tmp"))
+    directory.chmod(0o755)
+    monkeypatch.setenv("HOME", str(directory))
+    umask = os.umask(0o022)
+    yield directory
+    os.umask(umask)
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def imported(tmp_path: Path, http_server: FaultServer) -> None:
+    """Import as root what a download needs: a normal user may not be able to read this Python's files."""
+    http_server.plays(PATH, CUT, FILE)
+    machine = Machine(tmp_path / "warm up")
+    with closing(machine.store):
+        link = link_with_hash(http_server)
+        machine.download_partly(link)
+        machine.download(link)
+        prune(machine.store.path, 0, 0, time.time())
+    http_server.forget()
+
+
+@pytest.fixture
+def machine(shared: Path, victim: int, imported: None) -> Iterator[Machine]:
+    """A machine of the victim, whose cache directory a group may write."""
+    home = shared / "home"
+    home.mkdir(mode=0o700)
+    os.chown(home, victim, victim)
+    made = Machine(home, cache_directory=shared / "cache")
+    share_cache(made, victim, 0o2775)
+    yield made
+    made.store.close()
+
+
+def share_cache(machine: Machine, owner: int, mode: int) -> None:
+    machine.cache_directory.mkdir(exist_ok=True)
+    os.chown(machine.cache_directory, owner, GROUP)
+    machine.cache_directory.chmod(mode)
+
+
+def make_store(machine: Machine, owner: int, mode: int) -> Path:
+    """Make the directory of the store as if this user had made it."""
+    path = machine.store.path
+    path.mkdir()
+    os.chown(path, owner, GROUP)
+    path.chmod(mode)
+    return path
+
+
+def plant(path: Path, content: bytes = b"", mode: int = 0o666, owner: int = ATTACKER) -> Path:
+    """Make a file of the attacker."""
+    path.write_bytes(content)
+    os.chown(path, owner, GROUP)
+    path.chmod(mode)
+    return path
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.lstat().st_mode)
+
+
+class TestOpenFiles:
+    """Field report 5.1: a file is changed after its hash was checked."""
+
+    @pytest.mark.parametrize("mask", UMASKS)
+    @pytest.mark.parametrize("mode", MODES)
+    def test_a_file_that_pip_gets_cannot_be_changed_by_a_process_that_opens_every_file_at_its_birth(
+        self, mode: int, mask: int, victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        share_cache(machine, victim, mode)
+        os.umask(mask)
+        link, not_cached = link_with_hash(http_server), hashed_link(http_server.url("/not-cached.whl"), CONTENT[:-1])
+        paths: list[Path] = []
+        start = machine.cache_directory.parent / "start"
+        with attacking(hold_open, machine.cache_directory, start) as attack:
+            for _round in range(2):
+                http_server.plays(PATH, CUT, FILE)
+                http_server.plays("/not-cached.whl", replace(NOT_CACHED, content=CONTENT[:-1]))
+                with acting_as(victim):
+                    if not paths:
+                        machine.download_partly(link)
+                    paths += [machine.download(each).path for each in (link, not_cached, link, not_cached)]
+                # Everything is open by now, and pip has checked the files of the first round.
+                self.wait_for_links(machine, wanted=mask != 0o077)
+                start.touch()
+                time.sleep(0.05)
+            with acting_as(victim):
+                contents = [path.read_bytes() for path in paths]
+                statuses = [path.stat() for path in paths]
+
+        assert [content in (CONTENT, CONTENT[:-1]) for content in contents] == [True] * len(paths)
+        assert {stat.S_IMODE(status.st_mode) for status in statuses} == {0o666 & ~mask}
+        assert {status.st_uid for status in statuses} == {victim}
+        # The bodies in pip's cache are made for the group, so that the attack is one that can succeed.
+        assert attack.number > 0 or mask == 0o077
+
+    def wait_for_links(self, machine: Machine, *, wanted: bool) -> None:
+        """Wait until the attacker has opened a file, and has had the time to write into it."""
+        end_s = time.monotonic() + 20
+        while wanted and time.monotonic() < end_s and not any((machine.cache_directory / "links").iterdir()):
+            time.sleep(0.005)
+        time.sleep(0.02)
+
+    def test_a_file_that_pips_cache_does_not_take_stays_unreadable_for_others(
+        self, victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        """Plain pip would not leave it anywhere. Whoever could read it could also lock it."""
+        http_server.plays(PATH, NOT_CACHED)
+        link = link_with_hash(http_server)
+        with acting_as(victim):
+            machine.download(link)
+        http_server.forget()
+        with attacking(lock_what_can_be_read, machine.store.path):
+            time.sleep(0.05)
+            with acting_as(victim):
+                outcome = machine.download(link)
+
+        assert mode_of(machine.part_path(link)) == 0o600
+        assert outcome.content == CONTENT
+        assert http_server.requests(PATH) == []
+
+
+class TestLocks:
+    def test_the_lock_of_a_different_user_is_not_waited_for(
+        self, victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        """The display of this test fails if a run waits. The other user's file grows without using the disk."""
+        http_server.plays(PATH, CUT, FILE)
+        link = link_with_hash(http_server)
+        make_store(machine, victim, 0o2775)
+        plant(machine.record_path(link), encode_checkpoint(Checkpoint(complete_length=1 << 50)))
+        with attacking(keep_locked, machine.part_path(link), 100_000), acting_as(victim):
+            machine.download_partly(link)
+            stored = machine.own_part_path(link).read_bytes()
+            outcome = machine.download(link)
+
+        assert stored == CONTENT[:HELD]
+        assert outcome.content == CONTENT
+        assert outcome.display.store_errors == []
+        assert http_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE]
+
+
+class TestRecords:
+    @pytest.mark.parametrize(
+        "record",
+        [
+            pytest.param(
+                encode_checkpoint(Checkpoint(filename="other-1.0.tar.gz", complete_length=SIZE)), id="a different name"
+            ),
+            pytest.param(b'{"format": %d}' % (FORMAT + 1), id="a newer version"),
+        ],
+    )
+    def test_a_record_of_a_different_user_is_not_used_for_our_bytes(
+        self, record: bytes, victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        http_server.plays(PATH, CUT, FILE)
+        link = link_with_hash(http_server)
+        with acting_as(victim):
+            machine.download_partly(link)
+        machine.record_path(link).unlink()
+        plant(machine.record_path(link), record, mode=0o644)
+        with acting_as(victim):
+            outcome = machine.download(link)
+
+        assert outcome.content == CONTENT
+        assert outcome.path.name == link.filename
+        assert outcome.display.store_errors == []
+
+
+class TestStickyDirectories:
+    """Field report 5.3."""
+
+    @pytest.fixture(autouse=True)
+    def sticky(self, victim: int, machine: Machine) -> None:
+        share_cache(machine, ATTACKER if victim else 0, 0o1777)
+        make_store(machine, ATTACKER if victim else 0, 0o1777)
+
+    @pytest.mark.parametrize("kind", ["part file", "record", "both", "part file with a link"])
+    def test_a_name_of_a_different_user_does_not_keep_a_user_from_resuming(
+        self, kind: str, victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        http_server.plays(PATH, CUT, FILE)
+        link = link_with_hash(http_server)
+        if kind != "record":
+            plant(machine.part_path(link), b"theirs", mode=0o600)
+        if kind in ("record", "both"):
+            plant(machine.record_path(link), b"theirs", mode=0o600)
+        if kind == "part file with a link":
+            os.link(machine.part_path(link), machine.store.path / "second")
+
+        with acting_as(victim):
+            machine.download_partly(link)
+            outcome = machine.download(link)
+
+        assert outcome.content == CONTENT
+        assert outcome.display.store_errors == []
+        assert http_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE]
+        assert [path.name for path in machine.store.path.iterdir() if path.stat().st_uid != ATTACKER] == []
+
+    def test_runs_in_a_directory_whose_names_are_all_taken_leave_nothing_behind(
+        self, victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        http_server.plays(PATH, CUT, FILE)
+        link = link_with_hash(http_server)
+        own = machine.store.path / f"{artifact_of(link).key}-u{victim}.part"
+        for path in (machine.part_path(link), own):
+            path.mkdir()
+            os.chown(path, ATTACKER, GROUP)
+        with acting_as(victim):
+            machine.download_partly(link)
+            outcome = machine.download(link)
+
+        assert outcome.content == CONTENT
+        assert {path.name for path in machine.store.path.iterdir()} == {own.name, machine.part_path(link).name}
+        assert list(machine.store.path.glob("*/*")) == []
+
+    def test_a_part_file_is_pruned_although_a_different_user_has_put_a_record_beside_it(
+        self, victim: int, machine: Machine
+    ) -> None:
+        with acting_as(victim):
+            part = leave_partial(machine.store)
+        part.with_suffix(".json").unlink()
+        plant(part.with_suffix(".json"))
+        with acting_as(victim):
+            prune(machine.store.path, 14, 0, NOW_S)
+
+        assert not part.exists()
+
+
+class TestSizes:
+    """Field report 5.4: what a different user has costs no room, and no partial of ours."""
+
+    def test_a_sparse_file_is_not_copied(self, victim: int, machine: Machine, http_server: FaultServer) -> None:
+        http_server.plays(PATH, CUT, FILE)
+        link = link_with_hash(http_server)
+        make_store(machine, victim, 0o2775)
+        with plant(machine.part_path(link)).open("r+b") as file:
+            file.truncate(3 * 1024 * MIB)
+        plant(machine.record_path(link), encode_checkpoint(Checkpoint(complete_length=4 * 1024 * MIB)))
+        with acting_as(victim):
+            machine.download_partly(link)
+            assert machine.own_part_path(link).read_bytes() == CONTENT[:HELD]
+
+        used = sum(path.stat().st_blocks * 512 for path in machine.store.path.iterdir())
+        assert HELD < used < 2 * SIZE
+
+    def test_a_file_that_has_holes_only_after_it_was_opened_is_not_copied(self, victim: int, machine: Machine) -> None:
+        """Its owner cuts it while its size is looked at, and lets it grow again."""
+        link = hashed_link("https://example.com/sample.whl", CONTENT)
+        make_store(machine, victim, 0o2775)
+        path = plant(machine.part_path(link))
+        os.truncate(path, 1024 * MIB)
+        plant(machine.record_path(link), encode_checkpoint(Checkpoint(complete_length=1024 * MIB)))
+
+        class Cutting(Store):
+            def _adopt_copy(self, part, artifact):  # type: ignore[no-untyped-def]
+                os.truncate(path, 0)
+                return super()._adopt_copy(part, artifact)
+
+        with closing(Cutting(machine.cache_directory, "")) as store, acting_as(victim):
+            partial = store.claim(artifact_of(link))
+            assert partial.offset == 0
+            partial.close()
+
+    @pytest.fixture
+    def own(self, victim: int, machine: Machine) -> list[Path]:
+        """Two partials of the victim's."""
+        with acting_as(victim):
+            return [leave_partial(machine.store, days_ago=days) for days in (2.0, 1.0)]
+
+    @pytest.fixture
+    def huge(self, machine: Machine, own: list[Path]) -> Path:  # noqa: ARG002 - `own` is older
+        """A file of the attacker's with a size of 1 TiB, of which nothing is on the disk."""
+        huge = plant(machine.store.path / f"{'f' * 64}.part", mode=0o600)
+        os.truncate(huge, 1 << 40)
+        plant(huge.with_suffix(".json"), encode_checkpoint(Checkpoint(complete_length=1 << 41)))
+        return set_age(huge, 0)
+
+    @pytest.mark.usefixtures("huge")
+    def test_pruning_removes_no_partial_of_ours_because_of_the_size_of_a_file_of_a_different_user(
+        self, victim: int, machine: Machine, own: list[Path]
+    ) -> None:
+        with acting_as(victim):
+            prune(machine.store.path, 14, 10 * MIB, NOW_S)
+
+        assert all(path.exists() for path in own)
+
+    @pytest.mark.usefixtures("huge")
+    def test_no_partial_of_ours_is_removed_to_make_room_that_only_a_different_user_seems_to_use(
+        self, victim: int, machine: Machine, own: list[Path]
+    ) -> None:
+        with acting_as(victim):
+            make_room([machine.store.path], 100 * MIB, spare="")
+
+        assert all(path.exists() for path in own)
+
+    def test_pruning_by_age_goes_on_although_a_file_of_a_different_user_is_from_the_future(
+        self, victim: int, machine: Machine, own: list[Path], huge: Path
+    ) -> None:
+        set_age(huge, -400 * DAY_S)
+        with acting_as(victim):
+            prune(machine.store.path, 1.5, 10 * MIB, NOW_S)
+
+        assert [path.exists() for path in own] == [False, True]
+
+    def test_pruning_happens_although_the_marker_is_a_different_users(
+        self, victim: int, machine: Machine, own: list[Path]
+    ) -> None:
+        set_age(plant(machine.store.path / "pruned", mode=0o644), 60)
+        with acting_as(victim):
+            prune_opportunistically(machine.store.path, 1.5, 10 * MIB, NOW_S)
+
+        assert [path.exists() for path in own] == [False, True]
+
+    def test_a_second_link_of_a_private_file_in_the_place_of_the_marker_is_not_touched(
+        self, victim: int, machine: Machine, own: list[Path]
+    ) -> None:
+        """Where the system lets users link files that they cannot write."""
+        precious = plant(machine.cache_directory.parent / "home" / "precious", b"precious", 0o600, victim)
+        os.utime(precious, (1, 1))
+        os.link(precious, machine.store.path / "pruned")
+        with acting_as(victim):
+            prune_opportunistically(machine.store.path, 1.5, 10 * MIB, NOW_S)
+
+        assert (precious.stat().st_mtime, precious.read_bytes(), mode_of(precious)) == (1, b"precious", 0o600)
+        assert [path.exists() for path in own] == [False, True]
+
+
+class TestExchangedFiles:
+    def test_a_file_that_was_exchanged_while_it_was_closed_is_not_continued(self, shared: Path) -> None:
+        """Windows closes a file to rename it. Elsewhere a different user could make that happen."""
+        from pip_resume.storage.directory import Directory
+
+        with Directory.opened(shared) as directory:
+            part = PartFile.create(directory, "new", None)
+            part.append(b"ours")
+            real = directory.open_file
+
+            def exchanged(name: str, flags: int, mode: int = 0o600) -> int:
+                directory.remove(name)
+                plant(shared / name, b"theirs")
+                return real(name, flags, mode)
+
+            directory.open_file = exchanged  # type: ignore[method-assign]
+            with pytest.raises(OSError, match="exchanged"):
+                part.rename_closed("name")
+
+    def test_a_directory_of_ours_that_is_put_in_the_place_of_the_new_store_is_not_opened_for_others(
+        self, victim: int, machine: Machine
+    ) -> None:
+        """Field report 5.2: a home became writable for a group."""
+        private = machine.cache_directory / "private"
+        private.mkdir()
+        os.chown(private, victim, victim)
+        private.chmod(0o700)
+        os.utime(private, (1, 1))
+        share_cache(machine, victim, 0o2777)
+        with attacking(swap_for_directory, machine.store.path, private) as attack, acting_as(victim):
+            end_s = time.monotonic() + 2
+            while time.monotonic() < end_s:
+                with closing(Store(machine.cache_directory, "")) as store, contextlib.suppress(OSError, StoreUnusable):
+                    store._make_directory()
+                for place in (machine.store.path, machine.store.path.with_name("away")):
+                    with contextlib.suppress(OSError):
+                        if place.lstat().st_mtime != 1:
+                            place.rmdir()
+        places = [place for place in machine.cache_directory.iterdir() if place.lstat().st_mtime == 1]
+        assert [mode_of(place) for place in places] == [0o700]
+        assert attack.number > 0
+
+
+class TestPipsCache:
+    def test_the_permissions_of_a_cached_body_are_never_more_than_reading_and_writing(
+        self, victim: int, machine: Machine, http_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A different user exchanges the entry by which pip's cache shows them."""
+        from pip._internal.network.cache import SafeFileCache
+
+        real = SafeFileCache.set
+
+        def exchanged(cache: SafeFileCache, key: str, value: bytes, *rest: object) -> None:
+            real(cache, key, value)
+            if key.startswith("pip-resume:"):
+                path = Path(cache._get_cache_path(key))
+                path.unlink()
+                path.write_bytes(b"")
+                path.chmod(0o6777)
+
+        monkeypatch.setattr(SafeFileCache, "set", exchanged)
+        http_server.plays(PATH, CUT, FILE)
+        with acting_as(victim):
+            assert machine.download(link_with_hash(http_server)).content == CONTENT
+
+        modes = {mode_of(path) for path in machine.cache_directory.rglob("*.body")}
+        assert modes
+        assert all(mode & ~0o666 == 0 for mode in modes)
+
+    @pytest.mark.parametrize("kind", ["FIFO", "symlink"])
+    def test_what_is_put_in_the_place_of_a_new_body_is_neither_opened_nor_waited_for(
+        self, kind: str, victim: int, machine: Machine, http_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from pip_resume.storage.stored_partial import StoredPartial
+
+        opened = machine.cache_directory.parent / "opened"
+        real = StoredPartial.copy_to
+
+        def exchanged(partial: StoredPartial, target: Path, mode: int) -> bool:
+            done = real(partial, target, mode)
+            target.unlink()
+            if kind == "FIFO":
+                os.mkfifo(target)
+            else:
+                target.symlink_to(opened)
+            return done
+
+        monkeypatch.setattr(StoredPartial, "copy_to", exchanged)
+        http_server.plays(PATH, CUT, FILE)
+        os.mkfifo(opened)
+        with acting_as(victim):
+            outcome = machine.download(link_with_hash(http_server))
+
+        assert outcome.content == CONTENT
+
+
+def test_leftovers_of_a_different_user_do_no_harm(victim: int, machine: Machine) -> None:
+    make_store(machine, ATTACKER, 0o1777)
+    for kind in ("part", "json", "7-1-0123abcd.tmp", "7-1-0123abcd.new"):
+        os.mkfifo(machine.store.path / f"{'a' * 64}.{kind}")
+        (machine.store.path / f"{'b' * 64}.{kind}").symlink_to("/etc/passwd")
+        (machine.store.path / f"{'c' * 64}.{kind}").mkdir()
+    before = {path.name for path in machine.store.path.iterdir()}
+    with acting_as(victim):
+        prune(machine.store.path, 0, 0, time.time() + 400 * DAY_S)
+        remove_leftovers(machine.store.path, time.time() + 400 * DAY_S)
+
+    assert {path.name for path in machine.store.path.iterdir()} == before
