@@ -11,7 +11,8 @@
 `failures`         classifies exceptions of the network, with a cause in words
 `http_cache`       pip's HTTP cache: look up, store, evict
 `own_session`      copies of pip's session for our own requests
-`status_line`      one line of a terminal that is rewritten while the user waits
+`bars`             pip's progress bars, also for the download of another pip
+`status_line`      lines of a terminal that are rewritten
 `body`             the body of a response, read as it arrives
 `compat`           how this pip differs from others
 `run`              what is remembered for one run of pip
