@@ -97,6 +97,9 @@ class PipDisplay:
         self, blocks: Iterable[bytes], head: ResponseHead, first_pos: int, complete_length: int | None
     ) -> Iterator[Iterator[bytes]]:
         """Draw pip's bar around the blocks, if pip would draw one."""
+        if self._has_many_losses and not self._rows.is_possible and self._status.is_possible:
+            yield self._counted(blocks, first_pos, complete_length)
+            return
         self._status.clear()
         is_small = complete_length is not None and 0 < complete_length <= compat.smallest_with_bar(self._module)
         if self._is_quiet or head.from_cache or is_small:
@@ -124,23 +127,42 @@ class PipDisplay:
             what = f"No response ({failure.cause})"
         elif failure.stage is Stage.BODY and not failure.cause.startswith("the server"):
             what = f"Connection lost at {format_share(failure.offset, complete_length)} ({failure.cause})"
-        longest = f" (attempt {budget.failed + 1} of {limits.attempts + 1})"
-        if limits.idle_s:
-            longest = f" for up to {format_duration(limits.idle_s)}"
-        if delay_s > 2 * limits.idle_s:
-            longest = f" in {format_duration(delay_s)}"
-        self._warn("%s; trying again%s", what, longest)
+        if limits.idle_s == 0:
+            then = f"attempt {budget.failed + 1} of {limits.attempts + 1} in {format_duration(delay_s)}"
+        elif delay_s > 2 * limits.idle_s:
+            then = f"trying again in {format_duration(delay_s)}"
+        else:
+            then = f"trying again for up to {format_duration(limits.idle_s)}"
+        self._warn("%s; %s", what, then)
 
     def _connection_lost(self, failure: FailedAttempt, complete_length: int | None) -> None:
         share = format_share(failure.offset, complete_length)
         self._lost += 1
         self._losses = [time_s for time_s in self._losses if time_s > failure.after_s - _MINUTE_S] + [failure.after_s]
-        if len(self._losses) <= _MOST_LINES:
+        if not self._has_many_losses:
             self._warn("Connection lost at %s (%s); resuming", share, failure.cause)
         else:
             self._has_unsaid = True
-            self._status.clear()
-            self._rows.write(f"  Connection lost {len(self._losses)} times in a minute, now at {share}; resuming")
+            if self._rows.is_possible:
+                self._status.clear()
+                self._rows.write(f"  Connection lost {len(self._losses)} times in a minute, now at {share}; resuming")
+            else:
+                self._show_losses(failure.offset, complete_length)
+
+    @property
+    def _has_many_losses(self) -> bool:
+        return len(self._losses) > _MOST_LINES
+
+    def _counted(self, blocks: Iterable[bytes], position: int, complete_length: int | None) -> Iterator[bytes]:
+        """Pass blocks on, and rewrite the status line in place of a bar."""
+        for block in blocks:
+            yield block
+            position += len(block)
+            self._show_losses(position, complete_length)
+
+    def _show_losses(self, position: int, complete_length: int | None) -> None:
+        share = format_share(position, complete_length)
+        self._status.show(f"  {share} (connection lost {len(self._losses)} times)")
 
     def waiting(self, left_s: float, idle_s: float) -> None:
         """Rewrite the status line."""

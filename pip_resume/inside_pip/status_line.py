@@ -9,6 +9,8 @@ from typing import Any
 from pip_resume.inside_pip import compat
 
 _EMPTY = ""
+_BAR_COLUMNS = 80
+"""pip's bar fits into so many columns."""
 
 
 class StatusLine:
@@ -64,6 +66,11 @@ class SharedRow:
         self._rows = 0
         """How many rows above the cursor are the shared one, or the bar below it."""
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether rows can be erased, and pip's bar has one row: in a narrow terminal it has two."""
+        return self._is_wanted and shutil.get_terminal_size().columns >= _BAR_COLUMNS and compat.erase_rows(0)
+
     def bar_ended(self) -> None:
         """Take note that pip's bar has left its row, since its connection was lost or the file is complete."""
         self._rows += 1
@@ -74,8 +81,7 @@ class SharedRow:
 
     def write(self, text: str) -> None:
         """Write the row in place of what it was, and of the bar below it."""
-        if not self._is_wanted or not compat.erase_rows(self._rows):
-            return
+        compat.erase_rows(self._rows)
         try:
             sys.stderr.write(f"{_in_one_row(text)}\n")
             sys.stderr.flush()

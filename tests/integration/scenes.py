@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import logging.config  # pip relies on it being imported.
+import logging.config  # noqa: F401 - pip relies on it.
+import os
 import sys
 import time
 from pathlib import Path
@@ -24,6 +25,7 @@ LENGTH = 40 * MB
 NAME = "torch-2.3.0-cp311-cp311-linux_x86_64.whl"
 PATIENT = limits(Options())
 HEAD = ResponseHead(206, {})
+MARK = "=== "
 
 
 def lose(display: PipDisplay, offset: int, after_s: float, cause: str = "closed early") -> None:
@@ -130,15 +132,20 @@ SCENES: dict[str, Callable[[PipDisplay], None]] = {
 }
 
 
-def play(name: str, verbosity: int, bar_type: str, filename: str) -> None:
-    """Play one of SCENES at pip's verbosity: 0, or minus the number of ``-q``."""
-    setup_logging(verbosity=verbosity, no_color=False, user_log_file=None)
+def play(names: list[str], verbosity: int, bar_type: str, filename: str) -> None:
+    """Play some of SCENES at pip's verbosity: 0, or minus the number of ``-q``. MARK and a name precede each."""
+    # pip ends its warnings with the colour of the terminal. NO_COLOR is for the library that draws the bars.
+    setup_logging(verbosity=verbosity, no_color="NO_COLOR" in os.environ, user_log_file=None)
     importlib.import_module("pip._internal.operations.prepare")
     module = sys.modules["pip._internal.network.download"]
-    # pip writes such lines with this indentation.
-    with indent_log():
-        SCENES[name](PipDisplay(module, Link(f"https://files.example/{filename}"), bar_type))
+    for name in names:
+        for stream in (sys.stdout, sys.stderr):
+            stream.write(f"{MARK}{name}\n")
+            stream.flush()
+        # pip writes such lines with this indentation.
+        with indent_log():
+            SCENES[name](PipDisplay(module, Link(f"https://files.example/{filename}"), bar_type))
 
 
 if __name__ == "__main__":
-    play(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4])
+    play(sys.argv[4:], int(sys.argv[1]), sys.argv[2], sys.argv[3])
