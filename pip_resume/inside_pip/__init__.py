@@ -4,6 +4,7 @@
 `download_step`    replaces pip's download step, and falls back to it
 `display`          pip's words and progress bar, and the log of `pip -vv`
 `final_error`      the error after a download was given up
+`leftovers`        names the partial downloads of other releases
 `options`          what pip's options and our variables say about one run
 `patient_session`  gives pip's own requests the patience of a download
 `required_hashes`  the hashes in a requirements file
