@@ -70,7 +70,7 @@ def _table(found: Sequence[Entry], columns: int | None) -> list[str]:
     names = ["File", *map(_described, found)]
     lines = align(rows, right=_NUMERIC_COLUMNS)
     width = max(map(len, lines))
-    left = None if columns is None else columns - width - 2
+    left = None if columns is None else columns - width - 3
     return [
         f"{line.ljust(width)}  {name if left is None else shortened(name, left)}" for line, name in zip(lines, names)
     ]
