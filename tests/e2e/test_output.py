@@ -15,6 +15,7 @@ from e2e.broken_downloads import (
     index_options,
     kill_at_half,
     publish_broken,
+    wait_until_half_is_stored,
 )
 from environments.environment import Environment, Environments
 from servers.fault_server import FaultServer, Then
@@ -185,3 +186,29 @@ def test_ctrl_c_without_a_cache_says_that_nothing_is_kept(environments: Environm
     assert result.returncode == 1
     assert re.search(rf"WARNING: Nothing is kept of {NAME} \(1\.\d of 3\.0 MB\)$", result.stderr, re.MULTILINE)
     assert "run the same command again" not in result.stderr
+
+
+def test_ctrl_c_while_another_pip_downloads_ends_its_bar_first(
+    environments: Environments, http_server: FaultServer
+) -> None:
+    pip = environments.with_plugin("26.3")
+    publish_broken(http_server, BIG, then=Then.STALL)
+    first = pip.start(*download_command(http_server))
+    wait_until_half_is_stored(http_server, BIG, pip.cache_dir)
+
+    second = pip.start_in_terminal(*download_command(http_server))
+    second.wait_for_output("1.5/3.0 MB")
+    interrupted_s = time.monotonic()
+    second.interrupt()
+    result = second.wait()
+
+    first.kill_and_wait()
+    assert result.returncode == 1
+    lines = [line.strip() for line in result.text.splitlines()]
+    assert [
+        line for line in lines if re.fullmatch(rf"Waiting: another pip is downloading {NAME} \(1\.5 of 3\.0 MB\)", line)
+    ]
+    assert lines[-1] == "ERROR: Operation cancelled by user"
+    hidden, shown = "\x1b[?25l", "\x1b[?25h"
+    assert result.stdout.rindex(hidden) < result.stdout.rindex(shown) < result.stdout.rindex("ERROR: Operation")
+    assert time.monotonic() - interrupted_s < 10

@@ -205,6 +205,11 @@ def without_terminal(bar_type: str) -> tuple[dict[str, bytes], dict[str, bytes]]
     return by_scene(ended.stdout), by_scene(ended.stderr)
 
 
+@pytest.mark.parametrize("scene", SCENES)
+def test_with_v_the_rows_are_the_same(scene: str) -> None:
+    assert screen(80, in_terminal(80, 1)[scene]) == AT_80[scene]
+
+
 @pytest.mark.parametrize("scene", ["break_often", "other_downloads", "wait", "check", "resume"])
 def test_with_q_there_are_warnings_alone(scene: str) -> None:
     rows = screen(80, in_terminal(80, -1)[scene])
