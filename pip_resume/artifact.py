@@ -16,6 +16,7 @@ IDENTITIES = ("sha256", "sha512", "sha384")
 # Algorithms that are verified if the index publishes no better one, but never used as a key: collisions are known for
 # sha1 and md5, and hardly any index publishes sha224.
 WEAKER = ("sha224", "sha1", "md5")
+_SEPARATORS = re.compile(r"[-_.]+")
 _HEX_LENGTHS = {"sha256": 64, "sha512": 128, "sha384": 96, "sha224": 56, "sha1": 40, "md5": 32}
 
 
@@ -110,3 +111,15 @@ class Artifact(NamedTuple):
     def host(self) -> str:
         """The host of the URL without userinfo and port, to show in lists; empty if the URL has none."""
         return urlsplit(self.url).hostname or ""
+
+
+def canonical_project(filename: str) -> str:
+    """Return the project of a file name: the part before the first ``-`` of a wheel, or the last ``-`` of an sdist."""
+    if filename.endswith((".whl", ".whl.metadata")):
+        return canonical_name(filename.partition("-")[0])
+    return canonical_name(filename.rpartition("-")[0] or filename)
+
+
+def canonical_name(project: str) -> str:
+    """Return the normalized name of a project (PEP 503)."""
+    return _SEPARATORS.sub("-", project).lower()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pip_resume import __version__
+from pip_resume.commands import completion
 from pip_resume.commands.hook import DEFAULT_SHELL, SHELLS
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ PROGRAM = "pip-resume"
 # A POSIX shell reports 128 plus the number of the signal: 13 is SIGPIPE, 2 is SIGINT.
 BROKEN_PIPE = 141
 INTERRUPTED = 130
-_DESCRIPTION = "Continue broken downloads of pip: set PIP_RESUME=1, and use pip as ever."
+_DESCRIPTION = "Continue broken downloads of pip: set PIP_RESUME=1, and use pip as before."
 _EXIT_CODES = """\
 exit codes:
   0    done; doctor: works; demo: the plugin resumed
@@ -30,9 +31,10 @@ exit codes:
        demo: the plugin did not resume
   2    a mistake in the command, or something that the system refuses;
        doctor: does not work
-  130  interrupted by Ctrl-C"""
+  130  interrupted by Ctrl-C
 
-
+list, purge and doctor have --json, for scripts.
+More: https://github.com/pip-resume/pip-resume#readme"""
 _VALUES_FOR_PIP = (
     ("-i", "--index-url"),
     ("--extra-index-url",),
@@ -94,13 +96,20 @@ def _in_one_line(error: Exception) -> str:
         where = "" if error.filename is None else f"{error.filename}: "
         return f"{where}{error.strerror or error}"
     if isinstance(error, (ImportError, SyntaxError)):
-        reinstall = f"{sys.executable} -m pip install --force-reinstall --no-deps pip-resume"
-        return f"this installation is damaged ({error}); repair it with: {reinstall}"
+        return f"this installation is damaged ({error}); repair it with: {_reinstall()}"
     from pip_resume.errors import CommandError
 
     if isinstance(error, CommandError):
         return str(error)
     raise error
+
+
+def _reinstall() -> str:
+    try:
+        from pip_resume.commands.installation import reinstall_command
+    except (ImportError, SyntaxError):
+        return f"{sys.executable} -m pip install --force-reinstall --no-deps pip-resume=={__version__}"
+    return reinstall_command()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_demo(commands)
     _add_hook(commands)
+    _add_completion(commands, parser)
     return parser
 
 
@@ -138,14 +148,16 @@ def _add_cache_directory(parser: _Parser) -> None:
 
 
 def _add_list(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(commands, "list", "show the partial downloads that are kept")
+    parser = _command(commands, "list", "list the partial downloads, and finished files that pip did not cache")
     _add_cache_directory(parser)
-    parser.add_argument("--json", action="store_true", help="for scripts")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=_list)
 
 
 def _add_purge(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(commands, "purge", "remove partial downloads: all, or those that are named or old")
+    parser = _command(
+        commands, "purge", "remove partial downloads (all, or only those matching NAME or older than AGE)"
+    )
     parser.add_argument(
         "names", metavar="NAME", nargs="*", help="a project, a file name, or a pattern such as '*.tar.gz'"
     )
@@ -154,11 +166,11 @@ def _add_purge(commands: argparse._SubParsersAction[_Parser]) -> None:
         metavar="AGE",
         type=_duration_s,
         default=0.0,
-        help="only those without a new byte for that long: 2w, 3d, 12h, 90m, 45s",
+        help="only those that have not grown for AGE: 2w, 3d, 12h, 90m, 45s",
     )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
     _add_cache_directory(parser)
-    parser.add_argument("--json", action="store_true", help="for scripts")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=_purge)
 
 
@@ -182,7 +194,7 @@ def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
         nargs="?",
         help="ask the index for a file of this project: a few short requests, nothing is installed (default: six)",
     )
-    parser.add_argument("--json", action="store_true", help="for scripts")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     pips = parser.add_argument_group("options of pip, which are passed on to it")
     for names in _VALUES_FOR_PIP:
         pips.add_argument(*names, metavar=names[-1].rpartition("-")[2].upper(), action=_ForPip, help=argparse.SUPPRESS)
@@ -207,6 +219,29 @@ def _add_hook(commands: argparse._SubParsersAction[_Parser]) -> None:
     line = _command(parts, "env", "print the line that puts it there, for a shell to evaluate")
     line.add_argument("--shell", choices=SHELLS, default=DEFAULT_SHELL, help="default: %(default)s")
     line.set_defaults(run=_hook_env)
+
+
+def _add_completion(commands: argparse._SubParsersAction[_Parser], whole: _Parser) -> None:
+    parser = _command(commands, "completion", "print a script that completes these commands in a shell")
+    parser.add_argument("--shell", choices=completion.SHELLS, default="bash", help="default: %(default)s")
+    parser.set_defaults(run=lambda options: _completion(options, whole))
+
+
+def _completion(options: argparse.Namespace, whole: _Parser) -> int:
+    commands = _choices(whole)
+    words = {name: [*_choices(parser), *_options(parser)] for name, parser in commands.items()}
+    print(completion.script(options.shell, {"": [*commands, *_options(whole)], **words}))
+    return 0
+
+
+def _choices(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the commands below a parser, by name."""
+    found = (action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return dict(next(found, {}))
+
+
+def _options(parser: argparse.ArgumentParser) -> list[str]:
+    return [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
 
 
 def _help(parser: argparse.ArgumentParser) -> int:

@@ -46,6 +46,8 @@ class Report(NamedTuple):
     """The server's Retry-After in seconds, if that is why the download was given up."""
     is_stored: bool = False
     """Whether the next run finds the bytes."""
+    is_range_ignored: bool = False
+    """Whether the server sends the complete file instead of a part, so that the bytes save nothing."""
 
 
 class ResumeError(Exception):

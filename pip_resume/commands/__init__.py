@@ -4,6 +4,8 @@
 `demo`         pip is stopped halfway and run again, without the plugin and with it
 `partials`     list and remove partial downloads
 `hook`         the line for a shell that puts pip-resume into other environments
+`completion`   the script with which a shell completes commands and options
+`installation` where this pip-resume came from, and the command that installs it again
 `demo_server`  the demo's index: one wheel on a slow connection, from 127.0.0.1
 `pip_command`  runs this environment's pip
 `formatting`   sizes, ages and tables for people

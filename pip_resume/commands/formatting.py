@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pip_resume.wording import printable
+from pip_resume.wording import format_size, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+__all__ = ("align", "counted", "format_age", "format_size", "shortened")
+
 _UNITS_S = ((86400, "d"), (3600, "h"), (60, "min"))
-
-
-def format_size(size: int) -> str:
-    """Format bytes with pip's decimal units and rounding (``pip._internal.utils.misc.format_size``)."""
-    if size > 1_000_000:
-        return f"{size / 1_000_000:.1f} MB"
-    if size > 10_000:
-        return f"{size // 1000} kB"
-    if size > 1000:
-        return f"{size / 1000:.1f} kB"
-    return f"{size} bytes"
 
 
 def format_age(age_s: float) -> str:
@@ -50,3 +41,12 @@ def align(rows: Sequence[Sequence[str]], *, right: frozenset[int]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def shortened(text: str, width: int) -> str:
+    """Return the text, or so much of its start and its end that it has ``width`` characters. Not less than 12."""
+    width = max(width, 12)
+    if len(text) <= width:
+        return text
+    end = (width - 3) // 2
+    return f"{text[: width - 3 - end]}...{text[-end:]}"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
+import shutil
 import sys
 import time
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from pip_resume.artifact import canonical_name, canonical_project
 from pip_resume.commands import pip_command
-from pip_resume.commands.formatting import align, counted, format_age, format_size
+from pip_resume.commands.formatting import align, counted, format_age, format_size, shortened
 from pip_resume.errors import CommandError, StoreUnusable
 from pip_resume.storage import housekeeping
-from pip_resume.wording import printable
+from pip_resume.wording import format_share, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
 
     from pip_resume.storage.housekeeping import Entry
 
-_SEPARATORS = re.compile(r"[-_.]+")
 # Hexadecimal digits of a key that are shown, of 64. With 12 of them (48 bits), two of 1000 partials have the same ones
 # with a probability of 2e-9.
 _SHORT_KEY = 12
-_NUMERIC_COLUMNS = frozenset({1, 2, 3, 4})
+_NUMERIC_COLUMNS = frozenset({0, 1, 2})
+_WIDE_COLUMNS = 60
+"""From this width on a terminal has room for the size of the complete file."""
 
 
 @dataclass
@@ -54,11 +56,24 @@ def show(cache_directory: Path | None) -> int:
     if not found:
         print(f"No partial downloads in {printable(str(cache))}")
         return 0
-    now_s = time.time()
-    rows = [("File", "Kept", "Of", "%", "Age", "Host"), *(_row(entry, now_s) for entry in found)]
-    print("\n".join(align(rows, right=_NUMERIC_COLUMNS)))
-    print(f"{counted(len(found), 'partial download')}, {format_size(_sum(found))} kept in {printable(str(cache))}")
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    print("\n".join(_table(found, columns)))
+    print(f"{counted(len(found), 'file')}, {format_size(_sum(found))}, in")
+    print(printable(str(cache)))
     return 0
+
+
+def _table(found: Sequence[Entry], columns: int | None) -> list[str]:
+    """Return the rows of a table that fits into a terminal; complete names without one (``columns`` is None)."""
+    now_s, is_wide = time.time(), columns is None or columns >= _WIDE_COLUMNS
+    rows = [("Share", "Size", "Age"), *(_row(entry, now_s, is_wide=is_wide) for entry in found)]
+    names = ["File", *map(_described, found)]
+    lines = align(rows, right=_NUMERIC_COLUMNS)
+    width = max(map(len, lines))
+    left = None if columns is None else columns - width - 3
+    return [
+        f"{line.ljust(width)}  {name if left is None else shortened(name, left)}" for line, name in zip(lines, names)
+    ]
 
 
 def show_as_json(cache_directory: Path | None) -> int:
@@ -131,20 +146,7 @@ def matches(entry: Entry, name: str) -> bool:
     """Whether a name selects this partial: its project, its file name or a pattern for it, or its key."""
     if name in (entry.key, _short_key(entry)) or fnmatchcase(_name(entry).lower(), name.lower()):
         return True
-    project = project_of(entry.filename)
-    return bool(project) and _canonical(name) == _canonical(project)
-
-
-def _canonical(project: str) -> str:
-    """Return the normalized name of a project (PEP 503)."""
-    return _SEPARATORS.sub("-", project).lower()
-
-
-def project_of(filename: str) -> str:
-    """Return the project of a file name: the part before the first ``-`` of a wheel, or the last ``-`` of an sdist."""
-    if filename.endswith((".whl", ".whl.metadata")):
-        return filename.partition("-")[0]
-    return filename.rpartition("-")[0] or filename
+    return bool(entry.filename) and canonical_name(name) == canonical_project(entry.filename)
 
 
 def _cache(directory: Path | None) -> Path:
@@ -184,15 +186,25 @@ def _short_key(entry: Entry) -> str:
     return entry.key[:_SHORT_KEY]
 
 
-def _row(entry: Entry, now_s: float) -> tuple[str, ...]:
+def _row(entry: Entry, now_s: float, *, is_wide: bool) -> tuple[str, ...]:
     length = entry.complete_length
-    progress = (format_size(length), f"{_percent(entry)} %") if length else ("?", "?")
-    host = entry.host or "?"
+    share = "done" if entry.is_complete else f"{_percent(entry)} %" if length else "?"
+    size = format_share(entry.size, length) if is_wide and not entry.is_complete else format_size(entry.size)
+    return share, size, "in use" if _is_in_use(entry) else format_age(now_s - entry.modified_s)
+
+
+def _described(entry: Entry) -> str:
     if entry.is_newer:
-        host = "(written by a newer pip-resume)"
-    elif not entry.is_usable:
-        host = "(unusable: its record cannot be read)"
-    return (_name(entry), format_size(entry.size), *progress, format_age(now_s - entry.modified_s), host)
+        return f"{_name(entry)} (written by a newer pip-resume)"
+    return _name(entry) if entry.is_usable else f"{_name(entry)} (unusable: its record cannot be read)"
+
+
+def _is_in_use(entry: Entry) -> bool:
+    """Whether a pip is downloading it; False if that cannot be found out."""
+    try:
+        return housekeeping.is_in_use(entry)
+    except (OSError, StoreUnusable):
+        return False
 
 
 def _percent(entry: Entry) -> int:
@@ -204,6 +216,8 @@ def _values(entry: Entry, now_s: float) -> dict[str, Any]:
         "file": entry.filename or None,
         "host": entry.host or None,
         "kept_bytes": entry.size,
+        "finished": entry.is_complete,
+        "in_use": _is_in_use(entry),
         "complete_bytes": entry.complete_length,
         "age_s": round(max(now_s - entry.modified_s, 0.0), 1),
         "path": str(entry.path),

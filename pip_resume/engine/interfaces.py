@@ -118,8 +118,20 @@ class Display(Protocol):
     def waiting_for_other(self, offset: int, complete_length: int | None) -> None:
         """Another pip downloads the same artifact and has ``offset`` bytes of it."""
 
-    def interrupted(self, offset: int, complete_length: int | None) -> None:
-        """The download is interrupted; the next run finds ``offset`` bytes."""
+    def other_has_ended(self) -> None:
+        """The wait for another pip is over."""
+
+    def range_ignored(self, *, is_conditional: bool) -> None:
+        """The server sends the complete file instead of a part, because of If-Range if ``is_conditional``."""
+
+    def checking(self, size: int) -> None:
+        """``size`` bytes of an earlier run are read back and verified."""
+
+    def interrupted(self, offset: int, complete_length: int | None, advice: str) -> None:
+        """The download is interrupted; the next run finds ``offset`` bytes. ``advice`` says what it does with them."""
+
+    def nothing_kept(self, offset: int, complete_length: int | None) -> None:
+        """The download is interrupted, and the next run finds none of the ``offset`` bytes."""
 
     def no_space(self, directory: Path, needed: int) -> None:
         """A directory has too little free space for a file of ``needed`` bytes."""

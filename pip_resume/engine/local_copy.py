@@ -43,6 +43,7 @@ class LocalCopy:
         self._artifact = artifact
         self._location = location
         self._clock = clock
+        self._display = display
         self.store = StoreAccess(artifact, store, display)
         self._main: Partial | None = None
         self._beside: Partial | None = None
@@ -209,6 +210,7 @@ class LocalCopy:
         """Whether the digest is known and matches. False if the file cannot be read back."""
         if not self.has_digest or self._main is None:
             return False
+        self._display.checking(self.current.unhashed_bytes)
         try:
             return self.current.has_right_digest()
         except OSError:

@@ -40,6 +40,8 @@ class State:
     """Where the last body from 0 ended with its connection, and seemed to be cut. Exclusive; None without one."""
     has_asked_plainly: bool = False
     """Whether a plain request was sent whose body would be used."""
+    is_range_ignored: bool = False
+    """Whether the server has sent the complete file instead of a part, and no part since."""
     is_announced: bool = False
     """Whether pip's line for this download has been written."""
 

@@ -9,6 +9,7 @@ from pip_resume.engine.waiting import wait_for_other
 from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.planning import is_storable
 from pip_resume.storage.housekeeping import make_room
+from pip_resume.wording import format_size
 
 if TYPE_CHECKING:
     from pip_resume.artifact import Artifact
@@ -59,7 +60,8 @@ class StoreAccess:
         if store.free_bytes() < needed:
             make_room(store.paths[:1], needed - store.free_bytes(), spare=self._artifact.key)
         if store.free_bytes() < needed:
-            self.give_up(StoreUnusable(f"not enough free space in {store.path}"))
+            sizes = f"{format_size(int(store.free_bytes()))} free, {format_size(needed)} needed"
+            self.give_up(StoreUnusable(f"not enough free space in {store.path} ({sizes})"))
         return self.claim()
 
     def give_up(self, error: Exception) -> None:
@@ -74,8 +76,13 @@ class StoreAccess:
 
         If it is too slow, stop waiting and download without storing a partial.
         """
-        if self._store is not None and not wait_for_other(self._store, self._artifact, self._display, clock, speeds):
-            self._store = None
+        if self._store is None:
+            return
+        try:
+            if not wait_for_other(self._store, self._artifact, self._display, clock, speeds):
+                self._store = None
+        finally:
+            self._display.other_has_ended()
 
 
 def _names_path(error: OSError) -> bool:

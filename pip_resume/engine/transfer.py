@@ -18,11 +18,11 @@ from pip_resume.engine.handover import Finished, Handover
 from pip_resume.engine.local_copy import LocalCopy
 from pip_resume.engine.reading import SpeedWatch, blocks
 from pip_resume.engine.state import RANGES_FAIL, Exchange, State
+from pip_resume.engine.stored_bytes import say_what_is_stored
 from pip_resume.errors import (
     ConnectionLost,
     GaveUp,
     NoResponse,
-    NoSpace,
     PartialBusy,
     PipError,
     ServerBusy,
@@ -71,22 +71,10 @@ def download(
         return _Run(state).finish()
     except BaseException as error:
         copy.sync()
-        _say_what_is_stored(error, copy, display)
+        say_what_is_stored(error, state)
         raise
     finally:
         copy.release()
-
-
-def _say_what_is_stored(error: BaseException, copy: LocalCopy, display: Display) -> None:
-    stored = copy.stored
-    if isinstance(error, NoSpace):
-        copy.release()  # What this run holds in that directory is removed first: it counts as free space.
-        display.no_space(error.directory, error.needed)
-    elif isinstance(error, GaveUp):
-        # Its message says it.
-        error.report = error.report._replace(is_stored=stored is not None and stored.offset >= error.report.offset)
-    elif isinstance(error, (KeyboardInterrupt, PipError)) and stored is not None:
-        display.interrupted(stored.offset, stored.checkpoint.complete_length)
 
 
 class _Run:
@@ -208,6 +196,7 @@ class _Run:
             if source is not None and copy.take_file(source, offered):
                 self._announce(exchange)
                 return verification.after_body(state, exchange, copy.held.offset, 0)
+        self._note_range(exchange)
         copy.prepare(exchange.head, verdict, offered)
         self._announce(exchange)
         cursor = Cursor(copy, verdict.first_pos, exchange.request.first_pos, offered)
@@ -255,6 +244,16 @@ class _Run:
         finally:
             state.watch.lap(2 * state.transport.timeout_s)
         return verdict.action is Action.APPEND and verdict.first_pos > 0
+
+    def _note_range(self, exchange: Exchange) -> None:
+        """Take note of whether the server honours Range, and say once that it does not."""
+        state = self._state
+        if exchange.verdict.first_pos > 0:
+            state.is_range_ignored = False
+        elif exchange.ignored_range and state.copy.held.offset and not state.is_range_ignored:
+            is_conditional = exchange.request.if_range is not None
+            state.is_range_ignored = not is_conditional
+            state.display.range_ignored(is_conditional=is_conditional)
 
     def _announce(self, exchange: Exchange) -> None:
         """Write pip's line for a download, once."""

@@ -7,6 +7,7 @@
 `child_pip`        reaches the pip that installs build requirements in a venv of their own
 `display`          pip's words and progress bar, and the log of `pip -vv`
 `final_error`      the error after a download was given up
+`leftovers`        names the partial downloads of other releases
 `options`          what pip's options and our variables say about one run
 `patient_session`  gives pip's own requests the patience of a download
 `required_hashes`  the hashes in a requirements file
@@ -14,7 +15,8 @@
 `failures`         classifies exceptions of the network, with a cause in words
 `http_cache`       pip's HTTP cache: look up, store, evict
 `own_session`      copies of pip's session for our own requests
-`status_line`      one line of a terminal that is rewritten while the user waits
+`bars`             pip's progress bars, also for the download of another pip
+`status_line`      lines of a terminal that are rewritten
 `body`             the body of a response, read as it arrives
 `compat`           how this pip differs from others
 `run`              what is remembered for one run of pip

@@ -137,6 +137,26 @@ def _starting_at(first_pos: int, render: Blocks) -> Blocks:
     return with_offset
 
 
+def erase_rows(number: int) -> bool:
+    """Erase rows of the terminal, from the one above the cursor upwards; return False if that is not possible.
+
+    pip's own library does it, as it moves the bars. There is none before pip 22.
+    """
+    try:
+        from pip._vendor.rich import get_console
+        from pip._vendor.rich.control import Control
+        from pip._vendor.rich.segment import ControlType
+
+        console = get_console()
+        if console.is_dumb_terminal or not (sys.stdout.isatty() and sys.stderr.isatty()):
+            return False
+        codes: list[Any] = [(ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)] * number
+        console.control(Control(ControlType.CARRIAGE_RETURN, *codes))
+    except (ImportError, AttributeError, OSError, ValueError):
+        return False
+    return True
+
+
 def resume_retries(downloader: Any) -> int | None:
     """Return --resume-retries if it was set, on the command line, in the environment or in a configuration file.
 

@@ -7,10 +7,10 @@ import logging
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from pip_resume.errors import PipError, Stage
-from pip_resume.inside_pip import compat
+from pip_resume.errors import Stage
+from pip_resume.inside_pip import bars, compat
 from pip_resume.inside_pip.run import RUN
-from pip_resume.inside_pip.status_line import StatusLine
+from pip_resume.inside_pip.status_line import SharedRow, StatusLine
 from pip_resume.wording import format_duration, format_share, format_size, printable
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ class PipDisplay:
         self._link = link
         self._bar_type = bar_type
         self._logger: logging.Logger = download_module.logger
-        self._status = StatusLine(is_wanted=not self._is_quiet and bar_type not in ("off", "raw"))
+        has_bar = not self._is_quiet and bar_type not in ("off", "raw")
+        self._status = StatusLine(is_wanted=has_bar)
+        self._rows = SharedRow(is_wanted=has_bar)
+        self._other_bar: bars.OtherBar | None = None
         self._lost = 0
         self._has_unsaid = False
         self._losses: list[float] = []
@@ -59,12 +62,17 @@ class PipDisplay:
         return printable(str(self._link.filename))
 
     def _info(self, text: str, *arguments: object) -> None:
-        self._status.clear()
+        self._make_way()
         self._logger.info(text, *arguments)
 
     def _warn(self, text: str, *arguments: object) -> None:
-        self._status.clear()
+        self._make_way()
         self._logger.warning(text, *arguments)
+
+    def _make_way(self) -> None:
+        """Let the next line begin on a row of its own, and let no later one rewrite what is above it."""
+        self._status.clear()
+        self._rows.forget()
 
     def starting(self, head: ResponseHead | None, offset: int, complete_length: int | None) -> None:
         """Write what pip writes: "Using cached", "Downloading", and, as pip does since 25.1, "Resuming download"."""
@@ -76,28 +84,32 @@ class PipDisplay:
                 sizes = f" ({self._module.format_size(offset)}/{self._module.format_size(complete_length)})"
         if head is None or head.from_cache:
             self._info("Using cached %s%s", shown, sizes)
-            if head is None and offset > _LONG_CHECK_BYTES:
-                self._info("Checking %s that were stored earlier", format_size(offset))
         else:
             self._info("Resuming download %s%s" if offset else "Downloading %s%s", shown, sizes)
+
+    def checking(self, size: int) -> None:
+        """Write a line if that takes seconds."""
+        if size > _LONG_CHECK_BYTES:
+            self._info("Checking %s stored earlier", format_size(size))
 
     @contextlib.contextmanager
     def bar(
         self, blocks: Iterable[bytes], head: ResponseHead, first_pos: int, complete_length: int | None
     ) -> Iterator[Iterator[bytes]]:
         """Draw pip's bar around the blocks, if pip would draw one."""
+        if self._has_many_losses and not self._rows.is_possible and self._status.is_possible:
+            yield self._counted(blocks, first_pos, complete_length)
+            return
         self._status.clear()
         is_small = complete_length is not None and 0 < complete_length <= compat.smallest_with_bar(self._module)
         if self._is_quiet or head.from_cache or is_small:
             yield iter(blocks)
             return
-        source = _Source(blocks)
-        shown = iter(compat.progress_renderer(self._bar_type, complete_length, first_pos)(source))
         try:
-            yield _drawn(shown, source)
+            with bars.drawn(blocks, self._bar_type, first_pos, complete_length) as shown:
+                yield shown
         finally:
-            # pip 21.3 has bars that are not generators.
-            getattr(shown, "close", bool)()
+            self._rows.bar_ended()
 
     def attempt_failed(
         self, failure: FailedAttempt, complete_length: int | None, budget: Budget, limits: Limits, delay_s: float
@@ -115,20 +127,42 @@ class PipDisplay:
             what = f"No response ({failure.cause})"
         elif failure.stage is Stage.BODY and not failure.cause.startswith("the server"):
             what = f"Connection lost at {format_share(failure.offset, complete_length)} ({failure.cause})"
-        longest = f" for up to {format_duration(limits.idle_s)}" if limits.idle_s else ""
-        if delay_s > 2 * limits.idle_s:
-            longest = f" in {format_duration(delay_s)}"
-        self._warn("%s; trying again%s", what, longest)
+        if limits.idle_s == 0:
+            then = f"attempt {budget.failed + 1} of {limits.attempts + 1} in {format_duration(delay_s)}"
+        elif delay_s > 2 * limits.idle_s:
+            then = f"trying again in {format_duration(delay_s)}"
+        else:
+            then = f"trying again for up to {format_duration(limits.idle_s)}"
+        self._warn("%s; %s", what, then)
 
     def _connection_lost(self, failure: FailedAttempt, complete_length: int | None) -> None:
         share = format_share(failure.offset, complete_length)
         self._lost += 1
         self._losses = [time_s for time_s in self._losses if time_s > failure.after_s - _MINUTE_S] + [failure.after_s]
-        if len(self._losses) <= _MOST_LINES:
+        if not self._has_many_losses:
             self._warn("Connection lost at %s (%s); resuming", share, failure.cause)
         else:
             self._has_unsaid = True
-            self._status.show(f"  Connection lost {len(self._losses)} times in a minute, now at {share}; resuming")
+            if self._rows.is_possible:
+                self._status.clear()
+                self._rows.write(f"  Connection lost {len(self._losses)} times in a minute, now at {share}; resuming")
+            else:
+                self._show_losses(failure.offset, complete_length)
+
+    @property
+    def _has_many_losses(self) -> bool:
+        return len(self._losses) > _MOST_LINES
+
+    def _counted(self, blocks: Iterable[bytes], position: int, complete_length: int | None) -> Iterator[bytes]:
+        """Pass blocks on, and rewrite the status line in place of a bar."""
+        for block in blocks:
+            yield block
+            position += len(block)
+            self._show_losses(position, complete_length)
+
+    def _show_losses(self, position: int, complete_length: int | None) -> None:
+        share = format_share(position, complete_length)
+        self._status.show(f"  {share} (connection lost {len(self._losses)} times)")
 
     def waiting(self, left_s: float, idle_s: float) -> None:
         """Rewrite the status line."""
@@ -141,19 +175,36 @@ class PipDisplay:
     def asking_plainly(self, reason: str) -> None:
         self._warn("Requesting all of %s: %s", self.name, reason)
 
-    def waiting_for_other(self, offset: int, complete_length: int | None) -> None:
-        """Write a line at first, and one for every further tenth of the file; rewrite the status line in between."""
-        percent = 100 * offset // complete_length if complete_length else 0
-        share = format_share(offset, complete_length)
-        if self._shown_percent < 0 or percent >= self._shown_percent + 10:
-            self._shown_percent = percent
-            self._info("Waiting: another pip is downloading %s (%s)", self.name, share)
-        self._status.show(f"  Another pip has {share}")
+    def range_ignored(self, *, is_conditional: bool) -> None:
+        reason = " (it may have changed)" if is_conditional else ": it ignores Range"
+        self._warn("The server sends all of %s again%s", self.name, reason)
 
-    def interrupted(self, offset: int, complete_length: int | None) -> None:
-        self._warn(
-            "Kept %s of %s; run the same command again to continue", format_share(offset, complete_length), self.name
-        )
+    def waiting_for_other(self, offset: int, complete_length: int | None) -> None:
+        """Write a line at first, then move pip's bar; without one, write a line for every further tenth of the file."""
+        percent = 100 * offset // complete_length if complete_length else 0
+        if self._shown_percent < 0:
+            self._shown_percent = percent
+            share = format_share(offset, complete_length)
+            self._info("Waiting: another pip is downloading %s (%s)", self.name, share)
+            if self._bar_type == "raw" or self._status.is_possible:
+                self._other_bar = bars.OtherBar(self._bar_type)
+        if self._other_bar is not None and not self._is_quiet:
+            self._other_bar.show(offset, complete_length)
+        elif percent >= self._shown_percent + 10:
+            self._shown_percent = percent
+            self._info("Waiting: another pip has %s", format_share(offset, complete_length))
+
+    def other_has_ended(self) -> None:
+        self._shown_percent = -1
+        if self._other_bar is not None:
+            self._other_bar.close()
+            self._other_bar = None
+
+    def interrupted(self, offset: int, complete_length: int | None, advice: str) -> None:
+        self._warn("Kept %s of %s; %s", format_share(offset, complete_length), self.name, advice)
+
+    def nothing_kept(self, offset: int, complete_length: int | None) -> None:
+        self._warn("Nothing is kept of %s (%s)", self.name, format_share(offset, complete_length))
 
     def no_space(self, directory: Path, needed: int) -> None:
         """Name the place, its free and its needed bytes, and the remedy."""
@@ -192,38 +243,6 @@ class PipDisplay:
     def concluded(self, ending: Ending, held: Held) -> None:
         decision = (ending.outcome.name, ending.name, ending.section)
         self._logger.debug("pip-resume: end of the body: %s; row '%s' (%s); %s", *decision, _held(held))
-
-
-class _Source:
-    """Passes blocks on to pip's progress bar, and remembers what they raise: anything else is the bar's own error."""
-
-    def __init__(self, blocks: Iterable[bytes]) -> None:
-        self._blocks = iter(blocks)
-        self.error: BaseException | None = None
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        try:
-            return next(self._blocks)
-        except BaseException as error:
-            self.error = error
-            raise
-
-
-def _drawn(shown: Iterator[bytes], source: _Source) -> Iterator[bytes]:
-    """Yield what the bar passes on. An error of its own is pip's to report: stdout may be full or closed."""
-    while True:
-        try:
-            block = next(shown)
-        except StopIteration:
-            return
-        except Exception as error:
-            if error is source.error:
-                raise
-            raise PipError(error) from error
-        yield block
 
 
 def _held(held: Held) -> str:

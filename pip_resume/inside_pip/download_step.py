@@ -18,7 +18,7 @@ from pip_resume.artifact import Artifact, choose_digest
 from pip_resume.engine import transfer
 from pip_resume.engine.clock import SystemClock
 from pip_resume.errors import GaveUp, PipError, ResumeError
-from pip_resume.inside_pip import child_pip, compat, http_cache, patient_session, required_hashes
+from pip_resume.inside_pip import child_pip, compat, http_cache, leftovers, patient_session, required_hashes
 from pip_resume.inside_pip.display import PipDisplay
 from pip_resume.inside_pip.final_error import final_error
 from pip_resume.inside_pip.options import options_of
@@ -157,6 +157,8 @@ def _download(module: ModuleType, downloader: Any, link: Link, location: str) ->
         finished = transfer.download(
             artifact, Path(location), transport, store, display, options, SystemClock(), RUN.speeds
         )
+        if store is not None:
+            leftovers.tell_at_end(module.logger, store.paths, finished.path.name)
     except PipError as error:
         raise _ForPip(error.cause) from error
     except GaveUp as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import http.client
+import re
 import socket
 import ssl
 from typing import TYPE_CHECKING
@@ -118,9 +119,16 @@ _CAUSES_BY_ERRNO = {
 }
 
 
+# http.client's words for a proxy that refuses CONNECT. Only the number is shown: the reason phrase is the proxy's own.
+_REFUSED_BY_PROXY = re.compile(r"Tunnel connection failed: ([1-5][0-9]{2})\b")
+
+
 def cause_of(error: BaseException) -> str:
     """Tell why a connection ended, in a few words of ours. Nothing in it can come from a server or from a URL."""
     chain = list(causes(error))
+    refusal = next(filter(None, (_REFUSED_BY_PROXY.match(str(error)) for error in chain)), None)
+    if refusal is not None:
+        return f"the proxy answered {refusal[1]}"
     cause = _cause_by_errno(chain) or _cause_by_tls_reason(chain) or _cause_by_class(chain) or type(error).__name__
     is_proxy = any(isinstance(error, urllib3_exceptions.ProxyError) for error in chain)
     return f"proxy: {cause}" if is_proxy and "proxy" not in cause else cause

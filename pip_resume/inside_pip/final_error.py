@@ -60,6 +60,8 @@ def _hint(report: Report) -> str:
     again = "run the same command again"
     if report.retry_after_s is not None:
         again = f"the server asks to wait {math.ceil(report.retry_after_s / 60)} min, then {again}"
+    if report.is_range_ignored:
+        return f"The server ignores Range: {again} to start over"
     if report.is_stored:
         return f"What was downloaded is kept: {again} to continue"
     if report.offset:

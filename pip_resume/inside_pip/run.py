@@ -23,6 +23,8 @@ class PipRun:
         self._cached_urls: dict[str, str] = {}
         self.keys: set[str] = set()
         """The keys of all artifacts that this run has wanted."""
+        self.projects: set[str] = set()
+        """The projects of which this run has got a file, as canonical_project names them."""
         self.cached_body_modes: dict[Path, int] = {}
         """See compat.cache_body_mode."""
         self.speeds = Speeds()

@@ -1,4 +1,4 @@
-"""One line at the bottom of a terminal that is rewritten while the user waits."""
+"""Lines of a terminal that are rewritten: one while the user waits, and one for many lost connections."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import shutil
 import sys
 from typing import Any
 
+from pip_resume.inside_pip import compat
+
 _EMPTY = ""
+_BAR_COLUMNS = 80
+"""pip's bar fits into so many columns."""
 
 
 class StatusLine:
@@ -21,9 +25,14 @@ class StatusLine:
         stream = self._stream()
         if stream is None:
             return
-        text = text[: max(shutil.get_terminal_size().columns - 1, 0)]
+        text = _in_one_row(text)
         self._write(stream, f"\r{text.ljust(len(self._shown))}")
         self._shown = text
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether there is a terminal, and the line is wanted."""
+        return self._stream() is not None
 
     def clear(self) -> None:
         """Remove the line, so that something else can be written."""
@@ -44,3 +53,42 @@ class StatusLine:
             stream.flush()
         except (OSError, ValueError):
             self._is_wanted = False
+
+
+class SharedRow:
+    """A row that many lost connections share, above pip's progress bar. The bar of each is erased with it.
+
+    Without a terminal it writes nothing. Raises nothing: stderr may be closed.
+    """
+
+    def __init__(self, *, is_wanted: bool) -> None:
+        self._is_wanted = is_wanted
+        self._rows = 0
+        """How many rows above the cursor are the shared one, or the bar below it."""
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether rows can be erased, and pip's bar has one row: in a narrow terminal it has two."""
+        return self._is_wanted and shutil.get_terminal_size().columns >= _BAR_COLUMNS and compat.erase_rows(0)
+
+    def bar_ended(self) -> None:
+        """Take note that pip's bar has left its row, since its connection was lost or the file is complete."""
+        self._rows += 1
+
+    def forget(self) -> None:
+        """Leave all rows as they are: something else is about to be written."""
+        self._rows = 0
+
+    def write(self, text: str) -> None:
+        """Write the row in place of what it was, and of the bar below it."""
+        compat.erase_rows(self._rows)
+        try:
+            sys.stderr.write(f"{_in_one_row(text)}\n")
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            self._is_wanted = False
+        self._rows = 1
+
+
+def _in_one_row(text: str) -> str:
+    return text[: max(shutil.get_terminal_size().columns - 1, 0)]

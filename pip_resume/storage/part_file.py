@@ -149,6 +149,11 @@ class PartFile:
         if self._running is not None and self._running.hashed < self.offset:
             self._running.catch_up(self.read_at, self.offset)
 
+    @property
+    def unhashed_bytes(self) -> int:
+        """How many bytes ``has_right_digest`` has to read back; 0 without a digest."""
+        return 0 if self._running is None else self.offset - self._running.hashed
+
     def has_right_digest(self) -> bool:
         """Hash what is not hashed yet, and compare. Only with a digest.
 

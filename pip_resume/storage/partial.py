@@ -123,6 +123,11 @@ class Partial:
         self._part.copy_from(other._part, other.offset)
         self.note(other.checkpoint)
 
+    @property
+    def unhashed_bytes(self) -> int:
+        """How many bytes ``has_right_digest`` has to read back."""
+        return self._part.unhashed_bytes
+
     def has_right_digest(self) -> bool:
         """Whether the bytes match the link's hash. Only if the link has one."""
         return self._part.has_right_digest()

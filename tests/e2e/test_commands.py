@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -107,7 +108,19 @@ def test_a_damaged_installation_is_reported_in_one_line_with_how_to_repair_it(tm
 
     assert (listed.returncode, listed.stdout) == (2, "")
     assert is_one_line(listed.stderr)
-    assert "--force-reinstall --no-deps pip-resume" in listed.stderr
+    assert f"--force-reinstall --no-deps pip-resume=={pip_resume.__version__}" in listed.stderr
+
+
+def test_the_repair_names_the_wheel_that_was_installed(environments: Environments) -> None:
+    pip = environments.with_plugin("26.3")
+
+    shown = pip.run_python("-c", "from pip_resume.commands import installation as i; print(i.source())").stdout.rstrip()
+
+    assert Path(shown).is_absolute() or shown == f"pip-resume=={pip_resume.__version__}"
+    origin = pip.site_packages / f"pip_resume-{pip_resume.__version__}.dist-info" / "direct_url.json"
+    origin.write_text(json.dumps({"url": "file:///a%20b/pip_resume-9-py3-none-any.whl", "archive_info": {}}))
+    command = "from pip_resume.commands import installation as i; print(i.reinstall_command())"
+    assert pip.run_python("-c", command).stdout.rstrip().endswith("--no-deps '/a b/pip_resume-9-py3-none-any.whl'")
 
 
 # The command `hook`
@@ -119,14 +132,30 @@ def test_the_directory_of_the_hook_contains_only_sitecustomize() -> None:
     assert [path.name for path in directory.iterdir() if path.name != "__pycache__"] == ["sitecustomize.py"]
 
 
+@pytest.mark.parametrize("shell", ["sh", "bash"])
 @pytest.mark.parametrize("before", [None, "/one:/two"], ids=["unset", "set"])
-def test_the_shell_command_of_the_hook_prepends_its_directory_to_pythonpath(tmp_path: Path, before: str | None) -> None:
+def test_the_shell_command_of_the_hook_prepends_its_directory_to_pythonpath_once(
+    tmp_path: Path, before: str | None, shell: str
+) -> None:
     parent = tmp_path / "it's a $HOME"
     directory = copy_package(parent) / "sitecustomize"
     variables = scrubbed_variables() if before is None else {**scrubbed_variables(), "PYTHONPATH": before}
-    script = f'eval "$({sys.executable} -m pip_resume hook env --shell sh)"; printf %s "$PYTHONPATH"'
+    evaluate = f'eval "$({sys.executable} -m pip_resume hook env --shell {shell})"'
+    script = f'{evaluate}; {evaluate}; printf %s "$PYTHONPATH"'
 
-    shown = start_with_pipes(["sh", "-c", script], variables, parent).wait()
+    shown = start_with_pipes([shell, "-c", script], variables, parent).wait()
 
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout == (str(directory.resolve()) if before is None else f"{directory.resolve()}:{before}")
+
+
+def test_bash_completes_commands_and_options() -> None:
+    script = (
+        f'eval "$({sys.executable} -m pip_resume completion --shell bash)"; '
+        'COMP_WORDS=(pip-resume pu); COMP_CWORD=1; _pip_resume; echo "${COMPREPLY[@]}"; '
+        'COMP_WORDS=(pip-resume purge --o); COMP_CWORD=2; _pip_resume; echo "${COMPREPLY[@]}"'
+    )
+
+    shown = start_with_pipes(["bash", "-c", script], scrubbed_variables(), ROOT).wait()
+
+    assert (shown.stdout, shown.stderr) == ("purge\n--older-than\n", "")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -19,8 +21,10 @@ from e2e.broken_downloads import (
     wait_until_half_is_stored,
 )
 from e2e.command_line import is_one_line, run_pip_resume
+from environments.checkout import ROOT
 from environments.environment import Environments
-from environments.processes import Result
+from environments.processes import Result, open_terminal
+from environments.variables import scrubbed_variables
 from servers.fault_server import FaultServer
 
 from pip_resume.commands.formatting import format_size
@@ -74,6 +78,8 @@ def test_a_partial_is_listed_and_cannot_be_purged_while_pip_downloads_it(
     running = pip.start("download", "--no-deps", *index_options(http_server), "big")
     wait_until_half_is_stored(http_server, BIG, pip.cache_dir)
 
+    listed = pip.run_python("-m", "pip_resume", "list")
+    assert re.search(rf"^ *\d+ %  1\.5 of 3\.0 MB  in use  {re.escape(BIG.filename)}$", listed.stdout, re.MULTILINE)
     refused = pip.run_python("-m", "pip_resume", "purge")
     dry_run = pip.run_python("-m", "pip_resume", "purge", "--dry-run", "--json")
 
@@ -89,9 +95,9 @@ def test_a_partial_is_listed_and_cannot_be_purged_while_pip_downloads_it(
     as_json = json.loads(pip.run_python("-m", "pip_resume", "list", "--json").stdout)
 
     size, percent = format_size(half(BIG)), 100 * half(BIG) // len(BIG.content)
-    row = rf"^{re.escape(BIG.filename)}  {size}  3\.0 MB  {percent} %  \d+ (s|min)  127\.0\.0\.1$"
+    row = rf"^ *{percent} %  1\.5 of 3\.0 MB +\d+ (s|min)  {re.escape(BIG.filename)}$"
     assert re.search(row, listed.stdout, re.MULTILINE), listed.stdout
-    assert f"1 partial download, {size} kept in {pip.cache_dir}\n" in listed.stdout
+    assert f"1 file, {size}, in\n{pip.cache_dir}\n" in listed.stdout
     assert (listed.returncode, listed.stderr) == (0, "")
     assert as_json["cache_directory"] == str(pip.cache_dir)
     assert as_json["kept_bytes"] == as_json["partials"][0]["kept_bytes"] == half(BIG)
@@ -112,11 +118,52 @@ def test_the_list_is_a_table_with_the_oldest_partial_first_and_the_sum_below(cac
 
     assert (listed.returncode, listed.stderr) == (0, "")
     assert listed.stdout.splitlines() == [
-        "File                        Kept      Of     %  Age  Host",
-        "other_one-2.tar.gz         20 kB       ?     ?  5 d  mirror.example",
-        "big-1.0-py3-none-any.whl  1.5 MB  3.0 MB  50 %  2 h  files.example",
-        f"2 partial downloads, 1.5 MB kept in {cache.folder}",
+        "Share           Size  Age  File",
+        "    ?          20 kB  5 d  other_one-2.tar.gz",
+        " 50 %  1.5 of 3.0 MB  2 h  big-1.0-py3-none-any.whl",
+        "2 files, 1.5 MB, in",
+        str(cache.folder),
     ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows"),
+    [
+        pytest.param(
+            80,
+            [
+                "Share           Size  Age  File",
+                "    ?          20 kB  5 d  other_one-2.tar.gz",
+                " 50 %  1.5 of 3.0 MB  2 h  big-1.0-py3-none-any.whl",
+                " done         4.0 MB  5 s  nvidia_cudnn_cu12-9.1.0.7...manylinux2014_x86_64.whl",
+            ],
+            id="80 columns",
+        ),
+        pytest.param(
+            40,
+            [
+                "Share    Size  Age  File",
+                "    ?   20 kB  5 d  other_one-2.tar.gz",
+                " 50 %  1.5 MB  2 h  big-1.0-...-any.whl",
+                " done  4.0 MB  5 s  nvidia_c...6_64.whl",
+            ],
+            id="40 columns",
+        ),
+    ],
+)
+def test_in_a_terminal_each_file_has_one_row(cache: Cache, columns: int, rows: list[str]) -> None:
+    name = "nvidia_cudnn_cu12-9.1.0.70-1-py3-none-manylinux2014_x86_64.whl"
+    cache.put(C, 4_000_000, 5, Checkpoint(name, "", "files.example", 4_000_000))
+    ours, terminal = open_terminal(columns)
+    command = [sys.executable, "-m", "pip_resume", "list", "--cache-dir", str(cache.folder)]
+
+    subprocess.run(command, cwd=ROOT, env=scrubbed_variables(), stdout=terminal, check=True)
+
+    os.close(terminal)
+    shown = os.read(ours, 10_000).decode().splitlines()
+    os.close(ours)
+    assert [re.sub(r"\b[5-9] s", "5 s", row) for row in shown[: len(rows)]] == rows
+    assert max(map(len, rows)) <= columns
 
 
 def test_the_list_shows_both_http_caches_and_does_not_follow_a_link_in_place_of_a_store(
@@ -139,8 +186,8 @@ def test_unusable_partials_are_listed_and_purged_by_their_key(cache: Cache) -> N
     listed = cache.run("list")
     purged = cache.run("purge", C[:12], D)
 
-    assert re.search(rf"^{C[:12]} .* \(unusable: its record cannot be read\)$", listed.stdout, re.MULTILINE)
-    assert re.search(rf"^{D[:12]} .* \(written by a newer pip-resume\)$", listed.stdout, re.MULTILINE)
+    assert re.search(rf" {C[:12]} \(unusable: its record cannot be read\)$", listed.stdout, re.MULTILINE)
+    assert re.search(rf" {D[:12]} \(written by a newer pip-resume\)$", listed.stdout, re.MULTILINE)
     assert purged.returncode == 0
     assert cache.names() == [f"{A}.json", f"{A}.part", f"{B}.json", f"{B}.part"]
 

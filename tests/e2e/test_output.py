@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import time
 
 import pytest
 from e2e.broken_downloads import (
@@ -14,10 +15,11 @@ from e2e.broken_downloads import (
     index_options,
     kill_at_half,
     publish_broken,
+    wait_until_half_is_stored,
 )
 from environments.environment import Environment, Environments
 from servers.fault_server import FaultServer, Then
-from servers.index_pages import honest, publish
+from servers.index_pages import honest, publish, wheel_artifact
 
 LOST = r" *WARNING: Connection lost at 1\.5 of 3\.0 MB \(closed early\); resuming"
 # A position in a progress bar, which is redrawn again and again. The bar of pip 21.3 differs from that of all others.
@@ -152,3 +154,61 @@ def test_without_a_terminal_the_output_has_no_control_characters(
     assert result.returncode == 0
     assert "Connection lost" in result.stderr
     assert not re.search(r"[\x00-\x09\x0b-\x1f]", result.stdout + result.stderr)
+
+
+@pytest.mark.parametrize("options", [(), ("-q",)], ids=["no option", "-q"])
+def test_after_a_different_release_one_line_names_what_is_stored_and_how_to_remove_it(
+    environments: Environments, http_server: FaultServer, options: tuple[str, ...]
+) -> None:
+    pip = environments.with_plugin("26.3")
+    store_half(pip, http_server)
+    publish(http_server, wheel_artifact("big", "2.0", size=2_000_000))
+
+    newer = pip.run(*download_command(http_server, *options))
+    line = rf"^Kept from earlier: 1\.5 of 3\.0 MB of {NAME} \(to remove it: pip-resume purge big\)$"
+    assert newer.returncode == 0, newer.text
+    assert len(re.findall(line, newer.stdout, re.MULTILINE)) == (not options)
+
+    purged = pip.run_python("-m", "pip_resume", "purge", "big")
+    assert purged.stdout.startswith(f"Removed {BIG.filename}")
+
+
+def test_ctrl_c_without_a_cache_says_that_nothing_is_kept(environments: Environments, http_server: FaultServer) -> None:
+    pip = environments.with_plugin("26.3")
+    publish_broken(http_server, BIG, then=Then.STALL)
+
+    running = pip.start(*download_command(http_server, "--no-cache-dir"))
+    http_server.wait_until_sent(BIG.path, half(BIG))
+    time.sleep(1.0)  # pip reads what was sent.
+    running.interrupt()
+    result = running.wait()
+
+    assert result.returncode == 1
+    assert re.search(rf"WARNING: Nothing is kept of {NAME} \(1\.\d of 3\.0 MB\)$", result.stderr, re.MULTILINE)
+    assert "run the same command again" not in result.stderr
+
+
+def test_ctrl_c_while_another_pip_downloads_ends_its_bar_first(
+    environments: Environments, http_server: FaultServer
+) -> None:
+    pip = environments.with_plugin("26.3")
+    publish_broken(http_server, BIG, then=Then.STALL)
+    first = pip.start(*download_command(http_server))
+    wait_until_half_is_stored(http_server, BIG, pip.cache_dir)
+
+    second = pip.start_in_terminal(*download_command(http_server))
+    second.wait_for_output("1.5/3.0 MB")
+    interrupted_s = time.monotonic()
+    second.interrupt()
+    result = second.wait()
+
+    first.kill_and_wait()
+    assert result.returncode == 1
+    lines = [line.strip() for line in result.text.splitlines()]
+    assert [
+        line for line in lines if re.fullmatch(rf"Waiting: another pip is downloading {NAME} \(1\.5 of 3\.0 MB\)", line)
+    ]
+    assert lines[-1] == "ERROR: Operation cancelled by user"
+    hidden, shown = "\x1b[?25l", "\x1b[?25h"
+    assert result.stdout.rindex(hidden) < result.stdout.rindex(shown) < result.stdout.rindex("ERROR: Operation")
+    assert time.monotonic() - interrupted_s < 10

@@ -21,7 +21,11 @@ from e2e.imports import (
 from environments.checkout import copy_package
 from environments.environment import Environment, Environments
 from environments.pips import NEWEST_PIP
+from environments.processes import start_with_pipes
+from environments.pythons import found_python_2
+from environments.variables import scrubbed_variables
 
+PYTHON_2 = found_python_2()
 PRINTING = "print('{name}')"
 RAISING = "print('{name}'); raise LookupError('of {name}')"
 # Removes its own directory from sys.path and imports the next sitecustomize, as some monitoring products do.
@@ -234,3 +238,17 @@ def test_the_plugin_reaches_a_pip_that_runs_for_a_different_python(
     finished = run_switched(with_pip, *command, switch="1", **variables)
     assert finished.returncode == 0, finished.stderr
     assert [line.rpartition("|")[2].strip() for line in finished.stderr.splitlines()].count(DOWNLOAD_STEP) == 1
+
+
+@pytest.mark.skipif(PYTHON_2 is None, reason="there is no Python 2.7")
+@pytest.mark.parametrize("switch", [None, "1"], ids=["off", "on"])
+def test_python_2_prints_nothing_of_ours_and_runs_the_next_sitecustomize(
+    hook_directory: Path, tmp_path: Path, switch: str | None
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('next')\n")
+    variables = {**scrubbed_variables(), "PYTHONPATH": os.pathsep.join([str(hook_directory), str(tmp_path)])}
+    variables.update({"PIP_RESUME": switch} if switch else {})
+
+    ended = start_with_pipes([str(PYTHON_2), "-B", "-c", "print('on')"], variables, tmp_path).wait()
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "next\non\n", "")

@@ -108,7 +108,7 @@ def test_without_patience_a_server_that_keeps_sending_500_gets_six_requests_and_
         warnings = [line.strip() for line in result.stderr.splitlines() if "WARNING" in line]
         assert [re.sub(r"in [\d.]+ s", "in N s", line) for line in warnings] == [
             "WARNING: Connection lost at 1.5 of 3.0 MB (closed early); resuming",
-            "WARNING: The server answered 500; trying again in N s",
+            "WARNING: The server answered 500; attempt 2 of 6 in N s",
         ]
         # The server may refuse ranges only: after the second one every second request has none.
         rest = range_from(half(artifact))
@@ -120,7 +120,7 @@ def test_without_patience_a_server_that_keeps_sending_500_gets_six_requests_and_
         history = r"6 attempts failed: .*at 1\.5 MB after .* s: closed early.*the server answered 500 \(5 times\)"
         assert re.search(history, text)
         assert f"What was downloaded is kept: {AGAIN}." in text
-        assert http_server.url("") not in text.partition("trying again")[2]
+        assert http_server.url("") not in text.partition("attempt 2 of 6")[2]
         assert stored_bytes(pips[version].cache_dir) == half(artifact)
 
         http_server.plays(artifact.path, honest(artifact))

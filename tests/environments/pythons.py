@@ -25,6 +25,18 @@ def python_version(python: Path) -> tuple[int, int]:
     return int(major), int(minor)
 
 
+def found_python_2() -> Path | None:
+    """Return a Python 2.7, one of pyenv's or one on the path; None if there is none."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    on_path = shutil.which("python2.7")
+    script = "import sys; print(sys.version_info[0])"
+    for python in [*pyenv.glob("2.7*/bin/python"), *([Path(on_path)] if on_path else [])]:
+        with contextlib.suppress(OSError, CommandFailed):
+            if run_checked(python, "-c", script, variables=scrubbed_variables()).strip() == "2":
+                return python
+    return None
+
+
 def found_pythons() -> dict[tuple[int, int], Path]:
     """Return one Python of each supported version: the running one, one of pyenv's, or one on the path."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"

@@ -77,6 +77,14 @@ class RecordingDisplay:
     interrupt_after: int | None = None
     """Number of bytes of a body after which the user presses Ctrl-C. None: never."""
     interrupted_offsets: list[int] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)
+    """What the user is told to do after each of the interrupted downloads."""
+    lost_offsets: list[int] = field(default_factory=list)
+    """The numbers of bytes of interrupted downloads that the next run does not find."""
+    ignored_ranges: list[bool] = field(default_factory=list)
+    """For each response that was the complete file instead of a part: whether If-Range was sent."""
+    checked: list[int] = field(default_factory=list)
+    """The numbers of bytes that were read back to be verified."""
     store_errors: list[Exception] = field(default_factory=list)
     missing_space: list[Space] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
@@ -125,8 +133,21 @@ class RecordingDisplay:
     def waiting_for_other(self, offset: int, complete_length: int | None) -> None:
         raise AssertionError("this test has no other pip to wait for")
 
-    def interrupted(self, offset: int, complete_length: int | None) -> None:
+    def other_has_ended(self) -> None:
+        pass
+
+    def range_ignored(self, *, is_conditional: bool) -> None:
+        self.ignored_ranges.append(is_conditional)
+
+    def checking(self, size: int) -> None:
+        self.checked.append(size)
+
+    def interrupted(self, offset: int, complete_length: int | None, advice: str) -> None:
         self.interrupted_offsets.append(offset)
+        self.advice.append(advice)
+
+    def nothing_kept(self, offset: int, complete_length: int | None) -> None:
+        self.lost_offsets.append(offset)
 
     def no_space(self, directory: Path, needed: int) -> None:
         self.missing_space.append(Space(directory, needed))

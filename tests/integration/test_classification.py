@@ -138,6 +138,11 @@ WITHOUT_RESPONSE = [
         "proxy: connection refused",
         id="proxy refused",
     ),
+    pytest.param(
+        lambda: at_proxy(OSError(f"Tunnel connection failed: 407 {SECRET}")),
+        "the proxy answered 407",
+        id="proxy refuses CONNECT",
+    ),
     pytest.param(lambda: at_proxy(OSError(f"Tunnel failed: {SECRET}")), "the proxy failed", id="proxy cannot connect"),
     pytest.param(lambda: at_proxy(socket.gaierror(-2, "?")), "proxy: the host name cannot be resolved", id="proxy DNS"),
     pytest.param(lambda: requests_errors.ConnectionError(SECRET), "ConnectionError", id="unknown error"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from integration.fakes import RecordingDisplay
 from integration.machine import Machine, attempts_alone
 from integration.samples import (
     CONTENT,
@@ -27,6 +28,7 @@ from integration.samples import (
 )
 from servers.fault_server import Answer, FaultServer, FileAnswer, Framing, Then
 
+from pip_resume.engine.stored_bytes import STARTS_AGAIN
 from pip_resume.protocol.planning import OVERLAP_BYTES
 
 CUT_WITHOUT_RANGES = cut(WITHOUT_RANGES)
@@ -43,6 +45,7 @@ def test_the_start_of_a_200_is_compared_with_the_held_bytes_and_the_rest_appende
     assert http_server.asked_ranges(PATH) == [None, REST_RANGE]
     assert http_server.sent(PATH) == HELD + SIZE
     assert (outcome.display.restart_reasons, outcome.display.saved) == ([], [])
+    assert outcome.display.ignored_ranges == [False]
 
 
 def test_a_200_cut_before_the_offset_costs_no_held_byte(machine: Machine, http_server: FaultServer) -> None:
@@ -57,6 +60,26 @@ def test_a_200_cut_before_the_offset_costs_no_held_byte(machine: Machine, http_s
 
     assert outcome.content == CONTENT
     assert http_server.requests(PATH)[-1].status == 206
+
+
+def test_after_a_200_the_user_is_told_that_the_next_run_starts_at_0(machine: Machine, http_server: FaultServer) -> None:
+    http_server.plays(PATH, CUT_WITHOUT_RANGES, CUT_WITHOUT_RANGES)
+    link = link_with_hash(http_server)
+
+    assert not machine.download_partly(link).is_range_ignored
+    assert machine.download_partly(link).is_range_ignored
+
+
+def test_ctrl_c_after_a_200_does_not_promise_that_the_next_run_continues(
+    machine: Machine, http_server: FaultServer
+) -> None:
+    http_server.plays(PATH, CUT_WITHOUT_RANGES, WITHOUT_RANGES)
+    display = RecordingDisplay(interrupt_after=HELD + 100_000)
+
+    with pytest.raises(KeyboardInterrupt):
+        machine.download(link_with_hash(http_server), display=display)
+
+    assert display.advice == [STARTS_AGAIN]
 
 
 def test_a_200_in_the_next_run_is_not_shown_as_resumed(machine: Machine, http_server: FaultServer) -> None:

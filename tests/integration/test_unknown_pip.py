@@ -42,8 +42,13 @@ OPTIONAL = {
     "_http_get_download",
     "pip._internal.cli.cmdoptions",
     "pip._internal.network.cache",
+    "pip._vendor.rich get_console",
+    "pip._vendor.rich.control Control",
+    "pip._vendor.rich.control",
     "pip._vendor.rich.markup escape",
     "pip._vendor.rich.markup",
+    "pip._vendor.rich.segment ControlType",
+    "pip._vendor.rich.segment",
     "response_chunks",
 }
 Change = dict[str, object]

@@ -37,5 +37,26 @@ def test_help_names_every_command_and_every_exit_code(capsys: pytest.CaptureFixt
     assert cli.main([]) == 0
 
     output = capsys.readouterr().out
-    assert [name for name in ("list", "purge", "doctor", "demo", "hook") if f"\n    {name} " not in output] == []
+    assert [
+        name for name in ("list", "purge", "doctor", "demo", "hook", "completion") if f"\n    {name} " not in output
+    ] == []
     assert [code for code in ("0", "1", "2", "130") if f"\n  {code} " not in output] == []
+
+
+def test_help_names_json_and_the_page_with_more(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 0
+
+    output = capsys.readouterr().out
+    assert "--json" in output
+    assert "https://github.com/pip-resume/pip-resume#readme" in output
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_of_a_shell_names_every_command_and_the_options_of_purge(
+    shell: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["completion", "--shell", shell]) == 0
+
+    output = capsys.readouterr().out
+    assert "list purge doctor demo hook completion --help --version" in output
+    assert "--help --older-than --dry-run --cache-dir --json" in output

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pip_resume.commands.formatting import align, counted, format_age, format_size
+from pip_resume.commands.formatting import align, counted, format_age, format_size, shortened
 
 DAY_S = 86400
 
@@ -19,7 +19,7 @@ DAY_S = 86400
         pytest.param(10_001, "10 kB", id="no decimal place"),
         pytest.param(999_999, "999 kB", id="rounded down"),
         pytest.param(1_000_001, "1.0 MB", id="smallest in MB"),
-        pytest.param(3_250_000_000, "3250.0 MB", id="MB is the largest unit"),
+        pytest.param(3_250_000_000, "3.2 GB", id="GB, which pip does not have"),
     ],
 )
 def test_a_size_is_formatted_as_pip_does(size: int, shown: str) -> None:
@@ -53,3 +53,15 @@ def test_columns_are_aligned_and_lines_have_no_trailing_blanks() -> None:
         "a.whl       5 bytes  h",
         "longer.whl    12 kB",
     ]
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        pytest.param(18, "torch-2.3.0-py.whl", id="as wide as the text"),
+        pytest.param(17, "torch-2...-py.whl", id="too narrow"),
+        pytest.param(3, "torch....whl", id="never less than 12 characters"),
+    ],
+)
+def test_a_long_name_loses_its_middle(width: int, shown: str) -> None:
+    assert shortened("torch-2.3.0-py.whl", width) == shown

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pip_resume.commands.partials import matches, project_of
+from pip_resume.artifact import canonical_project
+from pip_resume.commands.partials import matches
 from pip_resume.storage.housekeeping import Entry
 
 KEY = "0a1b2c3d4e5f" + 52 * "9"
@@ -21,13 +22,13 @@ def entry(filename: str) -> Entry:
     ("filename", "project"),
     [
         pytest.param("torch-2.3.0-cp311-cp311-linux_x86_64.whl", "torch", id="wheel"),
-        pytest.param("ruamel.yaml-0.18-py3-none-any.whl", "ruamel.yaml", id="wheel with a dot"),
+        pytest.param("ruamel.yaml-0.18-py3-none-any.whl", "ruamel-yaml", id="wheel with a dot"),
         pytest.param("scikit-learn-1.4.tar.gz", "scikit-learn", id="sdist with a dash"),
-        pytest.param("archive.zip", "archive.zip", id="no version"),
+        pytest.param("archive.zip", "archive-zip", id="no version"),
     ],
 )
 def test_the_project_is_taken_from_the_file_name(filename: str, project: str) -> None:
-    assert project_of(filename) == project
+    assert canonical_project(filename) == project
 
 
 @pytest.mark.parametrize(
