@@ -27,6 +27,7 @@ MARK_OF_FOLDER = {
     "servers": "integration",
     "environments": "integration",
     "integration": "integration",
+    "storage": "integration",
     "e2e": "e2e",
     "network": "network",
 }
