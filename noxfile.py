@@ -133,11 +133,21 @@ def network(session: nox.Session) -> None:
 
 
 @nox.session
+def windows(session: nox.Session) -> None:
+    """Run pips of a Windows Python under wine, and tests in it (about ten minutes); arguments go to pytest.
+
+    Needs the archive that tests/windows/kit.py describes, and root on Debian where wine is not installed.
+    """
+    install_groups(session, "e2e")
+    session.run("pytest", "tests/windows", "-m", "windows", *session.posargs)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Measure which lines and branches of the package all tests run, subprocesses included; arguments go to pytest."""
     install_groups(session, "coverage")
     session.run("coverage", "erase")
-    folders = ("tests/unit", "tests/integration", "tests/e2e")
+    folders = ("tests/unit", "tests/storage", "tests/integration", "tests/e2e")
     session.run("coverage", "run", "-m", "pytest", *folders, *IN_PARALLEL, *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--show-missing", "--skip-covered", f"--fail-under={COVERED_PERCENT}")

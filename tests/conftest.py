@@ -30,6 +30,7 @@ MARK_OF_FOLDER = {
     "storage": "integration",
     "e2e": "e2e",
     "network": "network",
+    "windows": "windows",
 }
 
 

@@ -16,8 +16,8 @@ __all__ = ["templates"]
 
 @pytest.fixture(scope="session")
 def wine() -> None:
-    """Have wine and the archive, or skip the test."""
-    reason = why_missing(may_install=False)
+    """Install wine if it is missing; skip the test if there is no archive, or no way to install wine."""
+    reason = why_missing()
     if reason:
         pytest.skip(reason)
     install_wine()

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 from environments.environment import Environment
-from environments.processes import run_checked
+from environments.processes import CommandFailed, Result, run_checked
 from environments.templates import Templates, make_once
 from environments.variables import scrubbed_variables
 from installer import install
 from installer.destinations import SchemeDictionaryDestination
 from installer.sources import WheelFile
-from windows.kit import find_archive, make_prefix, unpack_python, wine_variables
+from windows.kit import fetch_wheels_for_tests, find_archive, make_prefix, unpack_python, wine_variables
+
+PROCESS_TIMEOUT_S = 150.0
+"""A pip takes three seconds to start under wine, and several times as long on a busy machine."""
 
 
 class WindowsEnvironment(Environment):
@@ -28,6 +34,16 @@ class WindowsEnvironment(Environment):
     @property
     def site_packages(self) -> Path:
         return site_packages_of(self.root)
+
+    def run(
+        self, *arguments: str | Path, env: Mapping[str, str] | None = None, timeout_s: float = PROCESS_TIMEOUT_S
+    ) -> Result:
+        return super().run(*arguments, env=env, timeout_s=timeout_s)
+
+    def run_python(
+        self, *arguments: str | Path, env: Mapping[str, str] | None = None, timeout_s: float = PROCESS_TIMEOUT_S
+    ) -> Result:
+        return super().run_python(*arguments, env=env, timeout_s=timeout_s)
 
 
 class WindowsEnvironments:
@@ -62,13 +78,22 @@ class WindowsEnvironments:
         """Make an environment with this pip and these wheels."""
         template = self._python_with(pip_version)
         if wheels:
-            name = "-".join([template.name, *(wheel.name.rpartition("-py")[0] for wheel in wheels)])
+            names = " ".join(wheel.name for wheel in wheels)
+            name = f"{template.name}-with-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
             add = functools.partial(self._add_to_copy, template, wheels)
             template = make_once(self._for_this_run / name, add)
         folder = self._folder / f"windows-{len(self._made)}"
         folder.mkdir()
         self._made.append(WindowsEnvironment(folder, template, self.prefix))
         return self._made[-1]
+
+    def for_tests(self) -> WindowsEnvironment:
+        """Make an environment that can run the tests of this project. Skip the test if what it needs is missing."""
+        try:
+            folder = make_once(self._for_later_runs / "wheels-for-tests", fetch_wheels_for_tests)
+        except CommandFailed as error:
+            pytest.skip(f"the wheels for Windows cannot be fetched: {str(error).strip().splitlines()[-1]}")
+        return self.with_wheels("26.3", *sorted(folder.glob("*.whl")))
 
     def remove(self) -> None:
         """Remove all that were made, and end what runs in them."""

@@ -10,12 +10,20 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 from environments.checkout import ROOT
+from environments.pips import run_machine_pip
 from environments.processes import run_checked
 from environments.variables import scrubbed_variables
+from packaging.requirements import Requirement
 
 ARCHIVES = "python-*-windows-x86_64.zip"
 KIT_VARIABLE = "PIP_RESUME_WINDOWS_KIT"
@@ -23,6 +31,9 @@ INSTALL_WINE = ("apt-get install -y -qq --no-install-recommends wine wine64", "a
 PREPARE_TIMEOUT_S = 300.0
 # wine answers on standard output and standard error that a file is no file, so both have to be pipes. The loader
 # replaces the shell, so that a signal reaches the Windows process.
+# A newer cryptography needs bcryptprimitives.dll, which wine 8 does not have. pytest needs colorama on Windows.
+MORE_REQUIREMENTS = ("cryptography<42", "colorama")
+WINDOWS_PYTHON = "3.13"
 WRAPPER = '#!/bin/sh\nexec wine "$(dirname "$0")/../python.exe" "$@"\n'
 SETTINGS = (
     # Version 10 of Windows: CPython 3.13 needs 8.1 or newer.
@@ -38,15 +49,11 @@ def find_archive() -> Path | None:
     return max(folder.glob(ARCHIVES), default=None)
 
 
-def why_missing(*, may_install: bool) -> str | None:
+def why_missing() -> str | None:
     """Return the reason why no Windows Python can be made here; None if it can."""
     if find_archive() is None:
         return f"no Windows Python: {KIT_VARIABLE} does not name a directory with {ARCHIVES}"
-    if shutil.which("wine") is not None:
-        return None
-    if not may_install:
-        return "wine is not installed"
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
+    if shutil.which("wine") is None and (shutil.which("apt-get") is None or os.geteuid() != 0):
         return "wine is not installed, and only root on Debian can install it"
     return None
 
@@ -84,3 +91,14 @@ def unpack_python(archive: Path, root: Path) -> None:
     wrapper.parent.mkdir()
     wrapper.write_text(WRAPPER)
     wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
+
+
+def fetch_wheels_for_tests(into: Path) -> None:
+    """Download what the tests need on Windows from the package index of this machine. Raises CommandFailed."""
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    # pip evaluates markers for the Python that runs it, so they are evaluated here.
+    wanted = [Requirement(each) for each in groups["test"]]
+    here = {"python_version": WINDOWS_PYTHON, "sys_platform": "win32"}
+    names = [f"{each.name}{each.specifier}" for each in wanted if each.marker is None or each.marker.evaluate(here)]
+    target = ("--only-binary=:all:", "--platform", "win_amd64", "--python-version", WINDOWS_PYTHON)
+    run_machine_pip("download", *target, "--dest", into, *names, *MORE_REQUIREMENTS, timeout_s=PREPARE_TIMEOUT_S)
