@@ -30,6 +30,11 @@ PIPS_TO_TYPE_AGAINST = {
 # assertion never is: even one wrong byte in many runs is an error.
 TIMED_OUT = "^(TimeoutError|TimeoutExpired|Failed: Timeout)"
 IN_PARALLEL = ("-n", "2", "--dist", "worksteal", "--reruns", "1", "--only-rerun", TIMED_OUT)
+# pytest fails if one of them does not exist.
+WITHOUT_SERVERS = [
+    f"tests/e2e/test_{name}.py"
+    for name in ("apply_undo", "commands", "demo", "doctor", "pth_file", "sitecustomize", "wheel")
+]
 COVERED_PERCENT = 95
 """The least share of lines and branches of the package that the tests have to run. For protocol/ it is 100."""
 
@@ -109,6 +114,13 @@ def e2e(session: nox.Session) -> None:
     session.run("pytest", "tests/e2e", "tests/network", *IN_PARALLEL, *session.posargs)
     # Without nox's summary the output ends with that of pytest. Failures are still reported.
     logging.getLogger("nox").setLevel(logging.ERROR)
+
+
+@nox.session
+def e2e_without_servers(session: nox.Session) -> None:
+    """Run the end-to-end tests that use no test server: those servers need an ioctl of Linux."""
+    install_groups(session, "e2e")
+    session.run("pytest", *WITHOUT_SERVERS, *IN_PARALLEL, *session.posargs)
 
 
 @nox.session
