@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from pip_resume.storage.digest import RunningDigest
 from pip_resume.storage.file_lock import try_lock
-from pip_resume.storage.sharing import is_same_file
+from pip_resume.storage.sharing import CAN_LINK, is_same_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,6 +182,8 @@ class PartFile:
 
     def link_to(self, target: Path) -> bool:
         """Make ``target``, a path that does not exist, a hard link of this very file; return False if that fails."""
+        if not CAN_LINK:
+            return False
         try:
             self.directory.link_out(self.name, target)
         except (OSError, NotImplementedError, AttributeError):  # No hard links here, or a different file system.

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 IS_WINDOWS = sys.platform == "win32"
+CAN_LINK = not IS_WINDOWS
+"""Whether hard links are of use. Windows has them, but no link of a file can be removed while a pip has any link open.
+
+pips read their cache, and remove what they have downloaded, at the same time.
+"""
 WAIT_S = 1.0
 """One call is tried again for this long. pip's own ``replace`` and ``rmtree`` do the same."""
 MOST_WAITED_S = 3.0

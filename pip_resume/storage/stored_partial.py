@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pip_resume.protocol.checkpoint import encode_checkpoint
 from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, sync
 from pip_resume.storage.partial import Partial, fresh_name, remove_file
-from pip_resume.storage.sharing import IS_WINDOWS, is_in_use
+from pip_resume.storage.sharing import CAN_LINK, IS_WINDOWS, is_in_use
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -160,9 +160,16 @@ class StoredPartial(Partial):
         return False
 
     def copy_to(self, target: Path, mode: int) -> bool:
-        """Make a copy of the bytes the file at ``target``; return False if that is not possible."""
+        """Make a copy of the bytes the file at ``target``; return False if that is not possible.
+
+        Where hard links are of no use it gets the bytes themselves, since pip has a copy of its own: so no more is
+        written than by plain pip.
+        """
         directory = self._part.directory
         try:
+            if not CAN_LINK and self.is_stored:
+                self._move_to(target)
+                return True
             copy = PartFile.create(directory, self._fresh_name("new"), None)
             try:
                 copy.copy_from(self._part, self.offset)
@@ -173,6 +180,13 @@ class StoredPartial(Partial):
         except OSError:
             return False
         return True
+
+    def _move_to(self, target: Path) -> None:
+        """Give the file the name ``target``. The record goes first, so that it is never beside a different file."""
+        directory = self._part.directory
+        with contextlib.suppress(FileNotFoundError):
+            directory.remove(record_name(self._name))
+        directory.move_out(self._name, target)
 
     def sync(self) -> None:
         """Sync the bytes and record that, so that they survive a power cut as well."""
