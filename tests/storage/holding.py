@@ -20,11 +20,11 @@ class Holder:
 
     def hold(self, path: Path, shared: int = SHARE_NOTHING) -> None:
         """Open a file, which must exist. Windows only."""
-        assert sys.platform == "win32"
-        import _winapi
+        if sys.platform == "win32":
+            import _winapi
 
-        handle = _winapi.CreateFile(str(path), _winapi.GENERIC_READ, shared, 0, _winapi.OPEN_EXISTING, 0, 0)
-        self._handles.append(handle)
+            handle = _winapi.CreateFile(str(path), _winapi.GENERIC_READ, shared, 0, _winapi.OPEN_EXISTING, 0, 0)
+            self._handles.append(handle)
 
     def release_after(self, delay_s: float) -> None:
         """Close the files after this time."""
