@@ -30,6 +30,11 @@ PIPS_TO_TYPE_AGAINST = {
 # assertion never is: even one wrong byte in many runs is an error.
 TIMED_OUT = "^(TimeoutError|TimeoutExpired|Failed: Timeout)"
 IN_PARALLEL = ("-n", "2", "--dist", "worksteal", "--reruns", "1", "--only-rerun", TIMED_OUT)
+# pytest fails if one of them does not exist.
+WITHOUT_SERVERS = [
+    f"tests/e2e/test_{name}.py"
+    for name in ("apply_undo", "commands", "demo", "doctor", "pth_file", "sitecustomize", "wheel")
+]
 COVERED_PERCENT = 95
 """The least share of lines and branches of the package that the tests have to run. For protocol/ it is 100."""
 
@@ -115,6 +120,13 @@ def e2e(session: nox.Session) -> None:
 
 
 @nox.session
+def e2e_without_servers(session: nox.Session) -> None:
+    """Run the end-to-end tests that use no test server: those servers need an ioctl of Linux."""
+    install_groups(session, "e2e")
+    session.run("pytest", *WITHOUT_SERVERS, *IN_PARALLEL, *session.posargs)
+
+
+@nox.session
 def e2e_all(session: nox.Session) -> None:
     """Run the end-to-end tests in every supported pip, on the oldest and the newest Python that each pip supports."""
     install_groups(session, "e2e")
@@ -149,11 +161,21 @@ def network(session: nox.Session) -> None:
 
 
 @nox.session
+def windows(session: nox.Session) -> None:
+    """Run pips of a Windows Python under wine, and tests in it (about ten minutes); arguments go to pytest.
+
+    Needs the archive that tests/windows/kit.py describes, and root on Debian where wine is not installed.
+    """
+    install_groups(session, "e2e")
+    session.run("pytest", "tests/windows", "-m", "windows", *session.posargs)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Measure which lines and branches of the package all tests run, subprocesses included; arguments go to pytest."""
     install_groups(session, "coverage")
     session.run("coverage", "erase")
-    folders = ("tests/unit", "tests/integration", "tests/e2e")
+    folders = ("tests/unit", "tests/storage", "tests/integration", "tests/e2e")
     session.run("coverage", "run", "-m", "pytest", *folders, *IN_PARALLEL, *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--show-missing", "--skip-covered", f"--fail-under={COVERED_PERCENT}")

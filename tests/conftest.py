@@ -27,8 +27,10 @@ MARK_OF_FOLDER = {
     "servers": "integration",
     "environments": "integration",
     "integration": "integration",
+    "storage": "integration",
     "e2e": "e2e",
     "network": "network",
+    "windows": "windows",
 }
 
 

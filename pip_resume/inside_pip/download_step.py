@@ -25,7 +25,7 @@ from pip_resume.inside_pip.options import options_of
 from pip_resume.inside_pip.run import RUN
 from pip_resume.inside_pip.transport import PipTransport
 from pip_resume.storage.housekeeping import prune_opportunistically
-from pip_resume.storage.store import Store, current_boot_id
+from pip_resume.storage.store import Store, current_boot_id, is_too_deep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -219,7 +219,9 @@ def _prune(paths: Iterable[Path], wanted: settings.Settings) -> None:
 
 def _store(session: PipSession) -> Store | None:
     directory = http_cache.cache_directory(session)
-    return None if directory is None else Store(directory, current_boot_id())
+    if directory is None or is_too_deep(directory):
+        return None
+    return Store(directory, current_boot_id())
 
 
 def _warn(module: ModuleType, error: BaseException) -> None:

@@ -10,6 +10,7 @@
 `digest`          the digest, computed while a file is written
 `directory`       an open directory, whose names are used by its descriptor
 `file_lock`       a lock that ends with its process
+`sharing`         files that other processes have open, too (Windows)
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from pip_resume.errors import StoreUnusable
+from pip_resume.storage.sharing import insist, long_path, open_shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,7 @@ _USES_DESCRIPTORS = {os.open, os.stat, os.unlink, os.rename, os.link} <= os.supp
     os.listdir in os.supports_fd
 )
 """True on POSIX. Windows has no such calls; there a directory that is in use cannot be renamed."""
+_JUNCTION = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT: a directory of Windows that leads elsewhere, as a symlink does.
 
 
 class Directory:
@@ -32,12 +34,15 @@ class Directory:
         self.path = path
         """For messages, and for calls that have no other way."""
         self._descriptor = descriptor
+        self._root = path if descriptor is not None else long_path(path)
+        """The path for calls that use one."""
 
     @classmethod
     def open(cls, path: Path) -> Directory:
         """Open an existing directory. Raises FileNotFoundError, OSError, or StoreUnusable if it is something else."""
         if not _USES_DESCRIPTORS:
-            if not stat.S_ISDIR(os.lstat(path).st_mode):
+            status = os.lstat(long_path(path))
+            if not stat.S_ISDIR(status.st_mode) or getattr(status, "st_reparse_tag", 0) == _JUNCTION:
                 raise StoreUnusable(f"{path} is not a directory")
             return cls(path)
         try:
@@ -67,16 +72,16 @@ class Directory:
     @property
     def status(self) -> os.stat_result:
         """The result of fstat."""
-        return os.stat(self.path if self._descriptor is None else self._descriptor)
+        return os.stat(self._root if self._descriptor is None else self._descriptor)
 
     def set_mode(self, mode: int) -> None:
         """Give the directory these permission bits."""
-        os.chmod(self.path if self._descriptor is None else self._descriptor, mode)
+        os.chmod(self._root if self._descriptor is None else self._descriptor, mode)
 
     def open_file(self, name: str, flags: int, mode: int = 0o600) -> int:
         """Open a plain file and return its descriptor. Raises OSError, or StoreUnusable if it is something else."""
         try:
-            descriptor = os.open(self._place(name), flags | SAFE_FLAGS, mode, dir_fd=self._descriptor)
+            descriptor = self._open(name, flags | SAFE_FLAGS, mode)
         except OSError as error:
             if error.errno in _NOT_PLAIN:
                 raise StoreUnusable(f"{self.path / name} is not a plain file") from error
@@ -85,6 +90,14 @@ class Directory:
             os.close(descriptor)
             raise StoreUnusable(f"{self.path / name} is not a plain file")
         return descriptor
+
+    def _open(self, name: str, flags: int, mode: int) -> int:
+        if self._descriptor is not None:
+            return os.open(name, flags, mode, dir_fd=self._descriptor)
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISLNK(self.status_of(name).st_mode):
+                raise StoreUnusable(f"{self.path / name} is not a plain file")
+        return open_shared(self._root / name, flags, mode)
 
     def status_of(self, name: str) -> os.stat_result:
         """Return the status of a name, without following a symlink."""
@@ -100,32 +113,35 @@ class Directory:
 
     def names(self) -> list[str]:
         """Return all names, sorted."""
-        return sorted(os.listdir(self.path if self._descriptor is None else self._descriptor))
+        return sorted(os.listdir(self._root if self._descriptor is None else self._descriptor))
 
     def remove(self, name: str) -> None:
         """Remove a name."""
-        os.unlink(self._place(name), dir_fd=self._descriptor)
+        if self._descriptor is None:
+            insist(os.unlink, self._root / name)
+        else:
+            os.unlink(name, dir_fd=self._descriptor)
 
     def rename(self, old: str, new: str) -> None:
         """Give a file a different name in this directory, and replace what has it."""
         if self._descriptor is None:
-            os.replace(self.path / old, self.path / new)
+            insist(os.replace, self._root / old, self._root / new)
         else:
             os.rename(old, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
 
     def move_out(self, name: str, target: Path) -> None:
         """Rename a file to a path elsewhere on the same file system, and replace what is there."""
         if self._descriptor is None:
-            os.replace(self.path / name, target)
+            insist(os.replace, self._root / name, target)
         else:
             os.rename(name, target, src_dir_fd=self._descriptor)
 
     def link_out(self, name: str, target: Path) -> None:
         """Make a path elsewhere on the same file system a hard link of a file. Raises FileExistsError if it exists."""
         if self._descriptor is None:
-            os.link(self.path / name, target)
+            os.link(self._root / name, target)
         else:
             os.link(name, target, src_dir_fd=self._descriptor, follow_symlinks=False)
 
     def _place(self, name: str) -> str | Path:
-        return self.path / name if self._descriptor is None else name
+        return self._root / name if self._descriptor is None else name

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from pip_resume.storage.digest import RunningDigest
 from pip_resume.storage.file_lock import try_lock
+from pip_resume.storage.sharing import CAN_LINK, is_same_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 COPY_BYTES = 1024 * 1024
 """How much is copied at a time where the kernel cannot copy: large enough that the number of calls does not matter."""
-OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
+OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH if hasattr(os, "geteuid") else 0
+"""The permission bits. Windows has no such bits: there the access list of pip's cache directory decides."""
 _FICLONE = 0x40049409  # ioctl of Linux that shares the blocks of a file (btrfs, xfs, overlay on them).
 
 
@@ -104,7 +106,7 @@ class PartFile:
     def is_at_name(self) -> bool:
         """Whether the name still leads to this file. ``pip cache purge`` or another pip may have changed that."""
         try:
-            return os.path.samestat(self.directory.status_of(self.name), self.status)
+            return is_same_file(self.directory.status_of(self.name), self.status)
         except OSError:
             return False
 
@@ -174,23 +176,6 @@ class PartFile:
         self.directory.rename(self.name, name)
         self.name = name
 
-    def rename_closed(self, name: str) -> None:
-        """Rename the file while it is closed for a moment. For Windows, which does not rename an open file.
-
-        Raises OSError if a different file has the name afterwards: its bytes were never hashed.
-        """
-        before = self.status
-        self.close()
-        self.rename(name)
-        descriptor = self.directory.open_file(name, os.O_RDWR)
-        after = os.fstat(descriptor)
-        # The owner as well: a file of a different user may have the inode of ours if that was removed.
-        if not os.path.samestat(before, after) or not is_own(after):
-            os.close(descriptor)
-            raise OSError(errno.EIO, "the part file was exchanged")
-        self._descriptor = descriptor
-        self.lock()
-
     def copy_to(self, descriptor: int) -> None:
         """Copy the bytes to an open file in the cheapest way: shared blocks, in the kernel, or by us."""
         _copy(self._descriptor, descriptor, self.offset)
@@ -207,13 +192,13 @@ class PartFile:
 
     def link_to(self, target: Path) -> bool:
         """Make ``target``, a path that does not exist, a hard link of this very file; return False if that fails."""
-        if os.name == "nt":  # Windows cannot rename or remove any link of a file that is open.
+        if not CAN_LINK:
             return False
         try:
             self.directory.link_out(self.name, target)
         except (OSError, NotImplementedError, AttributeError):  # No hard links here, or a different file system.
             return False
-        if os.path.samestat(os.lstat(target), self.status):
+        if is_same_file(os.lstat(target), self.status):
             return True
         # Somebody has put a different file under our name.
         os.unlink(target)
@@ -226,16 +211,9 @@ class PartFile:
         """
         try:
             if self.is_at_name():
-                self._unlink()
+                self.directory.remove(self.name)
         finally:
             self.close()
-
-    def _unlink(self) -> None:
-        try:
-            self.directory.remove(self.name)
-        except PermissionError:
-            self.close()  # Windows does not remove an open file.
-            self.directory.remove(self.name)
 
     def close(self) -> None:
         """Close the file, which ends its lock. A second call does nothing."""

@@ -12,6 +12,7 @@ from pip_resume.protocol.checkpoint import Checkpoint
 from pip_resume.storage.container import has_end, is_sound
 from pip_resume.storage.directory import Directory
 from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_private
+from pip_resume.storage.sharing import CAN_LINK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,7 +158,7 @@ class Partial:
         """
         with contextlib.suppress(OSError):
             status = self._part.directory.status_of(self._part.name)
-            if stat.S_IMODE(status.st_mode) == mode and not mode & OTHERS_MAY_WRITE:
+            if CAN_LINK and stat.S_IMODE(status.st_mode) == mode and not mode & OTHERS_MAY_WRITE:
                 os.link(self._part.path, target)
                 return True
         return False

@@ -16,6 +16,7 @@ from pip_resume.protocol.checkpoint import FORMAT, Checkpoint, parse_checkpoint,
 from pip_resume.storage.adoption import is_sparse, may_be_continued, trusted_length
 from pip_resume.storage.directory import Directory
 from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_locked, is_own
+from pip_resume.storage.sharing import is_too_long, long_path
 from pip_resume.storage.stored_partial import PART, StoredPartial, has_foreign_record, read_record, record_name
 
 if TYPE_CHECKING:
@@ -141,13 +142,13 @@ class Store:
 
         Only the owner can use it, unless others may write to pip's cache directory: then they may write to ours, too.
         """
-        os.makedirs(self.cache_directory, exist_ok=True)
+        os.makedirs(long_path(self.cache_directory), exist_ok=True)
         try:
-            os.mkdir(self.path, 0o700)
+            os.mkdir(long_path(self.path), 0o700)
         except FileExistsError:
             return self._open(self.path)
         directory = self._open(self.path)
-        shared = stat.S_IMODE(os.stat(self.cache_directory).st_mode) & 0o7077
+        shared = stat.S_IMODE(os.stat(long_path(self.cache_directory)).st_mode) & 0o7077
         if shared & OTHERS_MAY_WRITE and _is_new(directory):
             directory.set_mode(shared | 0o700)
         return directory
@@ -256,6 +257,14 @@ def _name_of(artifact: Artifact, *, is_personal: bool = False) -> str:
     return f"{artifact.key}{user}{PART}"
 
 
+def is_too_deep(cache_directory: Path) -> bool:
+    """Whether pip, which purges the store, cannot use its names since they are too long for Windows.
+
+    pip's own names in its cache are longer, so that its cache does not work there either.
+    """
+    return is_too_long(cache_directory / DIRECTORY / f"{'0' * 64}{PART}")
+
+
 def _open_part(found: _Found, artifact: Artifact) -> PartFile:
     try:
         return PartFile.open_existing(*found, artifact.digest)
@@ -271,7 +280,7 @@ def _is_new(directory: Directory) -> bool:
 
 def _is_at(directory: Directory, path: Path) -> bool:
     try:
-        return os.path.samestat(os.lstat(path), directory.status)
+        return os.path.samestat(os.lstat(long_path(path)), directory.status)
     except OSError:
         return False
 

@@ -12,6 +12,7 @@ from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.checkpoint import MAX_RECORD_BYTES, encode_checkpoint
 from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_closed, is_own, sync
 from pip_resume.storage.partial import Partial, fresh_name, remove_file
+from pip_resume.storage.sharing import CAN_LINK, IS_WINDOWS, is_in_use
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +39,8 @@ class StoredPartial(Partial):
         self._guard = threading.Lock()
         """Held while the record is written, which a thread may do as well."""
         self._syncing: threading.Thread | None = None
+        self._is_note_due = False
+        """Whether the record could not be written, since a different program had the file open."""
         self._generation = 0
         """Counts how often bytes were taken away: what was synced before says nothing about those that follow."""
 
@@ -53,8 +56,14 @@ class StoredPartial(Partial):
 
     def _note(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint._replace(boot_id=self._boot_id, inode=self._part.status.st_ino)
+        self._is_note_due = False
         if self.is_stored:
-            write_atomically(self._part.directory, record_name(self._name), encode_checkpoint(self.checkpoint))
+            try:
+                write_atomically(self._part.directory, record_name(self._name), encode_checkpoint(self.checkpoint))
+            except OSError as error:
+                if not is_in_use(error):
+                    raise
+                self._is_note_due = True
 
     def append(self, block: bytes | memoryview) -> None:
         """See Partial.append. Where locks do not work another pip may write to the same file.
@@ -64,6 +73,8 @@ class StoredPartial(Partial):
         if self.artifact.digest is None and self._part.status.st_size != self.offset:
             self.take_over(self.beside(self.offset, self.checkpoint))
         super().append(block)
+        if self._is_note_due:
+            self.note(self.checkpoint)
 
     def cut(self, length: int) -> None:
         """Keep only the first ``length`` bytes: in place if the file has a single link, else in a new file."""
@@ -80,12 +91,14 @@ class StoredPartial(Partial):
 
     def beside(self, length: int, checkpoint: Checkpoint) -> StoredPartial:
         """Return a second partial that starts with the first ``length`` bytes of this one, under a name of its own."""
-        stem = self._name[: -len(PART)]
-        part = PartFile.create(self._part.directory, fresh_name(stem, "new"), self.artifact.digest)
+        part = PartFile.create(self._part.directory, self._fresh_name("new"), self.artifact.digest)
         part.lock()
         other = StoredPartial(self.artifact, part, checkpoint, self._name, self._boot_id)
         self._started(other, length)
         return other
+
+    def _fresh_name(self, ending: str) -> str:
+        return fresh_name(self._name[: -len(PART)], ending)
 
     def take_over(self, other: StoredPartial) -> None:
         """Continue with the file of ``other``, made by ``beside``, under the name of this one."""
@@ -102,17 +115,24 @@ class StoredPartial(Partial):
                 with contextlib.suppress(FileNotFoundError):
                     old.directory.remove(record_name(self._name))
                 self._rename_over(old)
+            except OSError as error:
+                # If a different program has the old file open, the new bytes are for this run only.
+                if not is_in_use(error):
+                    raise
             finally:
                 old.close()
             self._note(self.checkpoint)
 
     def _rename_over(self, old: PartFile) -> None:
-        try:
-            # The old file is still open, and so locked: nobody claims it in between.
+        """Give the new file its name while the old one is still open, and so locked: nobody claims it in between."""
+        if IS_WINDOWS:
+            # An open file can be renamed there, but not be replaced.
+            old.rename(self._fresh_name("new"))
             self._part.rename(self._name)
-        except PermissionError:  # Windows neither renames nor replaces an open file.
             old.close()
-            self._part.rename_closed(self._name)
+            old.directory.remove(old.name)
+        else:
+            self._part.rename(self._name)
 
     def place(self, destination: Path) -> None:
         """Link the bytes to ``destination`` if that is safe, since pip only reads there; else copy them."""
@@ -143,10 +163,17 @@ class StoredPartial(Partial):
         return False
 
     def copy_to(self, target: Path, mode: int) -> bool:
-        """Make a copy of the bytes the file at ``target``; return False if that is not possible."""
+        """Make a copy of the bytes the file at ``target``; return False if that is not possible.
+
+        Where hard links are of no use it gets the bytes themselves, since pip has a copy of its own: so no more is
+        written than by plain pip.
+        """
         directory = self._part.directory
         try:
-            copy = PartFile.create(directory, fresh_name(self._name[: -len(PART)], "new"), None)
+            if not CAN_LINK and self.is_stored:
+                self._move_to(target)
+                return True
+            copy = PartFile.create(directory, self._fresh_name("new"), None)
             try:
                 copy.copy_from(self._part, self.offset)
                 copy.set_mode(mode)
@@ -156,6 +183,13 @@ class StoredPartial(Partial):
         except OSError:
             return False
         return True
+
+    def _move_to(self, target: Path) -> None:
+        """Give the file the name ``target``. The record goes first, so that it is never beside a different file."""
+        directory = self._part.directory
+        with contextlib.suppress(FileNotFoundError):
+            directory.remove(record_name(self._name))
+        directory.move_out(self._name, target)
 
     def sync(self) -> None:
         """Sync the bytes and record that, so that they survive a power cut as well."""

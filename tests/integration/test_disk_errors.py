@@ -65,6 +65,8 @@ READ_ONLY = DiskError(errno.EROFS, CHANGING, lasts=True)
 BAD_SECTOR = DiskError(errno.EIO, CHANGING, lasts=False)
 DISCONNECTED = DiskError(errno.EIO, CHANGING, lasts=True)
 RESTARTED = DiskError(errno.ESTALE, CHANGING, lasts=False)
+FORBIDDEN = DiskError(errno.EINVAL, CHANGING, lasts=True)
+"""What Python makes of the error of Windows for a file that a virus scanner has condemned (ERROR_VIRUS_INFECTED)."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,14 @@ CASES = [
     pytest.param(FIRST, BAD_SECTOR, id="the first run: EIO once, a bad sector or a cable"),
     pytest.param(FIRST, DISCONNECTED, id="the first run: EIO, the disk was disconnected"),
     pytest.param(FIRST, RESTARTED, id="the first run: ESTALE once, the file server was restarted"),
+    pytest.param(
+        replace(FIRST, sent_at_most=2 * SIZE), FORBIDDEN, id="the first run: EINVAL, a virus scanner forbids the file"
+    ),
+    pytest.param(
+        replace(CONTINUES, sent_at_most=2 * SIZE),
+        FORBIDDEN,
+        id="a run that continues: EINVAL, a virus scanner forbids the file",
+    ),
     pytest.param(CONTINUES, FULL, id="a run that continues: ENOSPC, the disk is full"),
     pytest.param(CONTINUES, READ_ONLY, id="a run that continues: EROFS, remounted read-only after an error"),
     pytest.param(CONTINUES, BAD_SECTOR, id="a run that continues: EIO once, a bad sector or a cable"),

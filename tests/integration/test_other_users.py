@@ -33,7 +33,6 @@ from servers.fault_server import FaultServer
 from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.checkpoint import FORMAT, Checkpoint, encode_checkpoint
 from pip_resume.storage.housekeeping import DAY_S, make_room, prune, prune_opportunistically, remove_leftovers
-from pip_resume.storage.part_file import PartFile
 from pip_resume.storage.store import Store
 
 pytestmark = pytest.mark.skipif(
@@ -387,24 +386,6 @@ class TestSizes:
 
 
 class TestExchangedFiles:
-    def test_a_file_that_was_exchanged_while_it_was_closed_is_not_continued(self, shared: Path) -> None:
-        """Windows closes a file to rename it. Elsewhere a different user could make that happen."""
-        from pip_resume.storage.directory import Directory
-
-        with Directory.opened(shared) as directory:
-            part = PartFile.create(directory, "new", None)
-            part.append(b"ours")
-            real = directory.open_file
-
-            def exchanged(name: str, flags: int, mode: int = 0o600) -> int:
-                directory.remove(name)
-                plant(shared / name, b"theirs")
-                return real(name, flags, mode)
-
-            directory.open_file = exchanged  # type: ignore[method-assign]
-            with pytest.raises(OSError, match="exchanged"):
-                part.rename_closed("name")
-
     def test_a_directory_of_ours_that_is_put_in_the_place_of_the_new_store_is_not_opened_for_others(
         self, victim: int, machine: Machine
     ) -> None:

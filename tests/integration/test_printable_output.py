@@ -46,7 +46,7 @@ def shown_by(display: PipDisplay, text: str) -> None:
     display.starting_over("its hash does not match")
     display.asking_plainly("the server refuses requests for a range")
     display.waiting_for_other(10, 20)
-    display.interrupted(10, 20)
+    display.interrupted(10, 20, "run the same command again to continue")
     display.resumed(10, 20)
     display.store_unusable(error)
     display.store_unusable(StoreUnusable(f"/cache/{text} is not a plain file"))

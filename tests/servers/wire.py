@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import select
 import socket
 import ssl
 import struct
-import termios
+import sys
 import time
 from typing import TYPE_CHECKING
 
 from servers.journal import Request
 from servers.script import Then
+
+if sys.platform != "win32":
+    import fcntl
+    import termios
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +65,12 @@ class Wire:
         self._socket.sendall(data)
 
     def unacknowledged(self) -> int:
-        """Return how many of the bytes written the client's system has not acknowledged, with the overhead of TLS."""
+        """Return how many of the bytes written the client's system has not acknowledged, with the overhead of TLS.
+
+        Always 0 on Windows, which does not tell.
+        """
+        if sys.platform == "win32":
+            return 0
         waiting: bytes = fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, b"\0" * 4)
         return int.from_bytes(waiting, "little")
 
