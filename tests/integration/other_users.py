@@ -104,7 +104,8 @@ def swap_for_directory(path: Path, other: Path) -> Iterator[int]:
 def hold_open(directory: Path, start: Path) -> Iterator[int]:
     """Open every file below a directory as soon as it appears, and keep it open.
 
-    Write into it all the time once `start` exists. Small files are left alone: pip itself warns of damaged ones. Each file also gets a second link, below "links".
+    Write into it all the time once `start` exists. Small files are left alone: pip itself warns of damaged ones. Each
+    file also gets a second link, below "links".
     """
     held: dict[tuple[int, int], int] = {}
     links = directory / "links"
