@@ -23,7 +23,7 @@ class Cursor:
         ``requested`` is the first-pos of the request, which the body may precede; None without Range.
         """
         self._copy = copy
-        self._least_cut = max(first_pos, requested or 0)
+        self._requested = requested or 0
         self._offered = offered
         self.first_pos = first_pos
         self.position = first_pos
@@ -92,12 +92,14 @@ class Cursor:
         """Handle a body that differs from what is held at ``position``.
 
         A complete one goes on beside it. With a hash, a part that began equal shows that the end of what is held is
-        damaged; only what was requested is ever cut. Raises WrongBytes for any other part.
+        damaged. Of an earlier run's bytes only those that were requested are cut. Raises WrongBytes for any other part.
         """
+        earlier = self._copy.origin.earlier
+        first_cut = max(self.first_pos, min(self._requested, earlier))
         if self.first_pos == 0:
             self._copy.start_beside(position, self._offered)
-        elif self._copy.has_digest and position > self._least_cut:
+        elif self._copy.has_digest and position > first_cut:
             self._copy.current.cut(position)
-            self._copy.origin = self._copy.origin._replace(earlier=min(self._copy.origin.earlier, position))
+            self._copy.origin = self._copy.origin._replace(earlier=min(earlier, position))
         else:
             raise WrongBytes("the bytes stored are not those on the server")

@@ -124,16 +124,16 @@ def _start_over(state: State) -> None:
 def _returns_to_earlier(copy: LocalCopy) -> bool:
     """Hold only what an earlier run has left, and return True: a wrong server must not erase it.
 
-    Only once in a run, since these bytes may be the wrong ones. False if there are none, or without a hash.
+    False if that is nothing, or was complete and so is wrong itself, and without a hash.
     """
     earlier = copy.origin.earlier
-    if not copy.has_digest or not earlier or copy.has_beside:
+    if not copy.has_digest or not earlier or copy.has_beside or copy.held.checkpoint.complete_length == earlier:
         return False
     try:
         copy.current.cut(earlier)
     except OSError:
         return False
-    copy.origin = Origin(overlap=OVERLAP_BYTES, is_this_run=False, is_compared=False)
+    copy.origin = Origin(OVERLAP_BYTES, is_this_run=False, is_compared=False, earlier=earlier)
     return True
 
 

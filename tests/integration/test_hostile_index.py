@@ -61,6 +61,20 @@ def test_its_requests_tell_where_the_overlap_differs_and_nothing_before_it(
     assert min(asked) >= START
 
 
+def test_it_cannot_erase_more_with_several_responses(machine: Machine, http_server: FaultServer) -> None:
+    """A wrong file, a plain one that breaks, a range that starts too early, and a second wrong file."""
+    link = link_with_partial(machine, http_server, FILE)
+    wrong = replace(FILE, content=after(1), etag='"hostile"')
+    early = Answer(206, {"Content-Range": f"bytes 1-{SIZE - 1}/{SIZE}"}, CONTENT[1:4] + bytes(SIZE - 4))
+    http_server.plays(HOSTILE, wrong, cut(wrong, 10), early, cut(wrong, 10), wrong, cut(wrong, 10), wrong)
+    with contextlib.suppress(GaveUp, PipError, ResumeError):
+        machine.download(hashed_link(http_server.url(HOSTILE), CONTENT))
+
+    stored = machine.stored(link) or b""
+    assert len(stored) >= START
+    assert stored == CONTENT[: len(stored)]
+
+
 @pytest.mark.parametrize("has_length", [True, False])
 @pytest.mark.parametrize(
     "hostile",
