@@ -250,10 +250,15 @@ class _Run:
         state = self._state
         if exchange.verdict.first_pos > 0:
             state.is_range_ignored = False
-        elif exchange.ignored_range and state.copy.held.offset and not state.is_range_ignored:
+        elif exchange.ignored_range and self._may_be_the_file(exchange) and not state.is_range_ignored:
             is_conditional = exchange.request.if_range is not None
             state.is_range_ignored = not is_conditional
             state.display.range_ignored(is_conditional=is_conditional)
+
+    def _may_be_the_file(self, exchange: Exchange) -> bool:
+        """Whether a complete response has the length of the file that is held. A login page has not."""
+        held = self._state.copy.held
+        return held.offset > 0 and held.checkpoint.complete_length == exchange.verdict.complete_length
 
     def _announce(self, exchange: Exchange) -> None:
         """Write pip's line for a download, once."""

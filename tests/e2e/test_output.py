@@ -198,6 +198,7 @@ def test_ctrl_c_while_another_pip_downloads_ends_its_bar_first(
 
     second = pip.start_in_terminal(*download_command(http_server))
     second.wait_for_output("1.5/3.0 MB")
+    time.sleep(1.0)  # While the bar is drawn for the first time, Ctrl-C leaves it as it is, as in plain pip.
     interrupted_s = time.monotonic()
     second.interrupt()
     result = second.wait()
