@@ -202,6 +202,7 @@ def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
         pips.add_argument(name, nargs=0, action=_ForPip, help=argparse.SUPPRESS)
     known = [*(names[-1] for names in _VALUES_FOR_PIP), *_FLAGS_FOR_PIP]
     pips.description = ", ".join(known)
+    parser.usage = "%(prog)s [-h] [--json] [OPTIONS OF PIP] [PROJECT]"
     parser.set_defaults(run=_doctor, for_pip=[])
 
 

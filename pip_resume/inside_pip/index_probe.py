@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -65,6 +66,11 @@ def host_of(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
+def without_urls(text: str) -> str:
+    """Return a text of pip without the URLs in it: they may contain passwords."""
+    return re.sub(r"[A-Za-z][A-Za-z0-9+.-]*://\S+", "(URL)", text)
+
+
 def look(requirement: str, arguments: list[str]) -> dict[str, Any]:
     """Run `pip download` with these options up to the choice of a file, and request that file.
 
@@ -81,16 +87,18 @@ def look(requirement: str, arguments: list[str]) -> dict[str, Any]:
             try:
                 seen.update(look_at_index(command, options, requirement))
             except Exception as error:
-                seen["error"] = {"host": "", **why(error)}
-                if seen["error"]["kind"] == "other":
-                    seen["error"]["cause"] = f"{type(error).__name__}: {error}"
+                found = why(error)
+                if found["kind"] == "other":
+                    seen["pip_error"] = without_urls(f"{type(error).__name__}: {error}")
+                else:
+                    seen["error"] = {"host": "", **found}
             return 0
 
         command.run = run
         # Two attempts show as well as six whether a host can be reached. A typed --retries comes later, and counts.
         command.main(["--disable-pip-version-check", "--retries", "1", *arguments, requirement])
     except (Exception, SystemExit) as error:
-        seen.setdefault("pip_error", f"{type(error).__name__}: {error}")
+        seen.setdefault("pip_error", without_urls(f"{type(error).__name__}: {error}"))
     return seen
 
 
@@ -104,7 +112,9 @@ def look_at_index(command: Any, options: Any, requirement: str) -> dict[str, Any
     try:
         wanted = Requirement(requirement)
     except InvalidRequirement:
-        raise InstallationError(f"Invalid requirement: {requirement!r}") from None
+        raise InstallationError(f"invalid requirement {requirement!r}") from None
+    if wanted.url is not None:
+        raise InstallationError("name a project of an index, not a URL")
     session = command.get_default_session(options)
     own_session.bypass_cache(session)
     finder = command._build_package_finder(options=options, session=session)

@@ -114,6 +114,8 @@ class FileRequests:
         held = Held(offset, checkpoint, self._artifact.digest is not None, offset - first_pos)
         ours, validator = planning.plan_request(held), held.validator
         seen: Seen = {"range": self._try(Request(first_pos), held._replace(digest_known=True))}
+        if not seen["range"]["is_part"]:
+            return seen  # If-Range has no effect without ranges.
         if validator is not None:
             other = _OTHER_TAG if validator.startswith('"') else _OTHER_DATE
             seen["if_range_same"] = self._try(Request(first_pos, validator), held)

@@ -79,7 +79,11 @@ KINDS_WITH_HASH = {
         False,
         False,
         PIP,
-        ("ignored: 200, the whole file", "Resumes: no (the server ignores Range, and sends the whole file)."),
+        (
+            "ignored: 200, the whole file",
+            "Resumes: no (the server ignores Range, and sends the whole file).",
+            "not tried: it needs ranges",
+        ),
     ),
     "Range ignored, chunked": Kind(
         (like(BARE, ranges=False, framing=Framing.CHUNKED),), False, False, OURS, ("ignored: 200, the whole file",)

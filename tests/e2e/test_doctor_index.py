@@ -402,6 +402,23 @@ def test_a_mistake_in_an_option_is_reported_in_the_words_of_pip(doctors: Doctors
     assert text == "pip cannot be asked: option --timeout: invalid floating-point value: 'soon'"
 
 
+@pytest.mark.parametrize(
+    ("project", "words"),
+    [
+        pytest.param("two words", "invalid requirement 'two words'", id="not a requirement"),
+        pytest.param(
+            "sample @ https://user:hunter2@index.example/sample.whl", "name a project of an index, not a URL", id="URL"
+        ),
+    ],
+)
+@OLDEST_AND_NEWEST
+def test_a_mistake_in_the_project_is_reported(doctors: Doctors, pip_version: str, project: str, words: str) -> None:
+    report = ask(doctors(pip_version), project, "--index-url", "http://127.0.0.1:9/")
+
+    assert only_problem(report)[0] == f"pip cannot be asked: InstallationError: {words}"
+    assert PASSWORD not in json.dumps(report)
+
+
 @OLDEST_AND_NEWEST
 def test_the_text_report_ends_with_what_follows_and_the_verdict(
     doctors: Doctors, pip_version: str, https_server: FaultServer, certificates: Certificates

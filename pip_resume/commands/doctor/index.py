@@ -214,7 +214,8 @@ def _conditions(seen: Seen) -> list[Finding]:
     coding = f", Content-Encoding {seen['coding']}" if seen["coding"] else ""
     findings = [Finding(OK, "validators", printable(f"{tag[seen['etag']]}, {date[seen['date']]}{coding}"))]
     if "if_range_same" not in seen:
-        return [*findings, Finding(OK, "If-Range", "not tried: there is no strong validator to send")]
+        why = "there is no strong validator to send" if _range(seen).get("is_part") else "it needs ranges"
+        return [*findings, Finding(OK, "If-Range", f"not tried: {why}")]
     same, other = seen["if_range_same"], seen["if_range_other"]
     if not same["is_part"]:
         text = f"the server does not accept its own validator ({same['status'] or same['reason']})"

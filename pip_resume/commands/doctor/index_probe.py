@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,11 @@ def run_index_probe(requirement: str, options: Sequence[str]) -> Mapping[str, An
         seen: Mapping[str, Any] = json.loads(finished.stdout.splitlines()[-1])
         # pip's own words about a wrong option are better than the exit code that it raised.
         is_usage = str(seen.get("pip_error", "")).startswith("SystemExit") and said
-        return {**seen, "pip_error": said[-1]} if is_usage else seen
+        return {**seen, "pip_error": _without_urls(said[-1])} if is_usage else seen
     except (IndexError, ValueError, AttributeError):
-        return {"pip_error": said[-1] if said else f"exit code {finished.returncode}"}
+        return {"pip_error": _without_urls(said[-1]) if said else f"exit code {finished.returncode}"}
+
+
+def _without_urls(text: str) -> str:
+    """Return a line of pip without the URLs in it: they may contain passwords."""
+    return re.sub(r"[A-Za-z][A-Za-z0-9+.-]*://\S+", "(URL)", text)
