@@ -27,7 +27,7 @@ from packaging.requirements import Requirement
 
 ARCHIVES = "python-*-windows-x86_64.zip"
 KIT_VARIABLE = "PIP_RESUME_WINDOWS_KIT"
-INSTALL_WINE = ("apt-get install -y -qq --no-install-recommends wine wine64", "apt-get update -qq")
+INSTALL_WINE = ("apt-get update -qq", "apt-get install -y -qq --no-install-recommends wine wine64")
 PREPARE_TIMEOUT_S = 300.0
 # wine answers on standard output and standard error that a file is no file, so both have to be pipes. The loader
 # replaces the shell, so that a signal reaches the Windows process.
@@ -62,7 +62,7 @@ def install_wine() -> None:
     """Install wine from Debian's packages, unless it is there. Raises CommandFailed."""
     if shutil.which("wine") is None:
         variables = {**scrubbed_variables(), "DEBIAN_FRONTEND": "noninteractive"}
-        for command in reversed(INSTALL_WINE):
+        for command in INSTALL_WINE:
             run_checked(*command.split(), variables=variables, timeout_s=PREPARE_TIMEOUT_S)
 
 
