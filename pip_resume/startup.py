@@ -35,6 +35,11 @@ def start() -> None:
 
     It has no parameters, as PEP 829 requires of an entry point. Raises nothing: an error here would appear in every
     program of the environment.
+
+    There is no `.start` file yet, which Python will need instead of the `.pth` file from 3.18 on. Measured with 3.15.2
+    (CPU time of `python -c pass`, median of 200): nothing installed 15.3 ms, the `.pth` file with the switch off 15.9
+    and on 16.7, a `.start` file 28.0 in both cases, since Python imports `pkgutil` and `re` for it. If the package is
+    gone, each start prints a traceback of 16 lines.
     """
     global _started  # noqa: PLW0603 - sys.meta_path is state of the process as well
     if _started or sys.version_info < (3, 9):
