@@ -18,8 +18,6 @@ PACKAGE = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "pip_re
 REPOSITORY = "https://github.com/pip-resume/pip-resume"
 RAW = "https://raw.githubusercontent.com/pip-resume/pip-resume/main/"
 CODE = re.compile(r"`([^`\n]+)`|^    (.+)$", re.MULTILINE)
-PENDING = {"pip-resume doctor PROJECT --index-url URL"}
-"""Commands that are described before they are merged. The test fails as soon as they exist."""
 
 
 def code() -> list[str]:
@@ -34,17 +32,13 @@ def commands() -> list[str]:
         for command in re.findall(
             r"(?:^|/|')((?:pip-resume|python -m pip_resume)(?: [^|()']+)?)(?:$|'|\)| \\\|)", text
         ):
-            for each in {re.sub(r" \[[^]]*\]", "", command), command.replace("[", "").replace("]", "")}:
+            for each in (re.sub(r" \[[^]]*\]", "", command), command.replace("[", "").replace("]", "")):
                 found[each.strip().replace("python -m pip_resume", "pip-resume")] = None
     return [command for command in found if re.match(r"pip-resume [a-z]+( |$)", command)]
 
 
 def parameters() -> list[Any]:
-    return [
-        pytest.param(command, marks=[pytest.mark.xfail(strict=True, raises=SystemExit)] if command in PENDING else [])
-        for command in commands()
-        if not is_message(command)
-    ]
+    return [command for command in commands() if not is_message(command)]
 
 
 def is_message(text: str) -> bool:
