@@ -145,10 +145,19 @@ def try_writing(directory: Path) -> None:
     """
     if os.path.lexists(directory) and not _is_directory(directory):
         raise NotADirectoryError(errno.ENOTDIR, "is not a directory of its own", str(directory))
-    while not directory.exists():
-        directory = directory.parent
-    with tempfile.TemporaryFile(dir=directory):
-        pass
+    if not os.path.lexists(directory):
+        while not directory.exists():
+            directory = directory.parent
+        with tempfile.TemporaryFile(dir=directory):
+            return
+    try:
+        # Not by its path: a different user may exchange the directory meanwhile.
+        with Directory.opened(directory) as opened:
+            name = f"{os.getpid()}-{os.urandom(8).hex()}.tmp"
+            os.close(opened.open_file(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+            opened.remove(name)
+    except StoreUnusable as error:
+        raise OSError(errno.EACCES, str(error), str(directory)) from error
 
 
 def prune(path: Path, keep_days: float, max_size: int, now_s: float, *, spare: Iterable[str] = ()) -> int:
