@@ -97,7 +97,7 @@ def tests(session: nox.Session) -> None:
     install_groups(session, "test")
     is_running_python = session.python == f"{sys.version_info.major}.{sys.version_info.minor}"
     profile = "laws" if is_running_python else "brief"
-    folders = ["tests/unit", "tests/integration", "tests/servers", "tests/environments"]
+    folders = ["tests/unit", "tests/integration", "tests/servers", "tests/environments", "tests/storage"]
     if is_running_python:
         folders.append("tests/never_worse")
     # What is slow runs on the two Pythons that differ most. The weekly workflow runs all of it everywhere.

@@ -86,7 +86,7 @@ class FileRequests:
 
     def _about_cache(self, response: PipResponse) -> Seen:
         """Return whether pip's own cache would keep the file, and whether pip would find it there again."""
-        first = response.response
+        first: Any = response.response
         leads_there = url_key(first.url or "") == url_key(self._artifact.url) or all(
             hop.status_code in _PERMANENT_REDIRECTS for hop in first.history
         )
