@@ -21,6 +21,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "laws"))
 # Fixtures for every folder; pytest allows this only here.
 pytest_plugins = ["servers.fixtures"]
 TESTS = Path(__file__).parent
+SLOW_FILES = {"test_other_users.py", "test_swapped_directories.py", "test_hostile_index.py", "test_terminal_text.py"}
+"""They have the mark "slow", like those that say so themselves."""
 # The servers and the environments of the tests are tested themselves.
 MARK_OF_FOLDER = {
     "unit": "unit",
@@ -50,6 +52,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if item.path.name in SLOW_FILES:
+            item.add_marker("slow")
         folder = item.path.relative_to(TESTS).parts[0]
         if folder in MARK_OF_FOLDER:
             item.add_marker(MARK_OF_FOLDER[folder])
