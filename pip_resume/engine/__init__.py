@@ -1,7 +1,7 @@
 """What a download does, from the first request to the file that pip gets. It knows neither pip nor paths on disk.
 
 `transfer`      the one loop: request, judge, write down, judge the end, wait, until the file is complete and verified
-`stored_bytes`  what the user is told about stored bytes when a download ends without its file
+`stored_bytes`  what the user is told about stored bytes, and about a server that ignores Range
 `verification`  what follows when a body has ended
 `cursor`        where the next block of one body goes: compared or appended
 `state`         what one download works with, and what it has learned

@@ -1,4 +1,4 @@
-"""What the user is told about the bytes that are stored, when a download ends without its file."""
+"""What the user is told about stored bytes: that a server ignores Range, and what is left when a download fails."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pip_resume.errors import GaveUp, NoSpace, PipError
 from pip_resume.protocol.planning import STORED_FROM_BYTES
 
 if TYPE_CHECKING:
-    from pip_resume.engine.state import State
+    from pip_resume.engine.state import Exchange, State
 
 CONTINUES = "run the same command again to continue"
 CONTINUES_WITH_SPACE = "with enough space the next run continues"
@@ -32,3 +32,19 @@ def say_what_is_stored(error: BaseException, state: State) -> None:
             display.interrupted(stored.offset, stored.checkpoint.complete_length, advice)
         elif isinstance(error, KeyboardInterrupt) and copy.held.offset >= STORED_FROM_BYTES:
             display.nothing_kept(copy.held.offset, copy.held.checkpoint.complete_length)
+
+
+def note_range(state: State, exchange: Exchange) -> None:
+    """Take note of whether the server honours Range, and say once that it does not."""
+    if exchange.verdict.first_pos > 0:
+        state.is_range_ignored = False
+    elif exchange.ignored_range and _may_be_the_file(state, exchange) and not state.is_range_ignored:
+        is_conditional = exchange.request.if_range is not None
+        state.is_range_ignored = not is_conditional
+        state.display.range_ignored(is_conditional=is_conditional)
+
+
+def _may_be_the_file(state: State, exchange: Exchange) -> bool:
+    """Whether a complete response has the length of the file that is held. A login page has not."""
+    held = state.copy.held
+    return held.offset > 0 and held.checkpoint.complete_length == exchange.verdict.complete_length

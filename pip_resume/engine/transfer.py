@@ -18,7 +18,7 @@ from pip_resume.engine.handover import Finished, Handover
 from pip_resume.engine.local_copy import LocalCopy
 from pip_resume.engine.reading import SpeedWatch, blocks
 from pip_resume.engine.state import RANGES_FAIL, Exchange, State
-from pip_resume.engine.stored_bytes import say_what_is_stored
+from pip_resume.engine.stored_bytes import note_range, say_what_is_stored
 from pip_resume.errors import (
     ConnectionLost,
     GaveUp,
@@ -181,6 +181,7 @@ class _Run:
         if state.trust.is_probing:
             state.trust = state.trust.after_probe(response.head.status)
             if not state.trust.is_range_tried_again:
+                # Not the file: a portal, or an overloaded server. Wait as after any attempt that fails.
                 raise ServerBusy(response, None)
             return None
         if action is Action.VERIFY:
@@ -196,7 +197,7 @@ class _Run:
             if source is not None and copy.take_file(source, offered):
                 self._announce(exchange)
                 return verification.after_body(state, exchange, copy.held.offset, 0)
-        self._note_range(exchange)
+        note_range(state, exchange)
         copy.prepare(exchange.head, verdict, offered)
         self._announce(exchange)
         cursor = Cursor(copy, verdict.first_pos, exchange.request.first_pos, offered)
@@ -244,21 +245,6 @@ class _Run:
         finally:
             state.watch.lap(2 * state.transport.timeout_s)
         return verdict.action is Action.APPEND and verdict.first_pos > 0
-
-    def _note_range(self, exchange: Exchange) -> None:
-        """Take note of whether the server honours Range, and say once that it does not."""
-        state = self._state
-        if exchange.verdict.first_pos > 0:
-            state.is_range_ignored = False
-        elif exchange.ignored_range and self._may_be_the_file(exchange) and not state.is_range_ignored:
-            is_conditional = exchange.request.if_range is not None
-            state.is_range_ignored = not is_conditional
-            state.display.range_ignored(is_conditional=is_conditional)
-
-    def _may_be_the_file(self, exchange: Exchange) -> bool:
-        """Whether a complete response has the length of the file that is held. A login page has not."""
-        held = self._state.copy.held
-        return held.offset > 0 and held.checkpoint.complete_length == exchange.verdict.complete_length
 
     def _announce(self, exchange: Exchange) -> None:
         """Write pip's line for a download, once."""

@@ -2,6 +2,7 @@
 
 `endings`      what it means that a body has ended: the table ENDINGS
 `verdicts`     what a response means: the table VERDICTS
+`cases`        one response to one request, with what the rows of `verdicts` look at
 `planning`     what to request next, and what is worth storing
 `messages`     a request, the head of its response, and what is held, as values
 `checkpoint`   the record beside a partial

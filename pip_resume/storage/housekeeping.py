@@ -1,4 +1,4 @@
-"""What lies in the store's directories, and what of it can be removed: by age, by size, or because it is unusable."""
+"""What is in the store's directories, and what of it can be removed: by age, by size, or because it is unusable."""
 
 from __future__ import annotations
 

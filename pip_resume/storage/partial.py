@@ -139,9 +139,12 @@ class Partial:
             return is_sound(file, filename)
 
     def has_end(self, filename: str) -> bool:
-        """Whether the end of the archive is there. True if its format does not tell."""
-        with self._part.reader() as file:
-            return has_end(file, filename)
+        """Whether the end of the archive is there. True if its format does not tell, False if it cannot be read."""
+        try:
+            with self._part.reader() as file:
+                return has_end(file, filename)
+        except OSError:
+            return False
 
     def place(self, destination: Path) -> None:
         """Make the bytes the file at ``destination``, with the mode that pip's own ``open`` would give it."""

@@ -108,7 +108,8 @@ def _was_before_trouble(situation: Situation, plain: Played, ours: Played) -> bo
         return False
     last_s, our_last_s = (max((head.at_s for head in side.runs[-1].requests), default=0.0) for side in (plain, ours))
     begins = [refusal.begins for refusal in situation.refusals if refusal.of != "range"]
-    begins += [outage.begins for outage in situation.outages if outage.how in ("refused", "unreachable", "dns")]
+    if situation.user.resume_retries == 0:  # Otherwise it has to wait for the end of the outage.
+        begins += [outage.begins for outage in situation.outages if outage.how in ("refused", "unreachable", "dns")]
     begins += [situation.replacement.begins] if situation.replacement is not None else []
 
     def begins_s(side: Played, moment: Moment) -> float:

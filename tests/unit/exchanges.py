@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from pip_resume.protocol.cases import Case
 from pip_resume.protocol.checkpoint import Checkpoint
 from pip_resume.protocol.messages import Held, ResponseHead
 from pip_resume.protocol.planning import OVERLAP_BYTES, plan_request
 from pip_resume.protocol.trust import Asking, Trust
-from pip_resume.protocol.verdicts import Case
 
 OFFSETS = st.integers(0, 4 * OVERLAP_BYTES)
 # Few different values, so that the ETags and dates of two responses are often equal.

@@ -26,11 +26,12 @@ from unit.responses import (
     without,
 )
 
+from pip_resume.protocol.cases import Case
 from pip_resume.protocol.messages import Held, ResponseHead
 from pip_resume.protocol.planning import OVERLAP_BYTES, plan_request
 from pip_resume.protocol.statuses import WAIT_STATUSES
 from pip_resume.protocol.trust import FULL, Asking, Trust
-from pip_resume.protocol.verdicts import DATE_DIFFERS, VERDICTS, Action, Case, judge
+from pip_resume.protocol.verdicts import DATE_DIFFERS, VERDICTS, Action, judge
 
 ASKED_PLAINLY = Trust(asking=Asking.PLAIN)
 """The request is plain, whatever is held."""

@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from unit.exchanges import CONTINUED, FIELDS, LENGTH_FIELDS, UNHASHED, exchanges, helds
 from unit.texts import Understood
 
+from pip_resume.protocol.cases import Case
 from pip_resume.protocol.http_fields import parse_entity_tag, strong_date
 from pip_resume.protocol.messages import Held, Request, ResponseHead
 from pip_resume.protocol.planning import plan_request
-from pip_resume.protocol.verdicts import Action, Case, judge
+from pip_resume.protocol.verdicts import Action, judge
 
 # A dangerous response needs several values that fit.
 many = settings(max_examples=3 * settings().max_examples)

@@ -3,12 +3,12 @@
 Each check works alone and imports what it needs itself, so that it still works if other modules are damaged.
 
 `index`              what the responses of the index mean for a resume
-
 `activation`         the ways in which pip-resume is started, and what the probe saw of them
 `store`              the directory for partial downloads, and whether it can be used
 `environment`        Python, the variables, and the installed files; starts nothing
 `index_probe`        runs pip in a child process up to a few short requests of one file
 `probe`              runs pip in a child process up to a download
+`child`              runs one of our scripts in a child interpreter
 `finding`            one line of the report
 `shell`              the shell that the doctor was started from, and commands in its language
 `windows_processes`  the names of our parents on Windows

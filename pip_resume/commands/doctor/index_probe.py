@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
-from pip_resume.commands.doctor.probe import PACKAGE, RUN, own_flags
+from pip_resume.commands.doctor.child import run_script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,31 +28,13 @@ def run_index_probe(requirement: str, options: Sequence[str]) -> Mapping[str, An
     """
     if needs_no_request(options):
         return {"uses_no_index": True}
-    script = PACKAGE / "inside_pip" / "index_probe.py"
-    command = [sys.executable, *own_flags(), "-c", RUN, str(script), str(PACKAGE.parent), requirement, *options]
     # Without our plugin: a doctor must not wait with the patience of a download.
-    environ = {**os.environ, "PIP_RESUME": "0", "PIP_NO_INPUT": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
-    try:
-        finished = subprocess.run(
-            command,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="backslashreplace",
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return {"pip_error": f"no response within {_TIMEOUT_S} s"}
-    said = [line.strip() for line in finished.stderr.splitlines() if line.strip()]
-    try:
-        seen: Mapping[str, Any] = json.loads(finished.stdout.splitlines()[-1])
-        # pip's own words about a wrong option are better than the exit code that it raised.
-        is_usage = str(seen.get("pip_error", "")).startswith("SystemExit") and said
-        return {**seen, "pip_error": _without_urls(said[-1])} if is_usage else seen
-    except (IndexError, ValueError, AttributeError):
-        return {"pip_error": _without_urls(said[-1]) if said else f"exit code {finished.returncode}"}
+    said = run_script("index_probe.py", requirement, *options, switch="0", timeout_s=_TIMEOUT_S)
+    if said.seen is None:
+        return {"pip_error": _without_urls(said.error)}
+    # pip's own words about a wrong option are better than the exit code that it raised.
+    is_usage = str(said.seen.get("pip_error", "")).startswith("SystemExit") and said.lines
+    return {**said.seen, "pip_error": _without_urls(said.lines[-1])} if is_usage else said.seen
 
 
 def _without_urls(text: str) -> str:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pip_resume.commands.doctor.child import run_script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PACKAGE = Path(__file__).resolve().parents[2]
 # Starting pip takes seconds on a busy machine with a slow disk. Longer than a minute means that it hangs.
 _TIMEOUT_S = 60
-# As `python FILE`, except that the directory of the file is not put on sys.path.
-RUN = "import runpy, sys; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
 
 
 @dataclass(frozen=True)
@@ -56,33 +50,8 @@ def run_probe(options: Sequence[str] = ()) -> Probe:
 
     Then ``error`` has the reason.
     """
-    script = PACKAGE / "inside_pip" / "probe.py"
-    command = [sys.executable, *own_flags(), "-c", RUN, str(script), str(PACKAGE.parent), *options]
-    environ = {**os.environ, "PIP_RESUME": "1", "PIP_NO_INPUT": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
-    try:
-        finished = subprocess.run(
-            command,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="backslashreplace",
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return Probe(error=f"it did not end within {_TIMEOUT_S} s")
-    said = tuple(line.strip() for line in finished.stderr.splitlines() if line.strip())
-    try:
-        seen = json.loads(finished.stdout.splitlines()[-1])
-        known = {each.name for each in fields(Probe)}
-        return Probe(**{name: value for name, value in seen.items() if name in known}, said=said)
-    except (IndexError, ValueError, AttributeError):
-        return Probe(error=said[-1] if said else f"exit code {finished.returncode}", said=said)
-
-
-def own_flags() -> list[str]:
-    """Return those flags of this interpreter that change what runs at start-up, for a child interpreter."""
-    flags = {"-I": sys.flags.isolated, "-E": sys.flags.ignore_environment, "-s": sys.flags.no_user_site}
-    flags["-S"] = sys.flags.no_site
-    return [flag for flag, is_set in flags.items() if is_set]
+    said = run_script("probe.py", *options, switch="1", timeout_s=_TIMEOUT_S)
+    if said.seen is None:
+        return Probe(error=said.error, said=said.lines)
+    known = {each.name for each in fields(Probe)}
+    return Probe(**{name: value for name, value in said.seen.items() if name in known}, said=said.lines)
