@@ -12,8 +12,8 @@ from packaging.requirements import Requirement
 
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "virtualenv"
-# A developer may not have every Python. In CI a missing one is an error: its tests would be skipped unnoticed.
-nox.options.error_on_missing_interpreters = bool(os.environ.get("CI"))
+# A developer may not have every Python. In our workflows a missing one is an error: its tests would be skipped unnoticed.
+nox.options.error_on_missing_interpreters = bool(os.environ.get("GITHUB_ACTIONS"))
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "tests", "e2e"]
 
@@ -29,7 +29,8 @@ PIPS_TO_TYPE_AGAINST = {
 # A test that timed out, as on a busy machine, is run once more, and the summary names it. A test with a failed
 # assertion never is: even one wrong byte in many runs is an error.
 TIMED_OUT = "^(TimeoutError|TimeoutExpired|Failed: Timeout)"
-IN_PARALLEL = ("-n", "2", "--dist", "worksteal", "--reruns", "1", "--only-rerun", TIMED_OUT)
+# More processes than a small machine has cores: many tests wait half of their time.
+IN_PARALLEL = ("-n", "3", "--dist", "worksteal", "--reruns", "1", "--only-rerun", TIMED_OUT)
 # pytest fails if one of them does not exist.
 WITHOUT_SERVERS = [
     f"tests/e2e/test_{name}.py"

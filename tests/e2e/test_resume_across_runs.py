@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import signal
+import time
 
 import pytest
 from e2e.broken_downloads import (
@@ -57,6 +58,7 @@ def test_the_second_run_resumes_after_a_signal_and_the_third_run_uses_pips_cache
 
     running = pip.start(*command, "first")
     wait_until_half_is_stored(https_server, BIG, pip.cache_dir)
+    time.sleep(0.2)  # The bytes are on the disk a moment before they are counted for the message.
     SENDERS[number](running)
     ended = running.wait()
 

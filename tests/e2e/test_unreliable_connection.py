@@ -108,7 +108,7 @@ def test_without_patience_a_server_that_keeps_sending_500_gets_six_requests_and_
         warnings = [line.strip() for line in result.stderr.splitlines() if "WARNING" in line]
         assert [re.sub(r"in [\d.]+ s", "in N s", line) for line in warnings] == [
             "WARNING: Connection lost at 1.5 of 3.0 MB (closed early); resuming",
-            "WARNING: The server answered 500; attempt 2 of 6 in N s",
+            "WARNING: The server answered 500; attempt 3 of 6 in N s",
         ]
         # The server may refuse ranges only: after the second one every second request has none.
         rest = range_from(half(artifact))
