@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "virtualenv"
-# A developer may not have every Python. In our workflows a missing one is an error: its tests would be skipped unnoticed.
+# A developer may not have every Python. In the workflows a missing one is an error: nobody would notice its skipped tests.
 nox.options.error_on_missing_interpreters = bool(os.environ.get("GITHUB_ACTIONS"))
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "tests", "e2e"]
@@ -93,7 +93,7 @@ def types(session: nox.Session, pip: str) -> None:
 def tests(session: nox.Session) -> None:
     """Run the unit and integration tests on every supported Python, with --all the slow ones too.
 
-    The other arguments go to pytest.
+    The other arguments go to pytest; files or folders among them are run alone.
     """
     install_groups(session, "test")
     is_running_python = session.python == f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -105,6 +105,8 @@ def tests(session: nox.Session) -> None:
     is_brief = not is_running_python and session.python != PYTHONS[0] and "--all" not in session.posargs
     marks = ["-m", "not storm and not slow"] if is_brief else []
     arguments = [argument for argument in session.posargs if argument != "--all"]
+    if any(argument.startswith("tests") for argument in arguments):
+        folders = []
     session.run("pytest", *folders, *IN_PARALLEL, *marks, *arguments, env={"HYPOTHESIS_PROFILE": profile})
 
 
