@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "virtualenv"
-# A developer may not have every Python. In the workflows a missing one is an error: nobody would notice its skipped tests.
+# A developer may not have every Python. In the workflows a missing one is an error: its tests would be skipped unseen.
 nox.options.error_on_missing_interpreters = bool(os.environ.get("GITHUB_ACTIONS"))
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "tests", "e2e"]

@@ -94,7 +94,7 @@ class FaultServer(Recorded):
 
     def refuse(self, for_s: float = math.inf) -> None:
         """Close the idle connections, and refuse new ones for this time. They are refused when this returns."""
-        self._listener.close()
+        self._listener.pause()
         with self._lock:
             idle = list(self._idle)
         for wire in idle:

@@ -22,6 +22,8 @@ class Listener:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._reserved: socket.socket | None = None
+        """While nobody listens: a socket that keeps the port."""
         self.port = 0
         """0 before the first `open`. Then it stays the same."""
 
@@ -30,18 +32,42 @@ class Listener:
         with self._lock:
             if self._thread is not None:
                 return
-            listening = socket.socket()
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(("127.0.0.1", self.port))
+            listening = self._bind()
             listening.listen(64)
             listening.settimeout(POLL_S)
             self.port = listening.getsockname()[1]
+            self._end_reservation()
             self._stop.clear()
             self._thread = threading.Thread(target=self._accept, args=(listening,), daemon=True)
             self._thread.start()
 
+    def pause(self) -> None:
+        """Stop to listen until `open`. Connections are refused when this returns. Nobody else gets the port."""
+        with self._lock:
+            if self._reserved is None:
+                self._reserved = self._bind()
+        self._stop_listening()
+
     def close(self) -> None:
         """Stop to listen. Connections are refused when this returns."""
+        self._stop_listening()
+        with self._lock:
+            self._end_reservation()
+
+    def _bind(self) -> socket.socket:
+        """Return a socket of the port, which may have several of ours. Only one that listens gets connections."""
+        bound = socket.socket()
+        option = socket.SO_REUSEPORT if hasattr(socket, "SO_REUSEPORT") else socket.SO_REUSEADDR
+        bound.setsockopt(socket.SOL_SOCKET, option, 1)
+        bound.bind(("127.0.0.1", self.port))
+        return bound
+
+    def _end_reservation(self) -> None:
+        if self._reserved is not None:
+            self._reserved.close()
+            self._reserved = None
+
+    def _stop_listening(self) -> None:
         with self._lock:
             if self._thread is not None:
                 self._stop.set()

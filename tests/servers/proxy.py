@@ -102,7 +102,7 @@ class Proxy:
                 return data
             data, self._left = data[: self._left], max(0, self._left - len(data))
         if not data:
-            self._listener.close()
+            self._listener.pause()
             self._hang_up()
             raise ConnectionError("stopped")
         return data

@@ -156,6 +156,14 @@ class TestConnections:
         with pytest.raises(urllib3.exceptions.NewConnectionError):
             client.get(http_server.url("/f"))
 
+    def test_nobody_else_gets_the_port_while_connections_are_refused(self, http_server: FaultServer) -> None:
+        http_server.refuse()
+
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with pytest.raises(OSError, match="in use"):
+                other.bind(("127.0.0.1", http_server.port))
+
     def test_closing_the_server_ends_a_slow_body(self) -> None:
         with FaultServer() as server:
             server.plays("/f", replace(FILE, rate=10))
