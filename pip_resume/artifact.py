@@ -16,7 +16,6 @@ IDENTITIES = ("sha256", "sha512", "sha384")
 # Algorithms that are verified if the index publishes no better one, but never used as a key: collisions are known for
 # sha1 and md5, and hardly any index publishes sha224.
 WEAKER = ("sha224", "sha1", "md5")
-_SEPARATORS = re.compile(r"[-_.]+")
 _HEX_LENGTHS = {"sha256": 64, "sha512": 128, "sha384": 96, "sha224": 56, "sha1": 40, "md5": 32}
 
 
@@ -122,4 +121,4 @@ def canonical_project(filename: str) -> str:
 
 def canonical_name(project: str) -> str:
     """Return the normalized name of a project (PEP 503)."""
-    return _SEPARATORS.sub("-", project).lower()
+    return re.sub("[-_.]+", "-", project).lower()

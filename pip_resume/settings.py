@@ -36,12 +36,11 @@ _LARGEST_SIZE = 2**63 - 1
 # Characters of a wrong value that a warning repeats: enough to recognise it, and the warning stays readable.
 _LONGEST_QUOTE = 40
 
+# Strings: `re` compiles each at its first use. Most users set none of the variables, and compiling all took 4 ms.
 _AMOUNT = r"(?P<whole>[0-9]{1,19})(?:\.(?P<fraction>[0-9]{1,9}))?"
-_DAYS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
-_SIZE = re.compile(rf"{_AMOUNT}[ \t]*(?:(?P<prefix>[KMGT])(?P<binary>I?))?B?", re.IGNORECASE | re.ASCII)
-_DURATION = re.compile(r"(?P<amount>[0-9]{1,9}(?:\.[0-9]{1,9})?)[ \t]*(?P<unit>[WDHMS])", re.IGNORECASE | re.ASCII)
-_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
-_RETRIES = re.compile(r"[0-9]{1,9}")
+_NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
+_SIZE = rf"{_AMOUNT}[ \t]*(?:(?P<prefix>[KMGT])(?P<binary>I?))?B?"
+_DURATION = rf"(?P<amount>{_NUMBER})[ \t]*(?P<unit>[WDHMS])"
 _UNIT_S = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
@@ -95,7 +94,7 @@ def unknown_names(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 def parse_size(text: str) -> int | None:
     """Return a size in bytes, rounded down (units: see the module); None for any other text. Raises nothing."""
-    match = _SIZE.fullmatch(text.strip())
+    match = re.fullmatch(_SIZE, text.strip(), re.IGNORECASE | re.ASCII)
     if match is None:
         return None
     unit = 1
@@ -110,21 +109,21 @@ def parse_size(text: str) -> int | None:
 
 def parse_duration(text: str) -> float | None:
     """Return a duration in seconds, from ``2w``, ``3d``, ``12h``, ``90m`` or ``45s``; None for any other text."""
-    match = _DURATION.fullmatch(text.strip())
+    match = re.fullmatch(_DURATION, text.strip(), re.IGNORECASE | re.ASCII)
     return None if match is None else float(match["amount"]) * _UNIT_S[match["unit"].lower()]
 
 
 def _parse_patience_s(text: str) -> float | None:
     """Read a duration in seconds; a number without a unit is seconds, as pip's --timeout is. None for anything else."""
-    return float(text.strip()) if _SECONDS.fullmatch(text.strip()) else parse_duration(text)
+    return float(text.strip()) if re.fullmatch(_NUMBER, text.strip()) else parse_duration(text)
 
 
 def _parse_days(text: str) -> float | None:
-    return float(text.strip()) if _DAYS.fullmatch(text.strip()) else None
+    return float(text.strip()) if re.fullmatch(_NUMBER, text.strip()) else None
 
 
 def _parse_retries(text: str) -> int | None:
-    return int(text.strip()) if _RETRIES.fullmatch(text.strip()) else None
+    return int(text.strip()) if re.fullmatch("[0-9]{1,9}", text.strip()) else None
 
 
 def _quote(value: str) -> str:

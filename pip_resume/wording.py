@@ -39,4 +39,6 @@ def format_duration(duration_s: float) -> str:
 
 def printable(text: str) -> str:
     """Replace what a terminal would not show as a character: a name from outside must not control it."""
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)

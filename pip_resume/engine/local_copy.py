@@ -34,6 +34,8 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 """The errors of a disk that is full, or of a quota that is used up."""
 SYNC_S = 30.0
 """While bytes arrive they are synced this often: what a power cut, or a copy of the cache taken meanwhile, costs."""
+SYNC_BYTES = 32 * 1024 * 1024
+"""They are also synced after this many. pip waits for the last sync of a file, which then has little left to write."""
 
 
 class LocalCopy:
@@ -52,6 +54,7 @@ class LocalCopy:
         """The store's partial on a disk that is full. It stays locked and unchanged until the download is complete."""
         self._unhashed_overlap = OVERLAP_BYTES
         self._synced_s = clock.elapsed_s()
+        self._synced_offset = 0
         self.origin = Origin()
 
     @property
@@ -251,10 +254,10 @@ class LocalCopy:
             abandoned.discard()
 
     def sync_if_due(self) -> None:
-        """Sync in the background what the next run finds, if that was long ago."""
-        now_s = self._clock.elapsed_s()
-        if now_s - self._synced_s >= SYNC_S:
-            self._synced_s = now_s
+        """Sync in the background what the next run finds, if that was long ago, or many bytes ago."""
+        now_s, offset = self._clock.elapsed_s(), self.current.offset
+        if now_s - self._synced_s >= SYNC_S or offset - self._synced_offset >= SYNC_BYTES:
+            self._synced_s, self._synced_offset = now_s, offset
             if isinstance(self._main, StoredPartial) and self._beside is None:
                 self._main.sync_in_background()
 

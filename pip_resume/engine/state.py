@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.protocol.trust import FULL, Asking, Trust
@@ -21,29 +20,40 @@ if TYPE_CHECKING:
 RANGES_FAIL = "requests for a range have failed"
 
 
-@dataclass
 class State:
-    """The parts of one download, made once for it."""
+    """The parts of one download, made once for it, and what the download has learned."""
 
-    artifact: Artifact
-    transport: Transport
-    copy: LocalCopy
-    handover: Handover
-    display: Display
-    attempts: Attempts
-    clock: Clock
-    watch: Stopwatch
-    speeds: Speeds
-    trust: Trust = FULL
-    """What this run still believes of the server."""
-    earlier_end: int | None = None
-    """Where the last body from 0 ended with its connection, and seemed to be cut. Exclusive; None without one."""
-    has_asked_plainly: bool = False
-    """Whether a plain request was sent whose body would be used."""
-    is_range_ignored: bool = False
-    """Whether the server has sent the complete file instead of a part, and no part since."""
-    is_announced: bool = False
-    """Whether pip's line for this download has been written."""
+    def __init__(
+        self,
+        artifact: Artifact,
+        transport: Transport,
+        copy: LocalCopy,
+        handover: Handover,
+        display: Display,
+        attempts: Attempts,
+        clock: Clock,
+        watch: Stopwatch,
+        speeds: Speeds,
+    ) -> None:
+        self.artifact = artifact
+        self.transport = transport
+        self.copy = copy
+        self.handover = handover
+        self.display = display
+        self.attempts = attempts
+        self.clock = clock
+        self.watch = watch
+        self.speeds = speeds
+        self.trust: Trust = FULL
+        """What this run still believes of the server."""
+        self.earlier_end: int | None = None
+        """Where the last body from 0 ended with its connection, and seemed to be cut. Exclusive; None without one."""
+        self.has_asked_plainly = False
+        """Whether a plain request was sent whose body would be used."""
+        self.is_range_ignored = False
+        """Whether the server has sent the complete file instead of a part, and no part since."""
+        self.is_announced = False
+        """Whether pip's line for this download has been written."""
 
     def ask_plainly(self, reason: str, *, is_ranged: bool) -> None:
         """Plan a plain request, since the response to the last one (``is_ranged``: with Range) cannot be used."""

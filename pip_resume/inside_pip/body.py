@@ -8,6 +8,8 @@ import select
 import socket
 from typing import Any
 
+MORE_S = 0.005
+"""How long a read waits for more bytes after those that have arrived: less than it costs to begin a read anew."""
 _LOOK_S = 3.0
 """While nothing arrives, how often to look whether this computer still has the address of the connection."""
 
@@ -31,20 +33,70 @@ class Body:
             self._read_some = self._read1_past_urllib3
         # The rest of a chunk may be buffered here while the socket has nothing.
         self._socket: Any = _socket_of(self._fp) if is_network and not getattr(self._fp, "chunked", False) else None
+        self._counts_past_urllib3 = hasattr(raw, "_fp_bytes_read") and hasattr(raw, "length_remaining")
         self._poll: Any = None
+        self._buffer = bytearray()
+        self._lost: Exception | None = None
+        """What ended the connection after bytes that the last read has returned."""
         self._is_ready = True
         """Whether the next read need not wait. Not known before the first one: the start may be buffered."""
 
     def read(self, size: int) -> bytes:
         """Return what has arrived, up to ``size`` bytes. Wait for the first byte; empty at the end."""
+        if self._lost is not None:
+            raise self._lost
         if not self._is_ready:
             self._wait()
         block = self._read_some(size)
+        if block and len(block) < size and self._socket is not None and self._counts_past_urllib3:
+            # Nothing is buffered here: http.client returns that first.
+            block = self._read_socket(block, size - len(block))
         self._is_ready = len(block) == size  # Only then more may be buffered here.
         return block
 
+    def _read_socket(self, first: bytes, size: int) -> bytes:
+        """Return ``first`` and up to ``size`` bytes that follow it at once, but never the last byte of the body.
+
+        TLS gives 16 KiB at a time, and each read through urllib3 and http.client costs about as much as decrypting
+        them. The last byte is left to http.client, which then knows that the body has ended.
+        """
+        length: int | None = self._fp.length
+        limit = size if length is None else min(size, length - 1)
+        if limit <= 0:
+            return first
+        if len(self._buffer) < limit:
+            self._buffer = bytearray(size)
+        buffer = memoryview(self._buffer)[:limit]
+        got, timeout_s = 0, self._socket.gettimeout()
+        self._socket.settimeout(MORE_S)
+        try:
+            while got < limit:
+                number = self._socket.recv_into(buffer[got:])
+                if not number:
+                    break
+                got += number
+        except socket.timeout:
+            pass
+        except (OSError, ValueError) as error:
+            self._lost = error
+        finally:
+            self._socket.settimeout(timeout_s)
+            self._count(got)
+        return b"".join((first, buffer[:got]))
+
+    def _count(self, number: int) -> None:
+        """Tell http.client and urllib3 about bytes that were read past them."""
+        if self._fp.length is not None:
+            self._fp.length -= number
+        raw = self._raw
+        raw._fp_bytes_read += number
+        if raw.length_remaining is not None:
+            raw.length_remaining -= number
+
     def has_more(self, wait_s: float) -> bool:
-        """Whether bytes have arrived, or do within ``wait_s`` seconds. False if that cannot be known."""
+        """Whether bytes, or an error, have arrived, or do within ``wait_s`` seconds. False if that cannot be known."""
+        if self._lost is not None:
+            return True
         if self._socket is None:
             return False
         self._is_ready = self._has_pending() or self._is_readable(wait_s)

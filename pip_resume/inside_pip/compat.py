@@ -5,6 +5,7 @@ One function for each difference. Each looks for the feature, never for a versio
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import stat
@@ -166,15 +167,22 @@ def resume_retries(downloader: Any) -> int | None:
     value = getattr(downloader, "_resume_retries", None)
     if not isinstance(value, int) or value < 0:
         return None
+    is_typed = any(argument.startswith("--resume-r") for argument in sys.argv[1:])
+    is_set = value != _default_resume_retries() or is_typed or os.environ.get("PIP_RESUME_RETRIES")
+    return value if is_set else None
+
+
+@functools.lru_cache(maxsize=1)
+def _default_resume_retries() -> int | None:
+    """Return the default of --resume-retries; None for a pip without the option."""
     try:
         from pip._internal.cli import cmdoptions
 
         option: Any = cmdoptions
-        default = option.resume_retries().default
+        default: int | None = option.resume_retries().default
     except (ImportError, AttributeError, TypeError):
-        default = None
-    is_typed = any(argument.startswith("--resume-r") for argument in sys.argv[1:])
-    return value if value != default or is_typed or os.environ.get("PIP_RESUME_RETRIES") else None
+        return None
+    return default
 
 
 def has_retries(adapter: Any) -> bool:

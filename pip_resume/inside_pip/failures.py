@@ -120,13 +120,13 @@ _CAUSES_BY_ERRNO = {
 
 
 # http.client's words for a proxy that refuses CONNECT. Only the number is shown: the reason phrase is the proxy's own.
-_REFUSED_BY_PROXY = re.compile(r"Tunnel connection failed: ([1-5][0-9]{2})\b")
+_REFUSED_BY_PROXY = r"Tunnel connection failed: ([1-5][0-9]{2})\b"
 
 
 def cause_of(error: BaseException) -> str:
     """Tell why a connection ended, in a few words of ours. Nothing in it can come from a server or from a URL."""
     chain = list(causes(error))
-    refusal = next(filter(None, (_REFUSED_BY_PROXY.match(str(error)) for error in chain)), None)
+    refusal = next(filter(None, (re.match(_REFUSED_BY_PROXY, str(error)) for error in chain)), None)
     if refusal is not None:
         return f"the proxy answered {refusal[1]}"
     cause = _cause_by_errno(chain) or _cause_by_tls_reason(chain) or _cause_by_class(chain) or type(error).__name__

@@ -17,30 +17,27 @@ LARGEST_NUMBER = 2**63 - 1
 # RFC 9110 section 5.6.3: OWS = *( SP / HTAB ). It may surround a field value, but is not part of it (section 5.5).
 _OWS = " \t"
 
+# All patterns are strings: `re` compiles each at its first use, and most downloads use few of them.
+# RFC 9110 section 8.6: Content-Length = 1*DIGIT. Section 10.2.3: delay-seconds = 1*DIGIT
 # LARGEST_NUMBER has 19 digits. The limit matters: int() raises ValueError for more than 4300 digits.
 _NUMBER = "[0-9]{1,19}"
 
 # RFC 9110 section 8.8.3: entity-tag = [ weak ] opaque-tag ; weak = %s"W/" (case-sensitive)
 # opaque-tag = DQUOTE *etagc DQUOTE ; etagc = %x21 / %x23-7E / obs-text. HTTP libraries decode obs-text as latin-1.
-_ENTITY_TAG = re.compile(r'(?P<weak>W/)?"(?P<opaque>[\x21\x23-\x7e\x80-\xff]*)"')
+_ENTITY_TAG = r'(?P<weak>W/)?"(?P<opaque>[\x21\x23-\x7e\x80-\xff]*)"'
 
 # RFC 9110 section 14.4: Content-Range = range-unit SP ( range-resp / unsatisfied-range )
 # range-resp = incl-range "/" ( complete-length / "*" ) ; unsatisfied-range = "*/" complete-length
 # Section 14.1: range-unit names are case-insensitive.
-_CONTENT_RANGE = re.compile(
-    rf"bytes (?:(?P<first>{_NUMBER})-(?P<last>{_NUMBER})/(?:(?P<complete>{_NUMBER})|\*)|\*/(?P<unsatisfied>{_NUMBER}))",
-    re.IGNORECASE | re.ASCII,
+_CONTENT_RANGE = (
+    rf"bytes (?:(?P<first>{_NUMBER})-(?P<last>{_NUMBER})/(?:(?P<complete>{_NUMBER})|\*)|\*/(?P<unsatisfied>{_NUMBER}))"
 )
 
 # Forms that some servers send instead: no unit, "bytes=" as in Range, or more white space.
-_LOOSE_CONTENT_RANGE = re.compile(
+_LOOSE_CONTENT_RANGE = (
     rf"(?:bytes[ \t=:]*)?(?P<first>{_NUMBER})[ \t]*-[ \t]*(?P<last>{_NUMBER})[ \t]*/[ \t]*"
-    rf"(?:(?P<complete>{_NUMBER})|\*)",
-    re.IGNORECASE | re.ASCII,
+    rf"(?:(?P<complete>{_NUMBER})|\*)"
 )
-
-# RFC 9110 section 8.6: Content-Length = 1*DIGIT. Section 10.2.3: delay-seconds = 1*DIGIT
-_DIGITS = re.compile(_NUMBER)
 
 # RFC 9110 section 5.6.7: time-of-day = hour ":" minute ":" second ; 00:00:00 - 23:59:60 (leap second)
 _TIME = "(?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9]):(?P<second>[0-5][0-9]|60)"
@@ -51,11 +48,12 @@ _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 
 # RFC 9110 section 5.6.7: HTTP-date = IMF-fixdate / rfc850-date / asctime-date; all three are case-sensitive.
 # Sun, 06 Nov 1994 08:49:37 GMT
-_IMF_FIXDATE = re.compile(rf"{_SHORT_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT")
+_IMF_FIXDATE = rf"{_SHORT_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT"
 # Sunday, 06-Nov-94 08:49:37 GMT
-_RFC850_DATE = re.compile(rf"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT")
+_RFC850_DATE = rf"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT"
 # Sun Nov  6 08:49:37 1994
-_ASCTIME_DATE = re.compile(rf"{_SHORT_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})")
+_ASCTIME_DATE = rf"{_SHORT_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})"
+_HTTP_DATES = (_IMF_FIXDATE, _RFC850_DATE, _ASCTIME_DATE)
 
 # RFC 9110 section 5.6.7: a two-digit year that appears to be more than 50 years in the future is in the past. That rule
 # needs a clock. A fixed limit at the Unix epoch needs none, and no artifact is older than that.
@@ -94,7 +92,7 @@ def parse_entity_tag(text: str | None) -> EntityTag | None:
 
     None if there is none, for a list, and for an unquoted value: Artifactory sends those, but they are not entity tags.
     """
-    match = _ENTITY_TAG.fullmatch((text or "").strip(_OWS))
+    match = re.fullmatch(_ENTITY_TAG, (text or "").strip(_OWS))
     if match is None:
         return None
     return EntityTag(opaque=match["opaque"], weak=match["weak"] is not None)
@@ -106,7 +104,7 @@ def parse_content_range(text: str | None) -> ContentRange | None:
     RFC 9110 section 14.4: a value is invalid if last-pos is less than first-pos, or if the complete-length is not
     greater than last-pos. A recipient must not combine such a response with stored bytes.
     """
-    match = _CONTENT_RANGE.fullmatch((text or "").strip(_OWS))
+    match = re.fullmatch(_CONTENT_RANGE, (text or "").strip(_OWS), re.IGNORECASE | re.ASCII)
     if match is None:
         return None
     numbers = {name: None if digits is None else int(digits) for name, digits in match.groupdict().items()}
@@ -127,7 +125,7 @@ def parse_loose_content_range(text: str | None) -> ContentRange | None:
 
     ``N-M/T``, ``bytes=N-M/T`` and additional white space. Only where a digest decides in the end.
     """
-    match = _LOOSE_CONTENT_RANGE.fullmatch((text or "").strip(_OWS))
+    match = re.fullmatch(_LOOSE_CONTENT_RANGE, (text or "").strip(_OWS), re.IGNORECASE | re.ASCII)
     if match is None:
         return None
     complete_length = match["complete"] or "*"
@@ -139,7 +137,7 @@ def parse_empty_content_range(text: str | None) -> int | None:
 
     RFC 9110 section 14.4 calls it invalid. Azurite, the GCS emulator and webfsd send it at the end of a file.
     """
-    match = _CONTENT_RANGE.fullmatch((text or "").strip(_OWS))
+    match = re.fullmatch(_CONTENT_RANGE, (text or "").strip(_OWS), re.IGNORECASE | re.ASCII)
     if match is None or match["complete"] is None:
         return None
     first_pos, last_pos, complete_length = (int(match[name]) for name in ("first", "last", "complete"))
@@ -168,11 +166,11 @@ def parse_http_date(text: str | None) -> float | None:
     second (60) counts as the first second of the next minute.
     """
     value = (text or "").strip(_OWS)
-    match = _IMF_FIXDATE.fullmatch(value) or _RFC850_DATE.fullmatch(value) or _ASCTIME_DATE.fullmatch(value)
+    match = next(filter(None, (re.fullmatch(form, value) for form in _HTTP_DATES)), None)
     if match is None:
         return None
     year, hour, minute, second = (int(match[name]) for name in ("year", "hour", "minute", "second"))
-    if match.re is _RFC850_DATE:
+    if len(match["year"]) == 2:
         year += 1900 if year >= _FIRST_TWO_DIGIT_YEAR_OF_THE_1900S else 2000
     try:
         date = datetime.date(year, _MONTHS.index(match["month"]) + 1, int(match["day"]))
@@ -239,7 +237,7 @@ def is_multipart_byteranges(content_type: str | None) -> bool:
 
 
 def _parse_number(text: str) -> int | None:
-    if _DIGITS.fullmatch(text) is None:
+    if re.fullmatch(_NUMBER, text) is None:
         return None
     number = int(text)
     return number if number <= LARGEST_NUMBER else None

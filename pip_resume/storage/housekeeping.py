@@ -27,10 +27,10 @@ LEFTOVER_S = 3600.0
 _MARKER = "pruned"
 """A file whose age is the time since the last opportunistic pruning."""
 _STEM = r"[0-9a-f]{64}(?:-u[0-9]+)?"
-_PART_NAME = re.compile(rf"{_STEM}\.part")
-_RECORD_NAME = re.compile(rf"{_STEM}\.json")
-_TEMPORARY_NAME = re.compile(rf"{_STEM}\.[0-9]+-[0-9]+-[0-9a-f]{{8}}\.(?:tmp|new|link)")
-"""Only names that match one of these are ever removed: a directory of ours may be exchanged for somebody else's."""
+_PART_NAME = rf"{_STEM}\.part"
+_RECORD_NAME = rf"{_STEM}\.json"
+_TEMPORARY_NAME = rf"{_STEM}\.[0-9]+-[0-9]+-[0-9a-f]{{8}}\.(?:tmp|new|link)"
+"""Only names that match one of these (`re` compiles each at its first use) are ever removed: a directory of ours may be exchanged for somebody else's."""
 
 
 class Entry(NamedTuple):
@@ -99,7 +99,7 @@ def entries(path: Path) -> list[Entry]:
 
 
 def _entries(directory: Directory) -> list[Entry]:
-    found = (_entry(directory, name) for name in directory.names() if _PART_NAME.fullmatch(name))
+    found = (_entry(directory, name) for name in directory.names() if re.fullmatch(_PART_NAME, name))
     return sorted((entry for entry in found if entry is not None), key=lambda entry: entry.modified_s)
 
 
@@ -218,7 +218,7 @@ def remove_leftovers(path: Path, now_s: float) -> None:
 
 def _remove_leftovers(directory: Directory, now_s: float) -> None:
     for name in directory.names():
-        if not _TEMPORARY_NAME.fullmatch(name) and not _is_record_alone(directory, name):
+        if not re.fullmatch(_TEMPORARY_NAME, name) and not _is_record_alone(directory, name):
             continue
         with contextlib.suppress(OSError, StoreUnusable):
             status = directory.status_of(name)
@@ -230,7 +230,7 @@ def _remove_leftovers(directory: Directory, now_s: float) -> None:
 def _is_record_alone(directory: Directory, name: str) -> bool:
     """Whether this is a record without a part file. A newer pip-resume may have its bytes elsewhere."""
     return (
-        _RECORD_NAME.fullmatch(name) is not None
+        re.fullmatch(_RECORD_NAME, name) is not None
         and not directory.has(name[: -len(RECORD)] + PART)
         and (record_format(read_record(directory, name)) or 0) <= FORMAT
     )
