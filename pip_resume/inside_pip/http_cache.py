@@ -229,7 +229,7 @@ def _as_plain(request: PreparedRequest) -> PreparedRequest:
 def _store_body(cache: Any, key: str, body: Path, deliver: Iterable[Callable[[Path, int], bool]]) -> None:
     path = compat.cache_body_path(cache, key)
     if path is not None:
-        os.makedirs(path.parent, exist_ok=True)
+        os.makedirs(path.parent, exist_ok=True)  # noqa: PTH103 - pathlib makes a first try for each directory
         mode = compat.cache_body_mode(cache)
         if any(way(path, mode) for way in deliver):
             # pip syncs what it writes, too: after a power cut no entry may be left without its body. In a shared cache

@@ -31,6 +31,7 @@ from integration.system_calls import CountedCalls
 from pip._internal.models.link import Link
 from servers.fault_server import FaultServer
 
+from pip_resume.engine import local_copy
 from pip_resume.engine.local_copy import SYNC_S
 from pip_resume.protocol.checkpoint import parse_checkpoint
 from pip_resume.protocol.planning import OVERLAP_BYTES
@@ -252,6 +253,21 @@ class TestSyncByTime:
 
         assert synced == [0, *(pytest.approx(n * SYNC_S * RATE, abs=3 * RATE) for n in (1, 2, 3))]
         assert len(calls.made) >= 3
+
+    def test_many_bytes_are_synced_before_thirty_seconds_have_passed(
+        self, has_hash: bool, machine: Machine, https_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """pip waits for the sync of a complete file: most of it is done by then."""
+        https_server.plays(PATH, FILE)
+        link = link_with_hash(https_server) if has_hash else link_without_hash(https_server)
+        monkeypatch.setattr(local_copy, "SYNC_BYTES", 100_000)
+        synced: list[int] = []
+        clock = WatchingClock({SYNC_S - 5: lambda: synced.append(self.wait_until_synced(machine, link, 100_000))})
+
+        self.download(machine, link, clock)
+
+        assert synced
+        assert synced[0] <= (SYNC_S - 5 + 3) * RATE
 
     def test_a_cache_that_is_copied_during_a_download_counts_on_a_different_machine_as_far_as_it_was_synced(
         self, has_hash: bool, tmp_path: Path, machine: Machine, https_server: FaultServer
