@@ -70,6 +70,9 @@ class Transport(Protocol):
     def cached_file(self, response: Response) -> Path | None:
         """Return the file in which pip's cache has the body of ``response``, to be read only; None without one."""
 
+    def is_left_to_pip(self) -> bool:
+        """Whether pip hashes the file itself, and asks again for one that is wrong. So it need not be hashed before."""
+
     def evict(self, response: Response) -> None:
         """Remove the entry that pip's HTTP cache has for this response. Raises nothing."""
 

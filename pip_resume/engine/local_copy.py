@@ -209,6 +209,11 @@ class LocalCopy:
         finally:
             cached.discard()
 
+    @property
+    def is_unread(self) -> bool:
+        """Whether the file was taken as it is, so that its digest is not known yet."""
+        return self.current.offset > 0 and self.current.unhashed_bytes == self.current.offset
+
     def has_right_digest(self) -> bool:
         """Whether the digest is known and matches. False if the file cannot be read back."""
         if not self.has_digest or self._main is None:

@@ -63,10 +63,19 @@ def check(state: State, exchange: Exchange | None) -> Finished | None:
 
     ``exchange`` is None if no request was needed.
     """
-    is_right = state.copy.has_right_digest() if state.copy.has_digest else _is_plausible(state, exchange)
+    if state.copy.has_digest:
+        is_right = _is_left_to_pip(state, exchange) or state.copy.has_right_digest()
+    else:
+        is_right = _is_plausible(state, exchange)
     if is_right:
         return state.handover.hand_over(None if exchange is None else exchange.response)
     return wrong_file(state, exchange)
+
+
+def _is_left_to_pip(state: State, exchange: Exchange | None) -> bool:
+    """Whether a file is handed over without a look at its hash: one of pip's cache, which was not read so far."""
+    is_cached = exchange is not None and exchange.head.from_cache
+    return is_cached and state.copy.is_unread and state.transport.is_left_to_pip()
 
 
 def _is_plausible(state: State, exchange: Exchange | None) -> bool:

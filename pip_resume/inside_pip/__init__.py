@@ -12,6 +12,7 @@
 `patient_session`  gives pip's own requests the patience of a download
 `required_hashes`  the hashes in a requirements file
 `transport`        pip's session and its cache, for one link
+`cached_files`     leaves the hash of a file of pip's cache to pip's own check, with a second look if that fails
 `failures`         classifies exceptions of the network, with a cause in words
 `http_cache`       pip's HTTP cache: look up, store, evict
 `own_session`      copies of pip's session for our own requests

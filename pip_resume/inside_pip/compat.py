@@ -185,6 +185,15 @@ def _default_resume_retries() -> int | None:
     return default
 
 
+def preparer(prepare_module: ModuleType | None) -> type[Any] | None:
+    """Return pip's RequirementPreparer; None for a pip whose one downloads and checks files in a different way."""
+    found: type[Any] | None = getattr(prepare_module, "RequirementPreparer", None)
+    names = ("_prepare_linked_requirement", "_complete_partial_requirements")
+    constructor = getattr(getattr(found, "__init__", None), "__code__", None)
+    keeps_downloaded = constructor is not None and "_downloaded" in constructor.co_names
+    return found if keeps_downloaded and all(hasattr(found, name) for name in names) else None
+
+
 def has_retries(adapter: Any) -> bool:
     """Whether an adapter has urllib3's Retry, which can be copied with changes."""
     return hasattr(getattr(adapter, "max_retries", None), "new")

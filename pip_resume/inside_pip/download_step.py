@@ -18,7 +18,15 @@ from pip_resume.artifact import Artifact, choose_digest
 from pip_resume.engine import transfer
 from pip_resume.engine.clock import SystemClock
 from pip_resume.errors import GaveUp, PipError, ResumeError
-from pip_resume.inside_pip import child_pip, compat, http_cache, leftovers, patient_session, required_hashes
+from pip_resume.inside_pip import (
+    cached_files,
+    child_pip,
+    compat,
+    http_cache,
+    leftovers,
+    patient_session,
+    required_hashes,
+)
 from pip_resume.inside_pip.display import PipDisplay
 from pip_resume.inside_pip.final_error import final_error
 from pip_resume.inside_pip.options import options_of
@@ -47,6 +55,7 @@ def apply(download_module: ModuleType) -> None:
     if batch is not None:
         _replace(batch, functools.partial(_BatchStep, download_module))
     required_hashes.apply(sys.modules.get(_PREPARE), _forget)
+    cached_files.apply(compat.preparer(sys.modules.get(_PREPARE)))
     child_pip.apply(compat.child_pip_starter())
     patient_session.apply(
         PipSession,
@@ -68,6 +77,7 @@ def undo(download_module: ModuleType) -> None:
         if owner is not None and original is not None:
             owner.__call__ = original
     required_hashes.undo(sys.modules.get(_PREPARE))
+    cached_files.undo(compat.preparer(sys.modules.get(_PREPARE)))
     child_pip.undo(compat.child_pip_starter())
     patient_session.undo(PipSession)
 
@@ -178,6 +188,8 @@ def _artifact(link: Link) -> Artifact:
 
 def _forget(downloader: Any, link: Link) -> None:
     """Remove what we have stored of a file whose hash pip found to be wrong. Raises nothing."""
+    if cached_files.has_second_look(link):
+        return
     try:
         session: PipSession = downloader._session
         url = RUN.cached_url(link.url_without_fragment)

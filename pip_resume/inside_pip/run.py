@@ -27,6 +27,10 @@ class PipRun:
         """The projects of which this run has got a file, as canonical_project names them."""
         self.cached_body_modes: dict[Path, int] = {}
         """See compat.cache_body_mode."""
+        self.unchecked_urls: set[str] = set()
+        """The links whose file came from pip's cache, and was left to pip's own check."""
+        self.doubted_urls: set[str] = set()
+        """Those of them that failed this check."""
         self.speeds = Speeds()
         """The fastest connection so far."""
 

@@ -13,7 +13,7 @@ from pip._vendor.requests import Request
 import pip_resume
 from pip_resume.artifact import url_key
 from pip_resume.errors import ConnectionLost, NoResponse, PipError, ResumeError
-from pip_resume.inside_pip import compat, http_cache, own_session
+from pip_resume.inside_pip import cached_files, compat, http_cache, own_session
 from pip_resume.inside_pip.body import Body
 from pip_resume.inside_pip.failures import (
     cause_of,
@@ -168,6 +168,9 @@ class PipTransport:
         except Exception as error:
             self._pass_over(error)
             return None
+
+    def is_left_to_pip(self) -> bool:
+        return cached_files.leave_to_pip(self._link)
 
     def evict(self, response: Response) -> None:
         try:

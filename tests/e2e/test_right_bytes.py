@@ -6,6 +6,8 @@ With a pip that cannot resume (23.2.1) and one that resumes in its own way (26.3
 from __future__ import annotations
 
 import dataclasses
+import os
+from pathlib import Path
 
 import pytest
 from e2e.broken_downloads import BIG, OVERLAP_BYTES, half, index_options, range_from, stored_files
@@ -22,7 +24,7 @@ from e2e.single_file import (
 from environments.environment import Environments
 from servers.certificates import Certificates
 from servers.fault_server import FaultServer, FileAnswer, Framing, Then
-from servers.index_pages import honest, wheel_artifact
+from servers.index_pages import Artifact, core_metadata, honest, make_sdist, publish, wheel_artifact
 from servers.script import Scripted
 
 CUT = dataclasses.replace(COMPLETE, cut_after=half(BIG), then=Then.CLOSE)
@@ -266,3 +268,87 @@ def test_one_run_replaces_a_wrong_file_in_pips_cache_for_plain_pip_too(
     assert (result.returncode, sha256) == (0, BIG.sha256), result.text
     assert USED_CACHE in result.stdout
     assert https_server.requests(BIG.path) == []
+
+
+def damage_cached_file(cache_dir: Path) -> None:
+    """Change one byte in the middle of the file in pip's cache; its length and its times stay as they are."""
+    ours = stored_files(cache_dir)
+    (path,) = (
+        path for path in cache_dir.rglob("*") if path not in ours and path.is_file() and path.stat().st_size > SIZE // 2
+    )
+    content, status = bytearray(path.read_bytes()), path.stat()
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+METADATA = pytest.mark.parametrize(
+    "metadata",
+    [
+        pytest.param(None, id="downloaded alone"),
+        pytest.param(core_metadata("big", "1.0"), id="with a metadata file, so downloaded in a batch"),
+    ],
+)
+
+
+@METADATA
+@pytest.mark.parametrize("pip_version", ["21.3.1", "23.2.1", "25.0.1", "26.3"])
+def test_one_run_replaces_a_file_in_pips_cache_that_was_damaged_there(
+    environments: Environments,
+    https_server: FaultServer,
+    certificates: Certificates,
+    pip_version: str,
+    metadata: bytes | None,
+) -> None:
+    pip = environments.with_plugin(pip_version)
+    options = index_options(https_server, certificates)
+    publish(https_server, dataclasses.replace(BIG, metadata=metadata))
+    assert pip.run("install", "--target", pip.new_target(), *options, "big").returncode == 0
+    damage_cached_file(pip.cache_dir)
+    https_server.forget()
+
+    result = pip.run("install", "--target", pip.new_target(), *options, "big")
+
+    assert result.returncode == 0, result.text
+    assert MISMATCH not in result.text
+    assert result.stderr.count(f"Starting over with {BIG.filename}: pip's cache has a wrong copy") == 1
+    assert https_server.asked_ranges(BIG.path) == [None]
+    assert (cached_completely(pip.cache_dir), stored_files(pip.cache_dir)) == ([True], [])
+
+
+def test_a_wrong_hash_in_a_requirements_file_is_pips_error_with_a_file_from_its_cache_too(
+    environments: Environments, https_server: FaultServer, certificates: Certificates, tmp_path: Path
+) -> None:
+    plain, pip = environments.without_plugin("26.3"), environments.with_plugin("26.3")
+    options = index_options(https_server, certificates)
+    publish(https_server, BIG)
+    required = tmp_path / "requirements.txt"
+    required.write_text(f"big==1.0 --hash=sha256:{'0' * 64}\n")
+    results = []
+    for each in (plain, pip):
+        assert each.run("install", "--target", each.new_target(), *options, "big").returncode == 0
+        results.append(each.run("install", "--target", each.new_target(), *options, "--requirement", required))
+
+    assert [result.returncode for result in results] == [1, 1]
+    errors = [result.stderr[result.stderr.index("ERROR: ") :] for result in results]
+    assert errors[0] == errors[1]
+
+
+def test_a_wrong_source_distribution_in_pips_cache_is_replaced(
+    environments: Environments, https_server: FaultServer, certificates: Certificates
+) -> None:
+    pip = environments.with_plugin("26.3")
+    options = index_options(https_server, certificates)
+    sdist = Artifact(*make_sdist("big", "1.0", size=SIZE))
+    publish(https_server, sdist)
+    command = ("download", "--no-deps", "--no-build-isolation", *options)
+    assert pip.run(*command, "--dest", pip.new_target(), "big").returncode == 0
+    damage_cached_file(pip.cache_dir)
+    https_server.forget()
+    target = pip.new_target()
+
+    result = pip.run(*command, "--dest", target, "big")
+
+    assert result.returncode == 0, result.text
+    assert (target / sdist.filename).read_bytes() == sdist.content
+    assert https_server.asked_ranges(sdist.path) == [None]

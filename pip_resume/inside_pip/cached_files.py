@@ -1,0 +1,87 @@
+"""Files of pip's cache whose hash is left to pip's own check, and a second look at them if that check fails.
+
+pip hashes each file after its download. To hash a file of its cache before that as well costs 0.15 s for 200 MB, which
+plain pip does not spend. So the file is handed over, and only if pip finds that its hash is wrong, pip-resume looks for
+the reason: it hashes what the cache has, removes an entry that is wrong, and downloads the file again. Plain pip fails
+with such an entry, in every run.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import TYPE_CHECKING, Any, Callable
+
+from pip._internal.exceptions import HashMismatch
+
+from pip_resume.inside_pip.run import RUN
+
+if TYPE_CHECKING:
+    from pip._internal.models.link import Link
+
+_ORIGINAL = "_pip_resume_original"
+# One downloads a file and checks it, the other downloads several, which the first one checks afterwards.
+_CHECKING, _BATCH = "_prepare_linked_requirement", "_complete_partial_requirements"
+_current = threading.local()
+
+
+def apply(preparer: type[Any] | None) -> None:
+    """Follow what pip's RequirementPreparer checks; a second call changes nothing, nor does a pip that has none."""
+    if preparer is None or hasattr(getattr(preparer, _CHECKING), _ORIGINAL):
+        return
+    _replace(preparer, _CHECKING, _check)
+    _replace(preparer, _BATCH, _run)
+
+
+def undo(preparer: type[Any] | None) -> None:
+    """Restore pip's own methods; changes nothing if they were not replaced."""
+    for name in (_CHECKING, _BATCH):
+        original = getattr(getattr(preparer, name, None), _ORIGINAL, None)
+        if original is not None:
+            setattr(preparer, name, original)
+
+
+def leave_to_pip(link: Link) -> bool:
+    """Whether pip checks the file of this link after the download, and we follow that check.
+
+    Only for wheels: pip cannot prepare a source distribution a second time. False after a check that has failed.
+    """
+    is_left = getattr(_current, "is_followed", False) and link.is_wheel and link.url not in RUN.doubted_urls
+    if is_left:
+        RUN.unchecked_urls.add(link.url)
+    return is_left
+
+
+def has_second_look(link: Link) -> bool:
+    """Whether a check of pip's that has failed for this link is followed by a second look, which finds the reason."""
+    return link.url in RUN.unchecked_urls - RUN.doubted_urls
+
+
+def _replace(preparer: type[Any], name: str, follow: Callable[..., Any]) -> None:
+    original = getattr(preparer, name)
+
+    @functools.wraps(original)
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return follow(functools.partial(original, self, *args, **kwargs), self, *args, **kwargs)
+
+    setattr(method, _ORIGINAL, original)
+    setattr(preparer, name, method)
+
+
+def _run(original: Callable[[], Any], *_args: Any, **_kwargs: Any) -> Any:
+    before, _current.is_followed = getattr(_current, "is_followed", False), True
+    try:
+        return original()
+    finally:
+        _current.is_followed = before
+
+
+def _check(original: Callable[[], Any], preparer: Any, requirement: Any, *_args: Any, **_kwargs: Any) -> Any:
+    try:
+        return _run(original)
+    except HashMismatch:
+        if requirement.link is None or not has_second_look(requirement.link):
+            raise
+    RUN.doubted_urls.add(requirement.link.url)
+    preparer._downloaded.pop(requirement.link.url, None)
+    return _run(original)
