@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 import signal
 from typing import TYPE_CHECKING
@@ -111,11 +112,19 @@ class CaseRuns:
         index = ["--index-url", index_url, "--cert", str(self._site.certificates.ca_file)]
         arguments = self._contender.pip_command(*pip_command, "--no-deps", *index, "--requirement", str(requirements))
         variables = variables_below(self._home, self._contender.switch)
-        return measure_success(Command(arguments, variables, self._home, watch), self._home / "output.txt")
+        cpus, others = split_cpus() if self._case.on_one_core else (frozenset(), os.sched_getaffinity(0))
+        self._site.run_on(set(others))
+        return measure_success(Command(arguments, variables, self._home, watch, cpus), self._home / "output.txt")
 
 
-def measure_case(case: Case, pair: Pair, wheels: Wheels, work: Path, rounds: int) -> Result:
-    """Measure a case: plain pip, the plugin, plain pip, the plugin, and so on."""
+def split_cpus() -> tuple[frozenset[int], frozenset[int]]:
+    """Return one processor for pip, and the others for the server: the same one if there is only one."""
+    first, *others = sorted(os.sched_getaffinity(0))
+    return frozenset({first}), frozenset(others or [first])
+
+
+def measure_case(case: Case, pair: Pair, wheels: Wheels, work: Path, rounds: int, place: str) -> Result:
+    """Measure a case: plain pip, the plugin, plain pip, the plugin, and so on. `place` names the file system."""
     plain = CaseRuns(case, pair.plain, wheels, work / PLAIN)
     ours = CaseRuns(case, pair.ours, wheels, work / WITH_PLUGIN)
     try:
@@ -125,4 +134,4 @@ def measure_case(case: Case, pair: Pair, wheels: Wheels, work: Path, rounds: int
     finally:
         plain.remove()
         ours.remove()
-    return Result(case.name, case.title, pair.pip_version, measured)
+    return Result(case.name, case.title, pair.pip_version, measured, place)

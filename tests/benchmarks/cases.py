@@ -15,7 +15,8 @@ class Case:
 
     `sizes` are those of the downloaded wheels, in bytes. `keeps_cache`: the runs in one environment share a cache,
     which is filled before the first run. `resumed_at` is the share of the file that the plugin has stored before each
-    run, which then ends at the first new byte; None: nothing is stored, and each run goes to its end.
+    run, which then ends at the first new byte; None: nothing is stored, and each run goes to its end. `on_one_core`:
+    pip has one processor, and the server the others.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Case:
     is_slow: bool = False
     keeps_cache: bool = False
     resumed_at: float | None = None
+    on_one_core: bool = False
 
     @property
     def needed_bytes(self) -> int:
@@ -38,6 +40,7 @@ INSTALL = ("install", "--target", "{result}")
 CASES = (
     Case("download-200M", "`pip download`, 200 MiB", (200 * MIB,), DOWNLOAD),
     Case("download-1G", "`pip download`, 1 GiB", (GIB,), DOWNLOAD),
+    Case("one-core-200M", "`pip download`, 200 MiB, pip on one core", (200 * MIB,), DOWNLOAD, on_one_core=True),
     Case("install-200M", "`pip install`, 200 MiB", (200 * MIB,), INSTALL),
     Case("install-1G", "`pip install`, 1 GiB", (GIB,), INSTALL),
     Case("small", "`pip download`, 100 wheels of 50 kB", (50 * KB,) * 100, DOWNLOAD),

@@ -23,6 +23,8 @@ def main() -> None:
     order = json.load(sys.stdin)
     # A job in the background ignores SIGINT, and the child would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if order["cpus"]:
+        os.sched_setaffinity(0, order["cpus"])  # The child inherits it.
     with Path(order["output"]).open("ab") as output:
         begun_s = time.perf_counter()
         process = subprocess.Popen(

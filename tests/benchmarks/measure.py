@@ -53,6 +53,8 @@ class Command:
     environment: Mapping[str, str] = field(default_factory=dict)
     directory: Path = Path()
     watch: Watch | None = None
+    cpus: frozenset[int] = frozenset()
+    """The processors that it may use; empty for all."""
 
 
 class RunFailed(Exception):
@@ -71,6 +73,7 @@ def measure(command: Command, output: Path) -> Figures:
         "watched": [str(directory) for directory in watch.directories],
         "beyond": watch.beyond,
         "then_signal": int(watch.then_signal),
+        "cpus": sorted(command.cpus),
     }
     launched = subprocess.run(
         [sys.executable, "-I", "-S", str(LAUNCHER)],

@@ -30,25 +30,21 @@ def markdown(results: Results) -> str:
     lines = ["Plain pip → with pip-resume (median of the ratios of each round).", ""]
     lines += [f"- {name}: {value}" for name, value in results.machine.items()]
     lines += ["", *goal_table(results)]
-    for version in dict.fromkeys(each.pip_version for each in results.results):
-        lines += [
-            "",
-            f"### pip {version}",
-            "",
-            *figure_table(each for each in results.results if each.pip_version == version),
-        ]
+    for version, place in dict.fromkeys((each.pip_version, each.place) for each in results.results):
+        chosen = (each for each in results.results if (each.pip_version, each.place) == (version, place))
+        lines += ["", f"### pip {version}, files on {place}", "", *figure_table(chosen)]
     if results.broken:
         lines += ["", "### Times the file was sent", "", *break_table(results)]
     return "\n".join(lines) + "\n"
 
 
 def goal_table(results: Results) -> Iterator[str]:
-    yield from table_head(["goal", "pip", "ratio", "floor", "aim", "reached"])
+    yield from table_head(["goal", "pip", "files on", "ratio", "quartiles", "floor", "aim", "reached"])
     for each in outcomes(results):
         goal = each.goal
-        yield table_row(
-            [goal.title, each.pip_version, f"{each.ratio:.4f}", f"{goal.floor:g}", f"{goal.aim:g}", each.verdict]
-        )
+        ratio, spread = f"{each.ratio:.3f}", "" if each.spread is None else "{:.3f} to {:.3f}".format(*each.spread)
+        floor, aim = f"{goal.floor:g}", f"{goal.aim:g}"
+        yield table_row([goal.title, each.pip_version, each.place, ratio, spread, floor, aim, each.verdict])
 
 
 def figure_table(results: Iterator[Result]) -> Iterator[str]:

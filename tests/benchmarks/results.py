@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from statistics import median
+from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.measure import Figures
@@ -32,12 +32,25 @@ class Result:
     title: str
     pip_version: str
     rounds: tuple[Round, ...]
+    place: str = ""
+    """The type of the file system that all files were on."""
 
     def ratio(self, figure: str) -> float | None:
         """Return the median of the ratios ours / plain of all rounds; None if this figure was not measured."""
-        pairs = [(getattr(each.ours, figure), getattr(each.plain, figure)) for each in self.rounds]
-        ratios = [ours / plain for ours, plain in pairs if ours is not None and plain]
+        ratios = self._ratios(figure)
         return median(ratios) if ratios else None
+
+    def spread(self, figure: str) -> tuple[float, float] | None:
+        """Return the first and the third quartile of these ratios; None if there are fewer than four."""
+        ratios = self._ratios(figure)
+        if len(ratios) < 4:
+            return None
+        first, _, third = quantiles(ratios, n=4)
+        return first, third
+
+    def _ratios(self, figure: str) -> list[float]:
+        pairs = [(getattr(each.ours, figure), getattr(each.plain, figure)) for each in self.rounds]
+        return [ours / plain for ours, plain in pairs if ours is not None and plain]
 
     def plain(self, figure: str) -> float | None:
         """Return the median of plain pip's runs; None if this figure was not measured."""

@@ -89,6 +89,10 @@ class Site:
         sent = [int(size) for size in _LOGGED.findall((self._directory / "traffic.log").read_text())]
         return Traffic(sum(sent), len(sent))
 
+    def run_on(self, cpus: set[int]) -> None:
+        """Let the server use these processors only."""
+        self._nginx.run_on(cpus)
+
     def close(self) -> None:
         self._nginx.close()
 

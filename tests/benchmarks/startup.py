@@ -19,14 +19,18 @@ COMMANDS = {"start": ("`python -c pass`", ("-c", "pass")), "version": ("`pip --v
 SWITCHES: dict[str, Mapping[str, str]] = {"off": {}, "on": {"PIP_RESUME": "1"}}
 
 
-def measure_starts(name: str, pair: Pair, work: Path, rounds: int) -> list[Result]:
+def measure_starts(name: str, pair: Pair, work: Path, rounds: int, place: str) -> list[Result]:
     """Measure one of COMMANDS; return the results of off and of on, each compared with plain pip."""
     title, arguments = COMMANDS[name]
     (work / "tmp").mkdir(parents=True, exist_ok=True)
     rounds_measured = [one_round(arguments, pair, work) for _ in range(rounds)]
     return [
         Result(
-            f"{name}-{switch}", f"{title}, {switch}", pair.pip_version, tuple(each[switch] for each in rounds_measured)
+            f"{name}-{switch}",
+            f"{title}, {switch}",
+            pair.pip_version,
+            tuple(each[switch] for each in rounds_measured),
+            place,
         )
         for switch in SWITCHES
     ]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from benchmarks.pairs import make_pair, variables_below
 from benchmarks.terminal import Terminal
 from benchmarks.terminal_svg import COLUMNS, Panel, picture
-from benchmarks.work_directory import work_directory
+from benchmarks.work_directory import find_directories, work_directory
 from environments.checkout import ROOT, build_distribution
 from environments.pips import fetch_pip
 from servers.certificates import issue_certificates
@@ -55,7 +55,7 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main() -> None:
     chosen = parse_options(sys.argv[1:])
-    with work_directory(None, NEEDED_BYTES) as work:
+    with work_directory(find_directories(NEEDED_BYTES)[-1]) as work:
         our_wheel = chosen.wheel or build_distribution(work / "built")
         pair = make_pair(work / "environments", fetch_pip(chosen.pip, work / "pips"), our_wheel)
         panels = both_panels(pair, issue_certificates(work / "certificates"), work)

@@ -1,4 +1,4 @@
-"""The directory for the files of a measurement: on a RAM disk if there is one, so that no disk is measured."""
+"""The directories for the files of a measurement: on the disk that people have, and on a RAM disk if there is one."""
 
 from __future__ import annotations
 
@@ -32,19 +32,23 @@ def file_system(directory: Path) -> str:
     return max(fitting, key=lambda mount: len(mount[1]))[2] if fitting else ""
 
 
-def find_directory(needed_bytes: int) -> Path:
-    """Return a directory on a RAM disk with this much space; the temporary directory if there is none."""
+def find_directories(needed_bytes: int) -> list[Path]:
+    """Return the temporary directory, and a directory on a RAM disk with this much space if there is one."""
+    found = [Path(tempfile.gettempdir())]
     for directory in candidates():
-        usable = directory.is_dir() and os.access(directory, os.W_OK)
-        if usable and file_system(directory) in IN_MEMORY and shutil.disk_usage(directory).free >= needed_bytes:
-            return directory
-    return Path(tempfile.gettempdir())
+        usable = directory.is_dir() and os.access(directory, os.W_OK) and directory not in found
+        if usable and is_in_memory(directory) and shutil.disk_usage(directory).free >= needed_bytes:
+            return [*found, directory]
+    return found
+
+
+def is_in_memory(directory: Path) -> bool:
+    """Whether the files of a directory are in memory only."""
+    return file_system(directory) in IN_MEMORY
 
 
 @contextlib.contextmanager
-def work_directory(chosen: Path | None, needed_bytes: int) -> Iterator[Path]:
-    """Make a new directory in the chosen one, or in the best one found; remove it afterwards."""
-    with tempfile.TemporaryDirectory(
-        prefix="pip-resume-bench-", dir=chosen or find_directory(needed_bytes)
-    ) as directory:
+def work_directory(parent: Path) -> Iterator[Path]:
+    """Make a new directory in this one; remove it afterwards."""
+    with tempfile.TemporaryDirectory(prefix="pip-resume-bench-", dir=parent) as directory:
         yield Path(directory)

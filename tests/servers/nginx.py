@@ -125,6 +125,10 @@ class Nginx:
             log, before = (self.directory / "access.log").read_text(), log
         return log
 
+    def run_on(self, cpus: set[int]) -> None:
+        """Let the server use these processors only. Linux."""
+        os.sched_setaffinity(self._process.pid, cpus)
+
     def close(self) -> None:
         self._process.terminate()
         self._process.wait(10)
