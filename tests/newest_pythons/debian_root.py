@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 PYTHONS = ("3.14", "3.15")
 PACKAGES = ("ca-certificates", "nginx-light", *(f"python{version}-venv" for version in PYTHONS))
 SUITE = "sid"
+# The lists of packages of this suite expire after a week. A mirror whose copy is older has these Pythons as well, and
+# its signatures are still checked.
+OLD_MIRROR = '--aptopt=Acquire::Check-Valid-Until "false"'
 NOT_COPIED = (".git", ".nox", ".ci", ".venv", "__pycache__", ".*_cache", ".hypothesis", ".coverage*", "dist")
 CERTIFICATES = "/etc/ssl/certificates-of-the-host.crt"
 """Where the certificates that this machine trusts are in the root. An index may have one of its own."""
@@ -67,7 +70,7 @@ class DebianRoot:
             shutil.rmtree(self.path, ignore_errors=True)
             self.path.parent.mkdir(parents=True, exist_ok=True)
             chosen = f"--include={','.join(PACKAGES)}"
-            run_checked("mmdebstrap", "--quiet", "--variant=apt", chosen, SUITE, self.path, debian_mirror())
+            run_checked("mmdebstrap", "--quiet", "--variant=apt", OLD_MIRROR, chosen, SUITE, self.path, debian_mirror())
             done.touch()
         shutil.copy("/etc/resolv.conf", self.path / "etc")
         if trusted := trusted_certificates():
