@@ -251,12 +251,11 @@ class LocalCopy:
             abandoned.discard()
 
     def sync_if_due(self) -> None:
-        """Sync in the background what the next run finds, if that was long ago."""
+        """Sync in the background what the next run finds, if that was long ago, as soon as the last sync has ended."""
         now_s = self._clock.elapsed_s()
-        if now_s - self._synced_s >= SYNC_S:
+        is_due = now_s - self._synced_s >= SYNC_S and self._beside is None
+        if is_due and isinstance(self._main, StoredPartial) and self._main.sync_in_background():
             self._synced_s = now_s
-            if isinstance(self._main, StoredPartial) and self._beside is None:
-                self._main.sync_in_background()
 
     def sync(self) -> None:
         """Sync what the next run finds, so that it survives even a power cut. Raises nothing.

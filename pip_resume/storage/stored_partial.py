@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PART, RECORD = ".part", ".json"
 """The endings of the two files of one partial."""
+SYNC_THREAD = "pip-resume sync"
+"""The name of a thread that syncs."""
 
 
 class StoredPartial(Partial):
@@ -203,11 +205,13 @@ class StoredPartial(Partial):
             if generation == self._generation:
                 self._note(self.checkpoint._replace(synced=offset))
 
-    def sync_in_background(self) -> None:
-        """Do the same in a thread, so that no new byte waits for the disk. One thread at a time; raises nothing."""
-        if self._syncing is None or not self._syncing.is_alive():
-            self._syncing = threading.Thread(target=self._sync_or_pass, daemon=True)
-            self._syncing.start()
+    def sync_in_background(self) -> bool:
+        """Do the same in a thread, so that no new byte waits for the disk. Return False if the last one still runs."""
+        if self._syncing is not None and self._syncing.is_alive():
+            return False
+        self._syncing = threading.Thread(target=self._sync_or_pass, name=SYNC_THREAD, daemon=True)
+        self._syncing.start()
+        return True
 
     def _sync_or_pass(self) -> None:
         with contextlib.suppress(OSError, ValueError):
