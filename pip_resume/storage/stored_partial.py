@@ -188,6 +188,7 @@ class StoredPartial(Partial):
 
     def _move_to(self, target: Path) -> None:
         """Give the file the name ``target``. The record goes first, so that it is never beside a different file."""
+        self._sync_part()  # After a power cut the file must have its bytes under that name.
         directory = self._part.directory
         with contextlib.suppress(FileNotFoundError):
             directory.remove(record_name(self._name))
@@ -195,15 +196,20 @@ class StoredPartial(Partial):
 
     def sync(self) -> None:
         """Sync the bytes and record that, so that they survive a power cut as well."""
+        generation, offset = self._sync_part()
+        with self._guard:
+            if generation == self._generation:
+                self._note(self.checkpoint._replace(synced=offset))
+
+    def _sync_part(self) -> tuple[int, int]:
+        """Sync the bytes; return generation and offset of what was synced."""
         with self._guard:
             generation, offset, descriptor = self._generation, self.offset, self._part.duplicate()
         try:
             sync(descriptor)
         finally:
             os.close(descriptor)
-        with self._guard:
-            if generation == self._generation:
-                self._note(self.checkpoint._replace(synced=offset))
+        return generation, offset
 
     def sync_in_background(self) -> bool:
         """Do the same in a thread, so that no new byte waits for the disk. Return False if the last one still runs."""
