@@ -130,6 +130,17 @@ def e2e_without_servers(session: nox.Session) -> None:
 
 
 @nox.session
+def demo(session: nox.Session) -> None:
+    """Install the package as people do, and run its doctor and its demo, which work on every system.
+
+    The doctor asks the package index of this machine for one file.
+    """
+    session.install(".")
+    session.run("pip-resume", "doctor", env={"PIP_RESUME": "1"})
+    session.run("pip-resume", "demo")
+
+
+@nox.session
 def e2e_all(session: nox.Session) -> None:
     """Run the end-to-end tests in every supported pip, on the oldest and the newest Python that each pip supports."""
     install_groups(session, "e2e")

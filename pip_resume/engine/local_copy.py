@@ -259,12 +259,16 @@ class LocalCopy:
             abandoned.discard()
 
     def sync_if_due(self) -> None:
-        """Sync in the background what the next run finds, if that was long ago, or many bytes ago."""
+        """Sync in the background what the next run finds, if that was long ago, or many bytes ago.
+
+        If the last sync still runs, do it when that has ended.
+        """
         now_s, offset = self._clock.elapsed_s(), self.current.offset
-        if now_s - self._synced_s >= SYNC_S or offset - self._synced_offset >= SYNC_BYTES:
+        is_due = now_s - self._synced_s >= SYNC_S or offset - self._synced_offset >= SYNC_BYTES
+        if not is_due or self._beside is not None or not isinstance(self._main, StoredPartial):
+            return
+        if self._main.sync_in_background():
             self._synced_s, self._synced_offset = now_s, offset
-            if isinstance(self._main, StoredPartial) and self._beside is None:
-                self._main.sync_in_background()
 
     def sync(self) -> None:
         """Sync what the next run finds, so that it survives even a power cut. Raises nothing.

@@ -9,6 +9,7 @@ from pip_resume.engine.waiting import wait_for_other
 from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.planning import is_storable
 from pip_resume.storage.housekeeping import make_room
+from pip_resume.storage.store import SPARE_BYTES
 from pip_resume.wording import format_size
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ class StoreAccess:
         if store.free_bytes() < needed:
             make_room(store.paths[:1], needed - store.free_bytes(), spare=self._artifact.key)
         if store.free_bytes() < needed:
-            sizes = f"{format_size(int(store.free_bytes()))} free, {format_size(needed)} needed"
+            # pip needs room as well. The number that is named as free is the one that other programs show.
+            free, least = int(store.free_bytes()) + SPARE_BYTES, needed + SPARE_BYTES
+            sizes = f"{format_size(free)} free, {format_size(least)} needed"
             self.give_up(StoreUnusable(f"not enough free space in {store.path} ({sizes})"))
         return self.claim()
 

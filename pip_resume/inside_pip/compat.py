@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 Blocks = Callable[[Iterable[bytes]], Iterator[bytes]]
 
+BODY = ".body"
+"""How the name of a body in pip's cache ends."""
 _NEEDED = (
     "Downloader",
     "_get_http_response_filename",
@@ -253,7 +255,7 @@ def has_separate_body(cache: Any) -> bool:
 def cache_body_path(cache: Any, key: str) -> Path | None:
     """Return where pip's cache would store a body, if this pip has it in a file of its own; else None."""
     entry_path = getattr(cache, "_get_cache_path", None)
-    return Path(entry_path(key) + ".body") if has_separate_body(cache) and entry_path is not None else None
+    return Path(entry_path(key) + BODY) if has_separate_body(cache) and entry_path is not None else None
 
 
 def cache_body_mode(cache: Any) -> int:

@@ -16,6 +16,7 @@ from pip._vendor.urllib3 import HTTPResponse
 from pip_resume.artifact import url_key
 from pip_resume.inside_pip import compat
 from pip_resume.storage.directory import SAFE_FLAGS
+from pip_resume.storage.sharing import CAN_LINK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -167,7 +168,7 @@ def store(
     Return False if the controller's rules forbid that, or the file is too large for this pip.
 
     Each ``deliver(path, mode)`` tries to put the file at ``path`` and tells whether it did; the first that does ends
-    the search. The body is stored first, the entry last.
+    the search. The body is stored first, the entry last, except as ``_is_entry_stored`` says.
     """
     adapter: Any = session.get_adapter(request.url or "")
     controller = getattr(adapter, "controller", None)
@@ -184,9 +185,28 @@ def store(
     if is_separate:
         if cache.get(caught.key) is not None:
             cache.delete(caught.key)  # The old entry must not belong to the new body, not even for a moment.
+        is_entry_stored = _is_entry_stored(cache, caught.key, caught.entry)
         _store_body(cache, caught.key, body, deliver)
+        if is_entry_stored:
+            return True
     cache.set(caught.key, caught.entry)
     return True
+
+
+def _is_entry_stored(cache: Any, key: str, entry: bytes) -> bool:
+    """Store the entry before its body where a stored file is moved into the cache; return whether that was done.
+
+    Otherwise the next pip would find the file neither in the store nor in the cache, until its entry is written. pip
+    passes over an entry without a body since 24.0.
+    """
+    body = compat.cache_body_path(cache, key)
+    if CAN_LINK or body is None or os.path.lexists(body):
+        return False
+    cache.set(key, entry)
+    if cache.get(key) is None and body.with_name(body.name[: -len(compat.BODY)]).exists():
+        return True
+    cache.delete(key)
+    return False
 
 
 def would_store(session: PipSession, request: PreparedRequest, fields: Mapping[str, str]) -> bool:

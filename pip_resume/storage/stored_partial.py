@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PART, RECORD = ".part", ".json"
 """The endings of the two files of one partial."""
+SYNC_THREAD = "pip-resume sync"
+"""The name of a thread that syncs."""
 
 
 class StoredPartial(Partial):
@@ -186,6 +188,7 @@ class StoredPartial(Partial):
 
     def _move_to(self, target: Path) -> None:
         """Give the file the name ``target``. The record goes first, so that it is never beside a different file."""
+        self._sync_part()  # After a power cut the file must have its bytes under that name.
         directory = self._part.directory
         with contextlib.suppress(FileNotFoundError):
             directory.remove(record_name(self._name))
@@ -193,21 +196,28 @@ class StoredPartial(Partial):
 
     def sync(self) -> None:
         """Sync the bytes and record that, so that they survive a power cut as well."""
+        generation, offset = self._sync_part()
+        with self._guard:
+            if generation == self._generation:
+                self._note(self.checkpoint._replace(synced=offset))
+
+    def _sync_part(self) -> tuple[int, int]:
+        """Sync the bytes; return generation and offset of what was synced."""
         with self._guard:
             generation, offset, descriptor = self._generation, self.offset, self._part.duplicate()
         try:
             sync(descriptor)
         finally:
             os.close(descriptor)
-        with self._guard:
-            if generation == self._generation:
-                self._note(self.checkpoint._replace(synced=offset))
+        return generation, offset
 
-    def sync_in_background(self) -> None:
-        """Do the same in a thread, so that no new byte waits for the disk. One thread at a time; raises nothing."""
-        if self._syncing is None or not self._syncing.is_alive():
-            self._syncing = threading.Thread(target=self._sync_or_pass, daemon=True)
-            self._syncing.start()
+    def sync_in_background(self) -> bool:
+        """Do the same in a thread, so that no new byte waits for the disk. Return False if the last one still runs."""
+        if self._syncing is not None and self._syncing.is_alive():
+            return False
+        self._syncing = threading.Thread(target=self._sync_or_pass, name=SYNC_THREAD, daemon=True)
+        self._syncing.start()
+        return True
 
     def _sync_or_pass(self) -> None:
         with contextlib.suppress(OSError, ValueError):

@@ -32,6 +32,7 @@ from servers.fault_server import FaultServer, FileAnswer
 from pip_resume.protocol.checkpoint import Checkpoint
 from pip_resume.protocol.planning import OVERLAP_BYTES
 from pip_resume.storage.store import SPARE_BYTES, Store
+from pip_resume.wording import format_size
 
 pytestmark = pytest.mark.slow
 
@@ -255,7 +256,10 @@ class TestSmallDisk:
         outcome = machine.download(link_with_hash(http_server))
 
         assert outcome.content == CONTENT
-        assert ["not enough free space" in str(error) for error in outcome.display.store_errors] == [True]
+        (error,) = outcome.display.store_errors
+        assert str(error) == (
+            f"not enough free space in {machine.store.path} (2.1 MB free, {format_size(SIZE + SPARE_BYTES)} needed)"
+        )
         assert http_server.sent(PATH) == SIZE
         assert machine.files_in_store() == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -36,6 +37,7 @@ from pip_resume.engine.local_copy import SYNC_S
 from pip_resume.protocol.checkpoint import parse_checkpoint
 from pip_resume.protocol.planning import OVERLAP_BYTES
 from pip_resume.storage.store import Store, current_boot_id
+from pip_resume.storage.stored_partial import SYNC_THREAD
 
 OTHER_BOOT_ID = "the boot after the power cut"
 SYNCED = 700_000
@@ -212,6 +214,13 @@ class WatchingClock(FakeClock):
             self._at.pop(second_s)()
 
 
+def wait_until_no_sync_runs() -> None:
+    """Wait for the end of a thread that has written its record: by the fake clock the next sync is due at once."""
+    for thread in threading.enumerate():
+        if thread.name == SYNC_THREAD:
+            thread.join(WRITTEN_IN_S)
+
+
 class TestSyncByTime:
     def download(self, machine: Machine, link: Link, clock: FakeClock) -> None:
         finished = machine.run(
@@ -225,6 +234,7 @@ class TestSyncByTime:
         while time.monotonic() < deadline_s:
             checkpoint = parse_checkpoint(machine.record_path(link).read_bytes())
             if checkpoint is not None and checkpoint.synced >= least:
+                wait_until_no_sync_runs()
                 return checkpoint.synced
             time.sleep(0.01)
         raise AssertionError(f"{least} bytes are not synced")
@@ -268,6 +278,33 @@ class TestSyncByTime:
 
         assert synced
         assert synced[0] <= (SYNC_S - 5 + 3) * RATE
+
+    def test_a_sync_that_lasts_until_the_next_one_is_due_delays_that_one_only_until_its_end(
+        self, machine: Machine, https_server: FaultServer
+    ) -> None:
+        https_server.plays(PATH, FILE)
+        link = link_with_hash(https_server)
+        may_end = threading.Event()
+        synced: list[int] = []
+
+        def end_the_first_sync() -> None:
+            may_end.set()
+            wait_until_no_sync_runs()
+
+        def wait_in_sync(_name: str, _number: int) -> None:
+            may_end.wait(WRITTEN_IN_S)
+
+        def note() -> None:
+            synced.append(self.wait_until_synced(machine, link, int((2 * SYNC_S + 9) * RATE)))
+
+        # The second sync is due at 60 s. The first one ends at 70 s.
+        clock = WatchingClock({2 * SYNC_S + 10: end_the_first_sync, 2 * SYNC_S + 15: note})
+        calls = CountedCalls(str(machine.cache_directory), wait_in_sync, ("fsync",))
+        with pytest.MonkeyPatch.context() as patch:
+            calls.install(patch.setattr)
+            self.download(machine, link, clock)
+
+        assert synced == [pytest.approx((2 * SYNC_S + 10) * RATE, abs=3 * RATE)]
 
     def test_a_cache_that_is_copied_during_a_download_counts_on_a_different_machine_as_far_as_it_was_synced(
         self, has_hash: bool, tmp_path: Path, machine: Machine, https_server: FaultServer

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PYTHONS = ("3.14", "3.15")
-PACKAGES = ("ca-certificates", "nginx-light", *(f"python{version}-venv" for version in PYTHONS))
+# Tests of small disks need mount.
+PACKAGES = ("ca-certificates", "mount", "nginx-light", *(f"python{version}-venv" for version in PYTHONS))
 SUITE = "sid"
+# The lists of packages of this suite expire after a week. A mirror whose copy is older has these Pythons as well, and
+# its signatures are still checked.
+OLD_MIRROR = '--aptopt=Acquire::Check-Valid-Until "false"'
 NOT_COPIED = (".git", ".nox", ".ci", ".venv", "__pycache__", ".*_cache", ".hypothesis", ".coverage*", "dist")
 CERTIFICATES = "/etc/ssl/certificates-of-the-host.crt"
 """Where the certificates that this machine trusts are in the root. An index may have one of its own."""
@@ -55,20 +59,21 @@ class DebianRoot:
         self.path = path
 
     def make(self) -> None:
-        """Make the root unless it is there: two minutes. Raises CommandFailed and ValueError.
+        """Make the root unless it is there with all packages: two minutes. Raises CommandFailed and ValueError.
 
         The tool for that is installed with apt if it is missing.
         """
-        done = self.path / "made"
-        if not done.exists():
+        packages = ",".join(PACKAGES)
+        made = self.path / "made-with"
+        if not made.exists() or made.read_text() != packages:
             if shutil.which("mmdebstrap") is None:
                 run_checked("apt-get", "update", "--quiet")
                 run_checked("apt-get", "install", "--yes", "--no-install-recommends", "mmdebstrap")
             shutil.rmtree(self.path, ignore_errors=True)
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            chosen = f"--include={','.join(PACKAGES)}"
-            run_checked("mmdebstrap", "--quiet", "--variant=apt", chosen, SUITE, self.path, debian_mirror())
-            done.touch()
+            options = ("--quiet", "--variant=apt", OLD_MIRROR, f"--include={packages}")
+            run_checked("mmdebstrap", *options, SUITE, self.path, debian_mirror())
+            made.write_text(packages)
         shutil.copy("/etc/resolv.conf", self.path / "etc")
         if trusted := trusted_certificates():
             shutil.copy(trusted, self.path / CERTIFICATES.lstrip("/"))

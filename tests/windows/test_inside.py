@@ -7,6 +7,7 @@ from e2e.broken_downloads import BIG, index_options
 from e2e.single_file import COMPLETE, STALLED, download_big, publish_scripted
 from environments.checkout import ROOT
 from servers.fault_server import FaultServer
+from servers.index_pages import publish
 from windows.downloads import kill_at_half
 from windows.environment import WindowsEnvironments
 
@@ -24,6 +25,18 @@ def test_the_tests_that_need_no_server_pass_in_the_windows_python(windows: Windo
 
     assert ended.returncode == 0, ended.text
     print(ended.text.strip().splitlines()[-1])
+
+
+def test_the_demo_and_the_doctor_find_that_it_works(windows: WindowsEnvironments, http_server: FaultServer) -> None:
+    publish(http_server, BIG)
+    pip = windows.with_plugin("26.3")
+
+    doctor = pip.run_python("-m", "pip_resume", "doctor", "big", "--index-url", http_server.url("/simple/"))
+    demo = pip.run_python("-m", "pip_resume", "demo")
+
+    assert (doctor.returncode, demo.returncode) == (0, 0), doctor.text + demo.text
+    assert "Verdict: works: " in doctor.text
+    assert demo.text.splitlines()[-1].startswith("pip-resume works: the second run fetched "), demo.text
 
 
 @pytest.mark.parametrize("code_page", ["cp437", "cp850", "cp932"])

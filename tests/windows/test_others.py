@@ -81,9 +81,10 @@ def test_pips_that_start_while_one_downloads_need_no_request(
     others = [start_download(pip, *options) for _ in range(count - 1)]
     ended = [running.wait(PROCESS_TIMEOUT_S) for running in (first, *others)]
 
-    assert [each.returncode for each in ended] == [0] * count
-    assert https_server.asked_ranges(BIG.path) == [None]
-    assert not [each.text for each in ended if "WARNING" in each.text or "ERROR" in each.text]
+    texts = [each.text for each in ended]
+    assert [each.returncode for each in ended] == [0] * count, "\n".join(texts)
+    assert not [text for text in texts if "WARNING" in text or "ERROR" in text]
+    assert https_server.asked_ranges(BIG.path) == [None], "\n".join(texts)
 
 
 def test_a_scanner_that_opens_all_files_for_a_moment_costs_nothing(
