@@ -150,3 +150,6 @@ class Display(Protocol):
 
     def concluded(self, ending: Ending, held: Held) -> None:
         """A row of ENDINGS has decided what the end of a body means (for the log of ``pip -vv``)."""
+
+    def body_lost(self, cause: str, held: Held) -> None:
+        """A connection was lost before the end of a body (for the log of ``pip -vv``)."""

@@ -202,7 +202,11 @@ class _Run:
         self._announce(exchange)
         cursor = Cursor(copy, verdict.first_pos, exchange.request.first_pos, offered)
         try:
-            self._write_body(exchange, cursor)
+            try:
+                self._write_body(exchange, cursor)
+            except ConnectionLost as lost:
+                state.display.body_lost(str(lost), copy.held)
+                raise
             return verification.after_body(state, exchange, cursor.position, cursor.gained)
         except WrongBytes as wrong:
             self._after_wrong_part(str(wrong))

@@ -244,8 +244,13 @@ class PipDisplay:
         decision = (ending.outcome.name, ending.name, ending.section)
         self._logger.debug("pip-resume: end of the body: %s; row '%s' (%s); %s", *decision, _held(held))
 
+    def body_lost(self, cause: str, held: Held) -> None:
+        self._logger.debug("pip-resume: connection lost in the body: %s; %s", cause, _held(held))
+
 
 def _held(held: Held) -> str:
     """For the log: how much is held, of how much."""
     length = held.checkpoint.complete_length
-    return f"{held.offset} of {'an unknown number' if length is None else length} bytes held"
+    if length is None:
+        return f"{held.offset} bytes held, complete-length unknown"
+    return f"{held.offset} of {length} bytes held"

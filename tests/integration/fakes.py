@@ -167,6 +167,9 @@ class RecordingDisplay:
     def concluded(self, ending: Ending, held: Held) -> None:
         self.rows.append(ending.name)
 
+    def body_lost(self, cause: str, held: Held) -> None:
+        pass
+
 
 @dataclass
 class WaitRecordingDisplay(RecordingDisplay):
