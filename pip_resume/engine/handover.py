@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pip_resume.engine.local_copy import LocalCopy
 
 
+WITH_RIGHT_FILE = "if the server has the right file, the next run continues"
+
+
 class Finished(NamedTuple):
     """A file for pip."""
 
@@ -78,13 +81,16 @@ class Handover:
     def hand_over_unverified(self, response: Response | None) -> Finished:
         """Give pip a file that failed our check, so that pip judges it; its cache does not get it.
 
-        What was held before it stays, since it may be right.
+        What was held before it stays, since it may be right, and the user is told so.
         """
         finished = self._name(response)
         self._copy.current.place_unverified(finished.path)
         if self._copy.has_beside:
             self._copy.drop_beside()
             self._copy.sync()
+            stored = self._copy.stored
+            if stored is not None:
+                self._display.interrupted(stored.offset, stored.checkpoint.complete_length, WITH_RIGHT_FILE)
         else:
             self._copy.drop()
         return finished

@@ -93,7 +93,7 @@ def ignore_condition(display: PipDisplay) -> None:
 
 
 def start_over(display: PipDisplay) -> None:
-    display.starting_over("its hash does not match the one given by the index")
+    display.starting_over("its hash is not the expected one")
     display.asking_plainly("requests for a range have failed")
 
 
