@@ -150,7 +150,12 @@ class _Run:
         state.has_asked_plainly |= not request.is_ranged and not state.trust.is_probing
         state.display.requested(request, state.copy.held)
         try:
-            response = state.transport.first() if is_pips else state.transport.get(request.fields)
+            if is_pips:
+                response = state.transport.first()
+            else:
+                # pip may ask for a password, but only before the first response.
+                with state.display.requesting() if state.attempts.has_response else contextlib.nullcontext():
+                    response = state.transport.get(request.fields)
         except NoResponse:
             if is_pips:
                 state.attempts.pip_has_retried()

@@ -87,10 +87,25 @@ class PipDisplay:
         else:
             self._info("Resuming download %s%s" if offset else "Downloading %s%s", shown, sizes)
 
-    def checking(self, size: int) -> None:
+    @contextlib.contextmanager
+    def checking(self, size: int) -> Iterator[None]:
         """Write a line if that takes seconds."""
         if size > _LONG_CHECK_BYTES:
             self._info("Checking %s stored earlier", format_size(size))
+        with self._status.ticking(f"Checking {format_size(size)}"):
+            yield
+
+    @contextlib.contextmanager
+    def copying(self, size: int) -> Iterator[None]:
+        """Rewrite the status line if that takes seconds."""
+        with self._status.ticking(f"Copying {format_size(size)}"):
+            yield
+
+    @contextlib.contextmanager
+    def requesting(self) -> Iterator[None]:
+        """Rewrite the status line if that takes seconds."""
+        with self._status.ticking("Waiting for a response"):
+            yield
 
     @contextlib.contextmanager
     def bar(

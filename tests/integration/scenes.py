@@ -75,7 +75,8 @@ def other_downloads(display: PipDisplay) -> None:
 
 def check(display: PipDisplay) -> None:
     display.starting(None, 3000 * MB, 3000 * MB)
-    display.checking(3000 * MB)
+    with display.checking(3000 * MB):
+        pass
 
 
 def resume(display: PipDisplay) -> None:
