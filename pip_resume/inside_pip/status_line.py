@@ -68,8 +68,9 @@ class StatusLine:
         start_s = time.monotonic()
         while not ended.wait(_TICK_S):
             busy_s = time.monotonic() - start_s
-            if busy_s >= _SILENT_S:
-                self.show(f"  {text}, {format_duration(round(busy_s))}")
+            line = f"  {text}, {format_duration(round(busy_s))}"
+            if busy_s >= _SILENT_S and line != self._shown:
+                self.show(line)
 
     def clear(self) -> None:
         """Remove the line, so that something else can be written."""
