@@ -15,6 +15,7 @@ from pip_resume.wording import format_duration, format_share, format_size, print
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from types import ModuleType
 
@@ -92,20 +93,21 @@ class PipDisplay:
         """Write a line if that takes seconds."""
         if size > _LONG_CHECK_BYTES:
             self._info("Checking %s stored earlier", format_size(size))
-        with self._status.ticking(f"Checking {format_size(size)}"):
+        with self._ticking(f"Checking {format_size(size)}"):
             yield
 
-    @contextlib.contextmanager
-    def copying(self, size: int) -> Iterator[None]:
+    def copying(self, size: int) -> AbstractContextManager[None]:
         """Rewrite the status line if that takes seconds."""
-        with self._status.ticking(f"Copying {format_size(size)}"):
-            yield
+        return self._ticking(f"Copying {format_size(size)}")
 
-    @contextlib.contextmanager
-    def requesting(self) -> Iterator[None]:
+    def requesting(self) -> AbstractContextManager[None]:
         """Rewrite the status line if that takes seconds."""
-        with self._status.ticking("Waiting for a response"):
-            yield
+        return self._ticking("Waiting for a response")
+
+    def _ticking(self, text: str) -> AbstractContextManager[None]:
+        # With -vv other modules may write lines of the log meanwhile.
+        has_log = self._logger.isEnabledFor(logging.DEBUG)
+        return contextlib.nullcontext() if has_log else self._status.ticking(text)
 
     @contextlib.contextmanager
     def bar(
