@@ -19,7 +19,7 @@ _EMPTY = ""
 _BAR_COLUMNS = 80
 """pip's bar fits into so many columns."""
 _TICK_S = 0.5
-_SILENT_S = 1.5
+_SILENT_S = 1.0
 """What takes less time than this need not be shown."""
 
 

@@ -36,7 +36,7 @@ class Course:
 
     @property
     def seconds(self) -> float:
-        """Until the file was complete, or the last command failed."""
+        """Until the file was complete."""
         return self.samples[-1][0]
 
     @property
