@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pip_resume.wording import format_size, printable
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
 
 __all__ = ("align", "counted", "format_age", "format_size", "shortened")
 
+_FILE_NAME = re.compile(
+    r"(?P<project>.+?)-(?P<version>\d[^-]*?)(?P<tags>-.+)?\.(?P<ending>whl|zip|tgz|tar(?:\.\w+)?)", re.ASCII
+)
+_LEAST_OF_PROJECT = 3
+"""Fewer characters say nothing about the project."""
 _UNITS_S = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -43,10 +49,24 @@ def align(rows: Sequence[Sequence[str]], *, right: frozenset[int]) -> list[str]:
     ]
 
 
-def shortened(text: str, width: int) -> str:
-    """Return the text, or so much of its start and its end that it has ``width`` characters. Not less than 12."""
+def shortened(name: str, width: int) -> str:
+    """Return a file name, or so much of it that it has ``width`` characters. Not less than 12.
+
+    The start of the project, the version and the ending stay, where there is room for them.
+    """
     width = max(width, 12)
-    if len(text) <= width:
-        return text
+    if len(name) <= width:
+        return name
+    parts = _FILE_NAME.fullmatch(name)
+    if parts is not None:
+        project, version, tags, ending = parts["project"], parts["version"], parts["tags"], parts["ending"]
+        left = width - len(f"{project}-{version}...{ending}")
+        if left >= 0:
+            return f"{project}-{version}...{f'{tags}.'[len(tags) + 1 - left :]}{ending}"
+        for rest in (f"-{version}{f'...{ending}' if tags else f'.{ending}'}", f"{version}.{ending}"):
+            left = width - len(f"...{rest}")
+            if left >= _LEAST_OF_PROJECT:
+                return f"{project[:left]}...{rest}"
+        return f"{name[: width - 3 - len(ending)]}...{ending}"
     end = (width - 3) // 2
-    return f"{text[: width - 3 - end]}...{text[-end:]}"
+    return f"{name[: width - 3 - end]}...{name[-end:]}"

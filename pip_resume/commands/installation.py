@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import subprocess
 import sys
 from importlib import metadata
+from typing import Callable
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -21,15 +24,42 @@ def source() -> str:
     """
     try:
         # PEP 610: pip writes this file for everything that is not from an index.
-        origin = json.loads(metadata.distribution(_PROJECT).read_text("direct_url.json") or "{}")
-        url = urlsplit(str(origin.get("url", "")))
+        return source_in(metadata.distribution(_PROJECT).read_text("direct_url.json") or "{}")
     except (metadata.PackageNotFoundError, OSError, ValueError, AttributeError):
-        url = urlsplit("")
-    if url.scheme == "file":
+        return source_in("{}")
+
+
+def source_in(direct_url: str) -> str:
+    """Return what the content of a `direct_url.json` says. Raises ValueError, AttributeError if it is damaged."""
+    origin = json.loads(direct_url)
+    url = urlsplit(str(origin.get("url", "")))
+    system = origin.get("vcs_info", {}).get("vcs", "")
+    if url.scheme == "file" and not system:
         return url2pathname(url.path)
-    return url.geturl() if url.scheme in ("http", "https") and "@" not in url.netloc else f"{_PROJECT}=={__version__}"
+    if url.scheme in ("file", "http", "https") and "@" not in url.netloc:
+        return f"{system}+{url.geturl()}" if system else url.geturl()
+    return f"{_PROJECT}=={__version__}"
+
+
+def newer_than(installed: str) -> str:
+    """Return what to install for a newer version: the same path or URL, else a requirement for the same index."""
+    return installed.replace("==", ">") if installed.startswith(f"{_PROJECT}==") else installed
+
+
+def reinstall_arguments(quote: Callable[[str], str]) -> str:
+    """Return the arguments for Python that repair this installation. ``quote`` makes one word of a path or URL."""
+    return f"-m pip install --force-reinstall --no-deps {quote(source())}"
+
+
+def upgrade_arguments(quote: Callable[[str], str]) -> str:
+    """Return the arguments for Python that install a newer version from where this one came."""
+    return f"-m pip install --upgrade {quote(newer_than(source()))}"
 
 
 def reinstall_command() -> str:
     """Return the command that repairs this installation."""
-    return f"{sys.executable} -m pip install --force-reinstall --no-deps {shlex.quote(source())}"
+    return f"{_quoted(sys.executable)} {reinstall_arguments(_quoted)}"
+
+
+def _quoted(word: str) -> str:
+    return subprocess.list2cmdline([word]) if os.name == "nt" else shlex.quote(word)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pip_resume.engine.local_copy import LocalCopy
 
 
+WITH_RIGHT_FILE = "if the server has the right file, the next run continues"
+
+
 class Finished(NamedTuple):
     """A file for pip."""
 
@@ -44,20 +47,21 @@ class Handover:
         finished = self._name(response)
         # pip takes a wheel that was cut, and cannot unpack it. Its cache must not give it to every later run.
         is_for_cache = self._artifact.digest is not None or partial.has_end(finished.path.name)
-        try:
-            partial.place(finished.path)
-        except OSError as error:
-            if error.errno not in DISK_FULL:
+        with self._display.copying(partial.offset):
+            try:
+                partial.place(finished.path)
+            except OSError as error:
+                if error.errno not in DISK_FULL:
+                    raise
+                # pip would fail in the same way there. The next run needs no request.
+                raise NoSpace(error, self._location, partial.offset) from error
+            try:
+                self._store(finished, response, is_for_cache=is_for_cache)
+            except BaseException:
+                # By now the file may have a hard link in pip's cache: nobody may write to it under this name.
+                with contextlib.suppress(OSError):
+                    finished.path.unlink()
                 raise
-            # pip would fail in the same way there. The next run needs no request.
-            raise NoSpace(error, self._location, partial.offset) from error
-        try:
-            self._store(finished, response, is_for_cache=is_for_cache)
-        except BaseException:
-            # By now the file may have a hard link in pip's cache: nobody may write to it under this name.
-            with contextlib.suppress(OSError):
-                finished.path.unlink()
-            raise
         if resumed_at:
             self._display.resumed(resumed_at, partial.offset)
         return finished
@@ -78,13 +82,16 @@ class Handover:
     def hand_over_unverified(self, response: Response | None) -> Finished:
         """Give pip a file that failed our check, so that pip judges it; its cache does not get it.
 
-        What was held before it stays, since it may be right.
+        What was held before it stays, since it may be right, and the user is told so.
         """
         finished = self._name(response)
         self._copy.current.place_unverified(finished.path)
         if self._copy.has_beside:
             self._copy.drop_beside()
             self._copy.sync()
+            stored = self._copy.stored
+            if stored is not None:
+                self._display.interrupted(stored.offset, stored.checkpoint.complete_length, WITH_RIGHT_FILE)
         else:
             self._copy.drop()
         return finished

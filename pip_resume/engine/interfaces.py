@@ -127,8 +127,14 @@ class Display(Protocol):
     def range_ignored(self, *, is_conditional: bool) -> None:
         """The server sends the complete file instead of a part, because of If-Range if ``is_conditional``."""
 
-    def checking(self, size: int) -> None:
-        """``size`` bytes of an earlier run are read back and verified."""
+    def requesting(self) -> AbstractContextManager[None]:
+        """In this context a request waits for its response, after the host has answered before."""
+
+    def checking(self, size: int) -> AbstractContextManager[None]:
+        """In this context ``size`` bytes of an earlier run are read back and verified."""
+
+    def copying(self, size: int) -> AbstractContextManager[None]:
+        """In this context ``size`` bytes are given to pip and to its cache. Copies are needed where links are not."""
 
     def interrupted(self, offset: int, complete_length: int | None, advice: str) -> None:
         """The download is interrupted; the next run finds ``offset`` bytes. ``advice`` says what it does with them."""
@@ -153,3 +159,6 @@ class Display(Protocol):
 
     def concluded(self, ending: Ending, held: Held) -> None:
         """A row of ENDINGS has decided what the end of a body means (for the log of ``pip -vv``)."""
+
+    def body_lost(self, cause: str, held: Held) -> None:
+        """A connection was lost before the end of a body (for the log of ``pip -vv``)."""

@@ -218,11 +218,11 @@ class LocalCopy:
         """Whether the digest is known and matches. False if the file cannot be read back."""
         if not self.has_digest or self._main is None:
             return False
-        self._display.checking(self.current.unhashed_bytes)
-        try:
-            return self.current.has_right_digest()
-        except OSError:
-            return False
+        with self._display.checking(self.current.unhashed_bytes):
+            try:
+                return self.current.has_right_digest()
+            except OSError:
+                return False
 
     def is_sound(self) -> bool | None:
         """Whether the archive is undamaged by its own checksums; None if that cannot be known."""

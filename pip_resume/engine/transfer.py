@@ -150,7 +150,12 @@ class _Run:
         state.has_asked_plainly |= not request.is_ranged and not state.trust.is_probing
         state.display.requested(request, state.copy.held)
         try:
-            response = state.transport.first() if is_pips else state.transport.get(request.fields)
+            if is_pips:
+                response = state.transport.first()
+            else:
+                # pip may ask for a password, but only before the first response.
+                with state.display.requesting() if state.attempts.has_response else contextlib.nullcontext():
+                    response = state.transport.get(request.fields)
         except NoResponse:
             if is_pips:
                 state.attempts.pip_has_retried()
@@ -202,7 +207,11 @@ class _Run:
         self._announce(exchange)
         cursor = Cursor(copy, verdict.first_pos, exchange.request.first_pos, offered)
         try:
-            self._write_body(exchange, cursor)
+            try:
+                self._write_body(exchange, cursor)
+            except ConnectionLost as lost:
+                state.display.body_lost(str(lost), copy.held)
+                raise
             return verification.after_body(state, exchange, cursor.position, cursor.gained)
         except WrongBytes as wrong:
             self._after_wrong_part(str(wrong))

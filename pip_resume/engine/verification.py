@@ -121,7 +121,7 @@ def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
 
 def _start_over(state: State) -> None:
     """Request the complete file. What an earlier run has left goes when this file is right, all else at once."""
-    reason = "its hash does not match the one given by the index" if state.copy.has_digest else "the archive is damaged"
+    reason = "its hash is not the expected one" if state.copy.has_digest else "the archive is damaged"
     state.display.starting_over(reason)
     if _returns_to_earlier(state.copy):
         state.trust = state.trust.after_refusal(is_ranged=True)

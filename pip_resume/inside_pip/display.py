@@ -15,6 +15,7 @@ from pip_resume.wording import format_duration, format_share, format_size, print
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from types import ModuleType
 
@@ -87,10 +88,26 @@ class PipDisplay:
         else:
             self._info("Resuming download %s%s" if offset else "Downloading %s%s", shown, sizes)
 
-    def checking(self, size: int) -> None:
+    @contextlib.contextmanager
+    def checking(self, size: int) -> Iterator[None]:
         """Write a line if that takes seconds."""
         if size > _LONG_CHECK_BYTES:
             self._info("Checking %s stored earlier", format_size(size))
+        with self._ticking(f"Checking {format_size(size)}"):
+            yield
+
+    def copying(self, size: int) -> AbstractContextManager[None]:
+        """Rewrite the status line if that takes seconds."""
+        return self._ticking(f"Copying {format_size(size)}")
+
+    def requesting(self) -> AbstractContextManager[None]:
+        """Rewrite the status line if that takes seconds."""
+        return self._ticking("Waiting for a response")
+
+    def _ticking(self, text: str) -> AbstractContextManager[None]:
+        # With -vv other modules may write lines of the log meanwhile.
+        has_log = self._logger.isEnabledFor(logging.DEBUG)
+        return contextlib.nullcontext() if has_log else self._status.ticking(text)
 
     @contextlib.contextmanager
     def bar(
@@ -244,8 +261,13 @@ class PipDisplay:
         decision = (ending.outcome.name, ending.name, ending.section)
         self._logger.debug("pip-resume: end of the body: %s; row '%s' (%s); %s", *decision, _held(held))
 
+    def body_lost(self, cause: str, held: Held) -> None:
+        self._logger.debug("pip-resume: connection lost in the body: %s; %s", cause, _held(held))
+
 
 def _held(held: Held) -> str:
     """For the log: how much is held, of how much."""
     length = held.checkpoint.complete_length
-    return f"{held.offset} of {'an unknown number' if length is None else length} bytes held"
+    if length is None:
+        return f"{held.offset} bytes held, complete-length unknown"
+    return f"{held.offset} of {length} bytes held"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -32,7 +33,7 @@ from pip_resume.inside_pip.final_error import final_error
 from pip_resume.inside_pip.options import options_of
 from pip_resume.inside_pip.run import RUN
 from pip_resume.inside_pip.transport import PipTransport
-from pip_resume.storage.housekeeping import prune_opportunistically
+from pip_resume.storage import housekeeping
 from pip_resume.storage.store import Store, current_boot_id, is_too_deep
 
 if TYPE_CHECKING:
@@ -187,7 +188,10 @@ def _artifact(link: Link) -> Artifact:
 
 
 def _forget(downloader: Any, link: Link) -> None:
-    """Remove what we have stored of a file whose hash pip found to be wrong. Raises nothing."""
+    """Remove the stored file whose hash pip found to be wrong.
+
+    An incomplete one stays: it may be right, since pip got a different file from the server. Raises nothing.
+    """
     if cached_files.has_second_look(link):
         return
     try:
@@ -197,7 +201,9 @@ def _forget(downloader: Any, link: Link) -> None:
             http_cache.evict(session, url)
         store = _store(session)
         if store is not None:
-            store.forget(_artifact(link))
+            for entry in itertools.chain.from_iterable(map(housekeeping.entries, store.paths)):
+                if entry.key == _artifact(link).key and entry.is_complete:
+                    housekeeping.remove(entry)
             store.close()
     except Exception:
         pass  # pip is about to report the wrong hash, which is what the user has to know.
@@ -226,7 +232,9 @@ def _prune_at_end(module: ModuleType, store: Store, artifact: Artifact) -> None:
 
 def _prune(paths: Iterable[Path], wanted: settings.Settings) -> None:
     for path in paths:
-        prune_opportunistically(path, wanted.keep_days, wanted.max_size, SystemClock().now_s(), spare=RUN.keys)
+        housekeeping.prune_opportunistically(
+            path, wanted.keep_days, wanted.max_size, SystemClock().now_s(), spare=RUN.keys
+        )
 
 
 def _store(session: PipSession) -> Store | None:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
-from typing import Any
+import threading
+import time
+from typing import TYPE_CHECKING, Any
 
 from pip_resume.inside_pip import compat
+from pip_resume.wording import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _EMPTY = ""
 _BAR_COLUMNS = 80
 """pip's bar fits into so many columns."""
+_TICK_S = 0.5
+_SILENT_S = 1.0
+"""What takes less time than this need not be shown."""
 
 
 class StatusLine:
@@ -33,6 +43,34 @@ class StatusLine:
     def is_possible(self) -> bool:
         """Whether there is a terminal, and the line is wanted."""
         return self._stream() is not None
+
+    @contextlib.contextmanager
+    def ticking(self, text: str) -> Iterator[None]:
+        """Show a text with the seconds so far, while this thread is busy and cannot show anything itself."""
+        if not self.is_possible:
+            yield
+            return
+        ended = threading.Event()
+        ticker = threading.Thread(target=self._tick, args=(text, ended), daemon=True)
+        is_ticking = False
+        try:
+            with contextlib.suppress(RuntimeError):  # The system allows no more threads.
+                ticker.start()
+                is_ticking = True
+            yield
+        finally:
+            ended.set()
+            if is_ticking:
+                ticker.join()
+            self.clear()
+
+    def _tick(self, text: str, ended: threading.Event) -> None:
+        start_s = time.monotonic()
+        while not ended.wait(_TICK_S):
+            busy_s = time.monotonic() - start_s
+            line = f"  {text}, {format_duration(round(busy_s))}"
+            if busy_s >= _SILENT_S and line != self._shown:
+                self.show(line)
 
     def clear(self) -> None:
         """Remove the line, so that something else can be written."""

@@ -10,6 +10,8 @@ from environments.environment import Environment
 from environments.processes import Result
 from environments.virtual_environment import COVERAGE_PTH
 
+from pip_resume import __version__
+
 NOISE = "another sitecustomize\n"
 NOT_CHAINING = f"print({NOISE.strip()!r}, file=__import__('sys').stderr)\n"
 """A sitecustomize that does not run the next one."""
@@ -38,3 +40,14 @@ def not_ok(report: dict[str, Any]) -> set[tuple[str, str]]:
     note_about_coverage = f"other files that run at every start: {COVERAGE_PTH}"
     relevant = (each for each in report["findings"] if each["text"] != note_about_coverage)
     return {(each["topic"], each["level"]) for each in relevant if each["level"] != "ok"}
+
+
+def reinstall_command(pip: Environment, source: str = f"pip-resume=={__version__}") -> str:
+    """Return the command that installs the plugin again; without a `source` it is as from an index."""
+    return f"{pip.python} -m pip install --force-reinstall --no-deps {source}"
+
+
+def write_origin(pip: Environment, url: str) -> None:
+    """Write what pip writes for a plugin that it has installed from this URL."""
+    (metadata,) = pip.site_packages.glob("pip_resume-*.dist-info")
+    (metadata / "direct_url.json").write_text(json.dumps({"url": url, "archive_info": {}}))

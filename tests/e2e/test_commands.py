@@ -13,7 +13,7 @@ import pytest
 from e2e.command_line import is_one_line, run_pip_resume
 from environments.checkout import ROOT, copy_package
 from environments.environment import Environments
-from environments.processes import run_checked, start_with_pipes
+from environments.processes import run_checked
 from environments.variables import scrubbed_variables
 
 import pip_resume
@@ -130,32 +130,3 @@ def test_the_directory_of_the_hook_contains_only_sitecustomize() -> None:
     directory = Path(run_pip_resume("hook", "path").stdout.rstrip("\n"))
 
     assert [path.name for path in directory.iterdir() if path.name != "__pycache__"] == ["sitecustomize.py"]
-
-
-@pytest.mark.parametrize("shell", ["sh", "bash"])
-@pytest.mark.parametrize("before", [None, "/one:/two"], ids=["unset", "set"])
-def test_the_shell_command_of_the_hook_prepends_its_directory_to_pythonpath_once(
-    tmp_path: Path, before: str | None, shell: str
-) -> None:
-    parent = tmp_path / "it's a $HOME"
-    directory = copy_package(parent) / "sitecustomize"
-    variables = scrubbed_variables() if before is None else {**scrubbed_variables(), "PYTHONPATH": before}
-    evaluate = f'eval "$({sys.executable} -m pip_resume hook env --shell {shell})"'
-    script = f'{evaluate}; {evaluate}; printf %s "$PYTHONPATH"'
-
-    shown = start_with_pipes([shell, "-c", script], variables, parent).wait()
-
-    assert shown.returncode == 0, shown.stderr
-    assert shown.stdout == (str(directory.resolve()) if before is None else f"{directory.resolve()}:{before}")
-
-
-def test_bash_completes_commands_and_options() -> None:
-    script = (
-        f'eval "$({sys.executable} -m pip_resume completion --shell bash)"; '
-        'COMP_WORDS=(pip-resume pu); COMP_CWORD=1; _pip_resume; echo "${COMPREPLY[@]}"; '
-        'COMP_WORDS=(pip-resume purge --o); COMP_CWORD=2; _pip_resume; echo "${COMPREPLY[@]}"'
-    )
-
-    shown = start_with_pipes(["bash", "-c", script], scrubbed_variables(), ROOT).wait()
-
-    assert (shown.stdout, shown.stderr) == ("purge\n--older-than\n", "")

@@ -6,7 +6,7 @@ import os
 import shutil
 
 import pytest
-from e2e.doctor import NOT_CHAINING, doctor_report, findings, not_ok, run_doctor
+from e2e.doctor import NOT_CHAINING, doctor_report, findings, not_ok, reinstall_command, run_doctor, write_origin
 from environments.checkout import HOOK, copy_package
 from environments.environment import Environment, Environments, rewrite
 from environments.virtual_environment import is_coverage_measured
@@ -120,7 +120,21 @@ def test_a_missing_or_changed_pth_file_is_reported_with_the_command_that_helps(e
     assert not_ok(changed) == {(".pth file", "broken")}
     for report in (without, changed):
         (finding,) = findings(report, ".pth file", "broken")
-        assert finding["remedy"] == f"{pip.python} -m pip install --force-reinstall --no-deps pip-resume"
+        assert finding["remedy"] == reinstall_command(pip)
+
+
+def test_the_commands_that_help_name_the_wheel_that_was_installed(environments: Environments) -> None:
+    pip = environments.with_plugin("26.3")
+    write_origin(pip, "file:///a%20b/pip_resume-9-py3-none-any.whl")
+    (pip.site_packages / HOOK).unlink()
+    module = pip.site_packages / PIPS_DOWNLOAD_MODULE
+    rewrite(module, module.read_bytes().replace(b"_get_http_response_filename", b"_of_another_name"))
+
+    report = doctor_report(pip)
+
+    wheel = "'/a b/pip_resume-9-py3-none-any.whl'"
+    assert findings(report, ".pth file", "broken")[0]["remedy"] == reinstall_command(pip, wheel)
+    assert findings(report, "hook points", "broken")[0]["remedy"] == f"{pip.python} -m pip install --upgrade {wheel}"
 
 
 def test_an_installation_into_a_target_directory_is_reported_with_the_command_that_helps(
@@ -171,7 +185,7 @@ def test_in_a_damaged_package_the_doctor_runs_and_names_the_missing_file(
     assert "Traceback" not in ended.stdout + ended.stderr
     assert f"missing or changed since they were installed: pip_resume/{missing}" in ended.stdout
     assert "ensurepip" not in ended.stdout
-    assert f"    type: {pip.python} -m pip install --force-reinstall --no-deps pip-resume\n" in ended.stdout
+    assert f"    type: {reinstall_command(pip)}\n" in ended.stdout
 
 
 @pytest.mark.parametrize("pip_version", ["21.3.1", "26.3"])
@@ -190,7 +204,7 @@ def test_a_name_that_this_pip_does_not_have_is_reported(environments: Environmen
     assert (report["probe"]["fired"], report["probe"]["patched"]) == (True, False)
     (finding,) = findings(report, "live probe", "broken")
     assert "plain pip downloads" in finding["text"]
-    assert finding["remedy"] == f"{pip.python} -m pip install --upgrade pip-resume"
+    assert finding["remedy"] == f"{pip.python} -m pip install --upgrade 'pip-resume>{pip_resume.__version__}'"
 
 
 def test_a_missing_pip_is_reported_with_the_command_that_installs_one(environments: Environments) -> None:

@@ -143,6 +143,25 @@ def test_in_a_terminal_a_break_and_ctrl_c_have_a_line_each(
     assert lines[-1] == "ERROR: Operation cancelled by user"
 
 
+def test_in_a_terminal_a_slow_response_after_a_break_is_waited_for_in_a_row_that_is_rewritten(
+    environments: Environments, http_server: FaultServer
+) -> None:
+    pip = environments.with_plugin("26.3")
+    publish(http_server, BIG)
+    broken = dataclasses.replace(honest(BIG), cut_after=half(BIG), then=Then.DROP)
+    http_server.plays(BIG.path, broken, dataclasses.replace(honest(BIG), delay_s=4.0))
+
+    result = pip.run_in_terminal(*download_command(http_server))
+
+    assert result.returncode == 0, result.text
+    assert (pip.work / BIG.filename).read_bytes() == BIG.content
+    shown = list(map(int, re.findall(r"\r  Waiting for a response, (\d+) s", result.stdout)))
+    assert shown == sorted(set(shown))
+    assert 3 in shown
+    # Nothing of it is left in the row that pip's bar is drawn in.
+    assert re.search(r"Waiting for a response, \d+ s *\r +\r", result.stdout)
+
+
 def test_without_a_terminal_the_output_has_no_control_characters(
     environments: Environments, http_server: FaultServer
 ) -> None:

@@ -82,7 +82,7 @@ def test_a_wrong_hash_in_the_requirements_file_ends_in_pips_own_error_and_leaves
     assert (ours.result.returncode, ours.sha256) == (of_plain.result.returncode, None) == (1, None)
     assert MISMATCH in of_plain.result.stderr
     error = of_plain.result.stderr.splitlines()
-    warning = f"  WARNING: Starting over with {BIG.filename}: its hash does not match the one given by the index"
+    warning = f"  WARNING: Starting over with {BIG.filename}: its hash is not the expected one"
     assert ours.result.stderr.splitlines() == [warning, *error]
     # The second download rules out an accident. Plain pip keeps the wrong file in its cache, and so needs none.
     assert https_server.asked_ranges(BIG.path) == [None, None]

@@ -218,6 +218,29 @@ def test_a_body_without_a_length_is_resumed_where_it_was_cut(
     assert (cached_completely(pip.cache_dir), stored_files(pip.cache_dir)) == ([True], [])
 
 
+@TWO_PIPS
+def test_a_server_that_sends_a_different_file_does_not_erase_what_an_earlier_run_has_stored(
+    environments: Environments, https_server: FaultServer, certificates: Certificates, pip_version: str
+) -> None:
+    pip = environments.with_plugin(pip_version)
+    publish_scripted(https_server, STALLED)
+    options = index_options(https_server, certificates)
+    kill_big_at_half(pip, *options)
+    publish_scripted(https_server, dataclasses.replace(COMPLETE, content=NEW.content))
+
+    failed = download_big(pip, *options)
+    publish_scripted(https_server, COMPLETE)
+    https_server.forget()
+    result, sha256 = download_big(pip, *options)
+
+    assert (failed.result.returncode, failed.sha256) == (1, None)
+    kept = f"Kept 1.5 of 3.0 MB of {BIG.filename}; if the server has the right file, the next run continues"
+    assert failed.result.stderr.count(kept) == failed.result.stderr.count("Kept") == 1
+    assert failed.result.stderr.index(kept) < failed.result.stderr.index(MISMATCH)
+    assert (result.returncode, sha256) == (0, BIG.sha256), result.text
+    assert https_server.asked_ranges(BIG.path) == [SECOND_RUN]
+
+
 # A wrong file that plain pip has stored in its cache
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, NamedTuple
@@ -139,8 +139,15 @@ class RecordingDisplay:
     def range_ignored(self, *, is_conditional: bool) -> None:
         self.ignored_ranges.append(is_conditional)
 
-    def checking(self, size: int) -> None:
+    def requesting(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def checking(self, size: int) -> AbstractContextManager[None]:
         self.checked.append(size)
+        return nullcontext()
+
+    def copying(self, size: int) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def interrupted(self, offset: int, complete_length: int | None, advice: str) -> None:
         self.interrupted_offsets.append(offset)
@@ -166,6 +173,9 @@ class RecordingDisplay:
 
     def concluded(self, ending: Ending, held: Held) -> None:
         self.rows.append(ending.name)
+
+    def body_lost(self, cause: str, held: Held) -> None:
+        pass
 
 
 @dataclass

@@ -75,7 +75,8 @@ def other_downloads(display: PipDisplay) -> None:
 
 def check(display: PipDisplay) -> None:
     display.starting(None, 3000 * MB, 3000 * MB)
-    display.checking(3000 * MB)
+    with display.checking(3000 * MB):
+        pass
 
 
 def resume(display: PipDisplay) -> None:
@@ -93,7 +94,7 @@ def ignore_condition(display: PipDisplay) -> None:
 
 
 def start_over(display: PipDisplay) -> None:
-    display.starting_over("its hash does not match the one given by the index")
+    display.starting_over("its hash is not the expected one")
     display.asking_plainly("requests for a range have failed")
 
 

@@ -63,7 +63,7 @@ class TestOneWrongDownload:
 
         assert outcome.content == CONTENT
         assert http_server.asked_ranges(PATH) == [None, REST_RANGE, None]
-        assert outcome.display.restart_reasons == ["its hash does not match the one given by the index"]
+        assert outcome.display.restart_reasons == ["its hash is not the expected one"]
         assert outcome.elapsed_s == 0
         assert_is_healed(machine, http_server.url(PATH))
 

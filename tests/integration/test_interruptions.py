@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from dataclasses import replace
 
 import pytest
@@ -109,6 +111,30 @@ def test_after_the_read_timeout_the_rest_is_requested_on_a_new_connection(
     assert len(server.requests(PATH)) == server.connections == 2
     assert server.fetched_twice(PATH) == 0
     assert warnings(caplog) == ["Connection lost at 1.2 of 2.4 MB (read timed out); resuming"]
+
+
+@pytest.mark.parametrize(
+    ("then", "cause"), [(Then.DROP, "closed early"), (Then.STALL, "read timed out")], ids=["closed", "stalled"]
+)
+def test_the_log_has_every_request_response_lost_connection_and_end_with_the_bytes_held(
+    downloads: Downloads, http_server: FaultServer, caplog: pytest.LogCaptureFixture, then: Then, cause: str
+) -> None:
+    caplog.set_level(logging.DEBUG, "pip._internal.network.download")
+    http_server.plays(PATH, cut(COMPLETE, HALF, then), COMPLETE)
+    downloads.session.timeout = 0.5
+
+    assert downloads.run(http_server.url(PATH)) == CONTENT
+
+    half, complete = (f"{size} of {len(CONTENT)} bytes held" for size in (HALF, len(CONTENT)))
+    logged = [message for message in caplog.messages if message.startswith("pip-resume: ")]
+    assert [re.sub(r"row '[^']*' \(.*?\)", "row", message) for message in logged] == [
+        "pip-resume: GET; 0 bytes held, complete-length unknown",
+        "pip-resume: 200: APPEND; row",
+        f"pip-resume: connection lost in the body: {cause}; {half}",
+        f"pip-resume: GET from {HALF}; {half}",
+        "pip-resume: 206: APPEND; row",
+        f"pip-resume: end of the body: CHECK; row; {complete}",
+    ]
 
 
 def test_the_next_run_requests_the_overlap_and_the_rest(

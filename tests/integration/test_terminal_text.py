@@ -109,8 +109,7 @@ AT_80 = {
     ],
     "ignore_condition": ["  WARNING: The server sends all of a-1.whl again (it may have changed)"],
     "start_over": [
-        "  WARNING: Starting over with a-1.whl: its hash does not match the one given by",
-        "the index",
+        "  WARNING: Starting over with a-1.whl: its hash is not the expected one",
         "  WARNING: Requesting all of a-1.whl: requests for a range have failed",
     ],
     "fill_disk": [

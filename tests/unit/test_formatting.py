@@ -7,6 +7,7 @@ import pytest
 from pip_resume.commands.formatting import align, counted, format_age, format_size, shortened
 
 DAY_S = 86400
+CUDNN = "nvidia_cudnn_cu12-9.1.0.70-1-py3-none-manylinux2014_x86_64.whl"
 
 
 @pytest.mark.parametrize(
@@ -56,12 +57,20 @@ def test_columns_are_aligned_and_lines_have_no_trailing_blanks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "shown"),
+    ("name", "width", "shown"),
     [
-        pytest.param(18, "torch-2.3.0-py.whl", id="as wide as the text"),
-        pytest.param(17, "torch-2...-py.whl", id="too narrow"),
-        pytest.param(3, "torch....whl", id="never less than 12 characters"),
+        pytest.param(CUDNN, 62, CUDNN, id="as wide as the name"),
+        pytest.param(CUDNN, 52, "nvidia_cudnn_cu12-9.1.0.70...anylinux2014_x86_64.whl", id="a part of the tags"),
+        pytest.param(CUDNN, 32, "nvidia_cudnn_cu12-9.1.0.70...whl", id="no tags"),
+        pytest.param(CUDNN, 24, "nvidia...-9.1.0.70...whl", id="a part of the project"),
+        pytest.param(CUDNN, 19, "nvid...9.1.0.70.whl", id="a small part of the project"),
+        pytest.param(CUDNN, 3, "nvidia...whl", id="no room for the version"),
+        pytest.param("a_long_project-1.2.tar.gz", 20, "a_long...-1.2.tar.gz", id="a source distribution"),
+        pytest.param("torch-2.3.0-py.whl", 17, "torch-2.3.0...whl", id="short tags"),
+        pytest.param("torch-2.3.0+cu121-cp311-cp311-linux_x86_64.whl", 19, "torch-2.3.0+c...whl", id="a long version"),
+        pytest.param("0a1b2c3d4e5f (unusable)", 20, "0a1b2c3d4...nusable)", id="no file name"),
     ],
 )
-def test_a_long_name_loses_its_middle(width: int, shown: str) -> None:
-    assert shortened("torch-2.3.0-py.whl", width) == shown
+def test_a_long_name_keeps_its_start_its_version_and_its_ending(name: str, width: int, shown: str) -> None:
+    assert shortened(name, width) == shown
+    assert len(shown) <= max(width, 12)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
+import threading
 
 import pytest
 
@@ -11,6 +13,14 @@ from pip_resume.inside_pip.status_line import StatusLine
 
 
 class Terminal(io.StringIO):
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_written = threading.Event()
+
+    def write(self, text: str) -> int:
+        self.has_written.set()
+        return super().write(text)
+
     def isatty(self) -> bool:
         return True
 
@@ -85,3 +95,33 @@ def test_after_an_error_of_the_terminal_nothing_more_is_written(monkeypatch: pyt
     line.show("abc")
 
     assert terminal.getvalue() == ""
+
+
+def test_a_long_task_shows_its_seconds_and_leaves_an_empty_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = new_terminal(monkeypatch)
+    monkeypatch.setattr("pip_resume.inside_pip.status_line._TICK_S", 0.01)
+    monkeypatch.setattr("pip_resume.inside_pip.status_line._SILENT_S", 0.02)
+    line = StatusLine(is_wanted=True)
+
+    with line.ticking("Copying"):
+        terminal.has_written.wait(10)
+
+    assert re.match(r"\r  Copying, \d+ s", terminal.getvalue())
+    assert re.search(r"\r +\r$", terminal.getvalue())
+
+
+def test_a_short_task_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = new_terminal(monkeypatch)
+
+    with StatusLine(is_wanted=True).ticking("Copying"):
+        pass
+
+    assert terminal.getvalue() == ""
+
+
+def test_without_a_terminal_a_long_task_has_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    threads = threading.active_count()
+
+    with StatusLine(is_wanted=True).ticking("Copying"):
+        assert threading.active_count() == threads

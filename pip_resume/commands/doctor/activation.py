@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pip_resume.commands.doctor.environment import is_as_recorded, site_directories
-from pip_resume.commands.doctor.finding import BROKEN, NOTE, OK, REINSTALL, Finding, put_in_front, with_python
+from pip_resume.commands.doctor.finding import BROKEN, NOTE, OK, REINSTALL, UPGRADE, Finding, put_in_front, with_python
 
 if TYPE_CHECKING:
     from pip_resume.commands.doctor.probe import Probe
@@ -100,7 +100,7 @@ def live(probe: Probe) -> list[Finding]:
         stage = "pip's download step was not replaced" if probe.fired else "pip's download module was not noticed"
         reasons = [line for line in probe.said if "pip-resume" in line] or [probe.error or "no reason was given"]
         text = f"{stage}: {reasons[0].removeprefix('WARNING: ')}"
-        return [Finding(BROKEN, "live probe", text, with_python("-m pip install --upgrade pip-resume"))]
+        return [Finding(BROKEN, "live probe", text, UPGRADE)]
     ours = Path(probe.package).parent if probe.package else "an unknown place"
     return [Finding(OK, "live probe", f"a started pip was reached, and its download step replaced from {ours}")]
 
@@ -128,12 +128,11 @@ def _no_pip(probe: Probe) -> Finding:
 
 
 def _hook_points(probe: Probe) -> Finding:
-    upgrade = with_python("-m pip install --upgrade pip-resume")
     if probe.hook_points_error is not None:
-        return Finding(BROKEN, "hook points", f"cannot be looked for: {probe.hook_points_error}", upgrade)
+        return Finding(BROKEN, "hook points", f"cannot be looked for: {probe.hook_points_error}", UPGRADE)
     missing = [name for name, is_there in probe.hook_points.items() if not is_there]
     if missing:
-        return Finding(BROKEN, "hook points", f"this pip has no {', '.join(missing)}", upgrade)
+        return Finding(BROKEN, "hook points", f"this pip has no {', '.join(missing)}", UPGRADE)
     return Finding(OK, "hook points", f"all {len(probe.hook_points)} found")
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from dataclasses import dataclass
 
 from pip_resume.commands.doctor import shell
 from pip_resume.commands.hook import DEFAULT_SHELL, DIRECTORY, SHELLS, environment_line
+from pip_resume.commands.installation import reinstall_arguments, upgrade_arguments
 
 OK = "ok"
 NOTE = "note"
@@ -33,7 +35,11 @@ def doctor_with(arguments: str) -> str:
     return with_python(f"-m pip_resume doctor {arguments}")
 
 
-REINSTALL = with_python("-m pip install --force-reinstall --no-deps pip-resume")
+_quote = functools.partial(shell.quoted, SHELL)
+REINSTALL = with_python(reinstall_arguments(_quote))
+"""The command that repairs this installation. It names the path, the URL or the version that was installed."""
+UPGRADE = with_python(upgrade_arguments(_quote))
+"""The command that installs a newer pip-resume from where this one came."""
 
 
 @dataclass(frozen=True)

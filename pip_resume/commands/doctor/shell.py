@@ -76,10 +76,10 @@ def _names_of_parents() -> Iterator[str]:
 def set_variable(shell: str, name: str, value: str) -> str:
     """Return the command that sets an environment variable."""
     if shell == FISH:
-        return f"set -gx {name} {_quoted(shell, value)}"
+        return f"set -gx {name} {quoted(shell, value)}"
     if shell == POWERSHELL:
         return f'$env:{name} = "{value}"'
-    return f"set {name}={value}" if shell == CMD else f"export {name}={_quoted(shell, value)}"
+    return f"set {name}={value}" if shell == CMD else f"export {name}={quoted(shell, value)}"
 
 
 def unset_variable(shell: str, name: str) -> str:
@@ -90,12 +90,13 @@ def unset_variable(shell: str, name: str) -> str:
 
 def command(shell: str, program: str, arguments: str) -> str:
     """Return the command that runs a program; only its path is quoted."""
-    quoted = _quoted(shell, program)
-    is_expression = shell == POWERSHELL and quoted != program
-    return f"{'& ' if is_expression else ''}{quoted} {arguments}"
+    word = quoted(shell, program)
+    is_expression = shell == POWERSHELL and word != program
+    return f"{'& ' if is_expression else ''}{word} {arguments}"
 
 
-def _quoted(shell: str, word: str) -> str:
+def quoted(shell: str, word: str) -> str:
+    """Return a word as the shell needs it in a command."""
     if shell == SH:
         return shlex.quote(word)
     if re.fullmatch(r"[\w@%+=:,./\\-]+", word, re.ASCII) and (shell != FISH or "\\" not in word):
