@@ -12,6 +12,7 @@ from e2e.broken_downloads import (
     BIG,
     OVERLAP_BYTES,
     SMALL,
+    assert_cached,
     assert_resumed_at_half,
     filename_pattern,
     half,
@@ -77,12 +78,7 @@ def test_the_second_run_resumes_after_a_signal_and_the_third_run_uses_pips_cache
     assert_resumed_at_half(https_server, BIG, is_later_run=True)
     assert stored_files(pip.cache_dir) == []
 
-    https_server.forget()
-    again = pip.run(*command, "again")
-
-    assert "Using cached" in again.stdout
-    assert (pip.work / "again" / BIG.filename).read_bytes() == BIG.content
-    assert https_server.requests(BIG.path) == []
+    assert_cached(pip, https_server, BIG, *command, "again")
 
 
 def test_a_kill_while_bytes_arrive_costs_at_most_a_tenth_of_a_second_and_the_overlap(
@@ -172,13 +168,7 @@ def test_over_http_a_link_with_a_hash_is_resumed_and_the_third_run_sends_no_requ
     assert_resumed_at_half(http_server, BIG, is_later_run=True)
     assert stored_contents(pip.cache_dir) == stored
 
-    http_server.forget()
-    again = pip.run(*command, "again")
-
-    assert again.returncode == 0, again.text
-    assert "Using cached" in again.stdout
-    assert (pip.work / "again" / BIG.filename).read_bytes() == BIG.content
-    assert http_server.requests(BIG.path) == []
+    assert_cached(pip, http_server, BIG, *command, "again")
     assert stored_contents(pip.cache_dir) == stored
 
 

@@ -9,6 +9,7 @@ import pytest
 from e2e.broken_downloads import (
     BIG,
     SMALL,
+    assert_cached,
     assert_resumed_at_half,
     half,
     index_options,
@@ -58,12 +59,7 @@ def test_a_break_at_half_costs_one_request_and_the_next_run_uses_pips_cache(
     assert_resumed_at_half(https_server, BIG)
     assert stored_files(pip.cache_dir) == []
 
-    https_server.forget()
-    again = pip.run(*command, "again")
-
-    assert "Using cached" in again.stdout
-    assert (pip.work / "again" / BIG.filename).read_bytes() == BIG.content
-    assert https_server.requests(BIG.path) == []
+    assert_cached(pip, https_server, BIG, *command, "again")
 
 
 @pytest.mark.parametrize("command", ["install --target", "download --dest", "wheel --wheel-dir"])
