@@ -6,7 +6,7 @@ import hashlib
 import re
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -268,21 +268,15 @@ class Shares:
             self._counts[name].assert_at_least(percent)
 
 
-def on_each(drawn: st.SearchStrategy[Case]) -> Callable[[Callable[[Case], None]], Callable[[], None]]:
-    """Call a check with each of the simple cases, and with random ones."""
-
-    def decorate(check: Callable[[Case], None]) -> Callable[[], None]:
-        for case in (SIMPLE, CONTINUED, REFUSED, CONTINUED_LATER):
-            check = example(case)(check)
-        return fewer_examples(given(drawn)(check))
-
-    return decorate
-
-
 def test_with_a_hash_no_responses_make_it_loop_or_a_wrong_file_pass() -> None:
     shares = Shares()
 
-    @on_each(cases(ANY, cached=True))
+    @fewer_examples
+    @given(cases(ANY, cached=True))
+    @example(SIMPLE)
+    @example(CONTINUED)
+    @example(REFUSED)
+    @example(CONTINUED_LATER)
     def check(case: Case) -> None:
         result, transport = run_twice(case, DIGEST)
 
@@ -298,7 +292,12 @@ def test_with_a_hash_no_responses_make_it_loop_or_a_wrong_file_pass() -> None:
 def test_without_a_hash_no_responses_make_it_loop_or_mix_the_bytes_of_two_files() -> None:
     shares = Shares()
 
-    @on_each(cases(ANY, cached=True))
+    @fewer_examples
+    @given(cases(ANY, cached=True))
+    @example(SIMPLE)
+    @example(CONTINUED)
+    @example(REFUSED)
+    @example(CONTINUED_LATER)
     def check(case: Case) -> None:
         result, transport = run_twice(case, None)
 
@@ -318,7 +317,12 @@ def check_no_wrong_file(responses: st.SearchStrategy[list[ScriptedResponse]], di
     """Check that right responses on bad connections never make a wrong file, and that many make the right one."""
     completed, joined = Share("a run completes the right file"), Share("a run joins several responses")
 
-    @on_each(cases(responses, cached=False))
+    @fewer_examples
+    @given(cases(responses, cached=False))
+    @example(SIMPLE)
+    @example(CONTINUED)
+    @example(REFUSED)
+    @example(CONTINUED_LATER)
     def check(case: Case) -> None:
         result, transport = run_twice(case, digest)
 
