@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -26,6 +27,8 @@ from integration.samples import (
     link_without_hash,
 )
 from servers.fault_server import Answer, FaultServer, NoResponse
+
+from pip_resume.commands.doctor import shell
 
 FICLONE = 0x40049409
 """The request of ioctl_ficlone(2)."""
@@ -163,3 +166,15 @@ def test_a_stale_cache_entry_without_a_hash_is_not_used(machine: Machine, http_s
     http_server.plays(PATH, Answer(503))
 
     assert "503" in machine.refusal(link)
+
+
+@pytest.mark.skipif(shutil.which("ps") is None, reason="needs ps")
+def test_without_proc_the_names_of_the_parents_are_those_that_ps_prints(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    of_proc = list(shell._names_of_parents())
+
+    # As on macOS and the BSDs.
+    monkeypatch.setattr(shell, "Path", lambda path: tmp_path / str(path).lstrip("/"))
+
+    assert list(shell._names_of_parents()) == of_proc != []
