@@ -14,6 +14,7 @@ from e2e.broken_downloads import (
     SMALL,
     assert_cached,
     assert_resumed_at_half,
+    assert_there,
     filename_pattern,
     half,
     index_options,
@@ -230,10 +231,7 @@ def test_the_other_commands_resume_after_a_kill(
     result = pip.run(*arguments)
 
     assert result.returncode == 0, result.text
-    if command.startswith("install"):
-        assert (pip.work / "there/big/payload.bin").read_bytes() == payload(BIG)
-    else:
-        assert (pip.work / "there" / BIG.filename).read_bytes() == BIG.content
+    assert_there(pip, BIG, command)
     assert http_server.statuses(BIG.path) == [200, 206]
 
 

@@ -11,6 +11,7 @@ from e2e.broken_downloads import (
     SMALL,
     assert_cached,
     assert_resumed_at_half,
+    assert_there,
     half,
     index_options,
     payload,
@@ -72,10 +73,7 @@ def test_every_command_that_downloads_resumes(
     result = pip.run(*command.split(), "there", "--no-deps", *index_options(http_server), "big")
 
     assert result.returncode == 0, result.text
-    if command.startswith("install"):
-        assert (pip.work / "there/big/payload.bin").read_bytes() == payload(BIG)
-    else:
-        assert (pip.work / "there" / BIG.filename).read_bytes() == BIG.content
+    assert_there(pip, BIG, command)
     assert http_server.statuses(BIG.path) == [200, 206]
     assert_resumed_at_half(http_server, BIG)
 

@@ -63,9 +63,7 @@ def without_copies_in_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "copy_file_range", refuse(errno.EXDEV), raising=False)
 
 
-def test_without_hard_links_the_file_is_copied_and_cached(
-    without_links: None, machine: Machine, http_server: FaultServer
-) -> None:
+def assert_resumed_and_cached(machine: Machine, http_server: FaultServer) -> None:
     http_server.plays(PATH, CUT, FILE)
     link = link_with_hash(http_server)
 
@@ -73,19 +71,19 @@ def test_without_hard_links_the_file_is_copied_and_cached(
 
     assert outcome.content == CONTENT
     assert machine.cached_body(link.url_without_fragment) == CONTENT
+
+
+def test_without_hard_links_the_file_is_copied_and_cached(
+    without_links: None, machine: Machine, http_server: FaultServer
+) -> None:
+    assert_resumed_and_cached(machine, http_server)
     assert machine.files_in_store() == []
 
 
 def test_without_copies_in_the_kernel_the_bytes_are_copied_by_us(
     without_links: None, without_copies_in_the_kernel: None, machine: Machine, http_server: FaultServer
 ) -> None:
-    http_server.plays(PATH, CUT, FILE)
-    link = link_with_hash(http_server)
-
-    outcome = machine.download(link)
-
-    assert outcome.content == CONTENT
-    assert machine.cached_body(link.url_without_fragment) == CONTENT
+    assert_resumed_and_cached(machine, http_server)
 
 
 def test_a_second_partial_is_begun_without_copies_in_the_kernel(
