@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pip_resume.errors import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 PIP = (sys.executable, "-m", "pip")
 # Starting pip takes seconds on a busy machine with a slow disk. Longer than two minutes means that it hangs.
@@ -47,15 +47,25 @@ def last_line(environ: Mapping[str, str], *arguments: str) -> str:
 
 def _run(environ: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(
-            [*PIP, *arguments],
-            env={**environ, **_PLAIN_OUTPUT, "PYTHONIOENCODING": "utf-8:surrogateescape"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="surrogateescape",
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
+        return run_python([*PIP, *arguments], {**environ, **_PLAIN_OUTPUT}, "surrogateescape", _TIMEOUT_S)
     except subprocess.TimeoutExpired:
         raise CommandError(f"{' '.join(PIP)} did not answer within {_TIMEOUT_S} s") from None
+
+
+def run_python(
+    command: Sequence[str], environ: Mapping[str, str], errors: str, timeout_s: float
+) -> subprocess.CompletedProcess[str]:
+    """Run an interpreter without input, and return what it prints, as UTF-8.
+
+    ``errors`` says what both sides do with characters that have no UTF-8 (``codecs``). Raises TimeoutExpired.
+    """
+    return subprocess.run(
+        command,
+        env={**environ, "PYTHONIOENCODING": f"utf-8:{errors}"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors=errors,
+        timeout=timeout_s,
+        check=False,
+    )

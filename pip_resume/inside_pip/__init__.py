@@ -20,6 +20,7 @@
 `status_line`      lines of a terminal that are rewritten
 `body`             the body of a response, read as it arrives
 `compat`           how this pip differs from others
+`replacement`      replaces functions of pip, and restores them
 `run`              what is remembered for one run of pip
 """
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from pip._internal.exceptions import HashMismatch
 
+from pip_resume.inside_pip import replacement
 from pip_resume.inside_pip.run import RUN
 
 if TYPE_CHECKING:
     from pip._internal.models.link import Link
 
-_ORIGINAL = "_pip_resume_original"
 # One downloads a file and checks it, the other downloads several, which the first one checks afterwards.
 _CHECKING, _BATCH = "_prepare_linked_requirement", "_complete_partial_requirements"
 _current = threading.local()
@@ -27,18 +27,14 @@ _current = threading.local()
 
 def apply(preparer: type[Any] | None) -> None:
     """Follow what pip's RequirementPreparer checks; a second call changes nothing, nor does a pip that has none."""
-    if preparer is None or hasattr(getattr(preparer, _CHECKING), _ORIGINAL):
-        return
-    _replace(preparer, _CHECKING, _check)
-    _replace(preparer, _BATCH, _run)
+    replacement.replace(preparer, _CHECKING, functools.partial(_followed, _check))
+    replacement.replace(preparer, _BATCH, functools.partial(_followed, _run))
 
 
 def undo(preparer: type[Any] | None) -> None:
     """Restore pip's own methods; changes nothing if they were not replaced."""
-    for name in (_CHECKING, _BATCH):
-        original = getattr(getattr(preparer, name, None), _ORIGINAL, None)
-        if original is not None:
-            setattr(preparer, name, original)
+    replacement.restore(preparer, _CHECKING)
+    replacement.restore(preparer, _BATCH)
 
 
 def leave_to_pip(link: Link) -> bool:
@@ -57,15 +53,12 @@ def has_second_look(link: Link) -> bool:
     return link.url in RUN.unchecked_urls - RUN.doubted_urls
 
 
-def _replace(preparer: type[Any], name: str, follow: Callable[..., Any]) -> None:
-    original = getattr(preparer, name)
-
-    @functools.wraps(original)
+def _followed(follow: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
+    # A function, because only a function becomes a method of its class.
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         return follow(functools.partial(original, self, *args, **kwargs), self, *args, **kwargs)
 
-    setattr(method, _ORIGINAL, original)
-    setattr(preparer, name, method)
+    return method
 
 
 def _run(original: Callable[[], Any], *_args: Any, **_kwargs: Any) -> Any:

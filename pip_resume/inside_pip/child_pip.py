@@ -5,44 +5,39 @@ Without that option the pip for build requirements runs in the Python of this pi
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 import pip_resume
+from pip_resume.inside_pip import replacement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
 
-_ORIGINAL = "_pip_resume_original"
 # Resolved, because Python puts the resolved directory of a script on sys.path, where the script looks for it.
 RUNNER = str(Path(pip_resume.__file__).resolve().with_name("pip_runner.py"))
 
 
 def apply(installer_module: ModuleType | None) -> None:
     """Follow the commands that pip's installer module starts; a second call changes nothing, nor does None."""
-    original = getattr(installer_module, "call_subprocess", None)
-    if installer_module is None or original is None or hasattr(original, _ORIGINAL):
-        return
 
-    @functools.wraps(original)
-    def call_subprocess(command: Any, *args: Any, **kwargs: Any) -> Any:
-        if _needs_runner(command, installer_module) and os.access(RUNNER, os.R_OK):
-            command = [command[0], RUNNER, *command[1:]]
-        return original(command, *args, **kwargs)
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call_subprocess(command: Any, *args: Any, **kwargs: Any) -> Any:
+            if _needs_runner(command, installer_module) and os.access(RUNNER, os.R_OK):
+                command = [command[0], RUNNER, *command[1:]]
+            return original(command, *args, **kwargs)
 
-    setattr(call_subprocess, _ORIGINAL, original)
-    vars(installer_module)["call_subprocess"] = call_subprocess
+        return call_subprocess
+
+    replacement.replace(installer_module, "call_subprocess", make)
 
 
 def undo(installer_module: ModuleType | None) -> None:
     """Restore pip's own function; changes nothing if it was not replaced."""
-    original = getattr(getattr(installer_module, "call_subprocess", None), _ORIGINAL, None)
-    if installer_module is not None and original is not None:
-        vars(installer_module)["call_subprocess"] = original
+    replacement.restore(installer_module, "call_subprocess")
 
 
 def _needs_runner(command: Sequence[Any], installer_module: Any) -> bool:

@@ -26,6 +26,7 @@ from pip_resume.inside_pip import (
     http_cache,
     leftovers,
     patient_session,
+    replacement,
     required_hashes,
 )
 from pip_resume.inside_pip.display import PipDisplay
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import ModuleType
 
-_ORIGINAL = "_pip_resume_original"
 _PREPARE = "pip._internal.operations.prepare"
 
 
@@ -67,16 +67,13 @@ def apply(download_module: ModuleType) -> None:
 
 def is_applied(download_module: ModuleType) -> bool:
     """Whether pip's download step is replaced."""
-    return hasattr(download_module.Downloader.__call__, _ORIGINAL)
+    return replacement.is_replaced(download_module.Downloader, "__call__")
 
 
 def undo(download_module: ModuleType) -> None:
     """Restore pip's own download step; changes nothing if it was not replaced."""
     for name in ("Downloader", "BatchDownloader"):
-        owner = getattr(download_module, name, None)
-        original = getattr(vars(owner or object).get("__call__"), _ORIGINAL, None)
-        if owner is not None and original is not None:
-            owner.__call__ = original
+        replacement.restore(getattr(download_module, name, None), "__call__")
     required_hashes.undo(sys.modules.get(_PREPARE))
     cached_files.undo(compat.preparer(sys.modules.get(_PREPARE)))
     child_pip.undo(compat.child_pip_starter())
@@ -84,18 +81,16 @@ def undo(download_module: ModuleType) -> None:
 
 
 def _replace(owner: Any, make_step: Callable[[Any], Any]) -> None:
-    original = owner.__call__
-    if hasattr(original, _ORIGINAL):
-        return
-    run = make_step(original)
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        run = make_step(original)
 
-    # A function, because only a function becomes a method of its class.
-    @functools.wraps(original)
-    def step(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return run(self, *args, **kwargs)
+        # A function, because only a function becomes a method of its class.
+        def step(self: Any, *args: Any, **kwargs: Any) -> Any:
+            return run(self, *args, **kwargs)
 
-    setattr(step, _ORIGINAL, original)
-    owner.__call__ = step
+        return step
+
+    replacement.replace(owner, "__call__", make)
 
 
 class _DownloadStep:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pip_resume.engine.attempts import Attempts
 from pip_resume.engine.clock import Stopwatch, SystemClock
 from pip_resume.errors import GaveUp, NoResponse
-from pip_resume.inside_pip import own_session
+from pip_resume.inside_pip import own_session, replacement
 from pip_resume.inside_pip.failures import cause_of, is_without_connection
 from pip_resume.inside_pip.run import RUN
 from pip_resume.protocol.messages import Held
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pip_resume.engine.interfaces import Display
     from pip_resume.protocol.retry import Options
 
-_ORIGINAL = "_pip_resume_original"
 _REPEATABLE = ("GET", "HEAD")
 """Methods that may be repeated (RFC 9110 section 9.2.2). pip uses POST for XML-RPC only."""
 
@@ -33,35 +32,31 @@ def apply(session_class: Any, options_of: Callable[[Any], Options], display_of: 
 
     ``options_of(session)`` and ``display_of(url)`` are called only when a request has failed.
     """
-    original = session_class.request
-    if hasattr(original, _ORIGINAL):
-        return
 
-    @functools.wraps(original)
-    def request(session: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
-        send = functools.partial(original, session, method, url, *args, **kwargs)
-        if own_session.is_own(session) or method.upper() not in _REPEATABLE:
-            return send()
-        host = urlsplit(url).netloc.rpartition("@")[2]
-        try:
-            response = send()
-        except Exception as error:
-            if not is_without_connection(error) or RUN.reached(host) is Reached.NONE:
-                raise
-            response = _try_again(send, error, host, options_of(session), display_of(url))
-        if not getattr(response, "from_cache", False):
-            RUN.answered(host)
-        return response
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def request(session: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+            send = functools.partial(original, session, method, url, *args, **kwargs)
+            if own_session.is_own(session) or method.upper() not in _REPEATABLE:
+                return send()
+            host = urlsplit(url).netloc.rpartition("@")[2]
+            try:
+                response = send()
+            except Exception as error:
+                if not is_without_connection(error) or RUN.reached(host) is Reached.NONE:
+                    raise
+                response = _try_again(send, error, host, options_of(session), display_of(url))
+            if not getattr(response, "from_cache", False):
+                RUN.answered(host)
+            return response
 
-    setattr(request, _ORIGINAL, original)
-    session_class.request = request
+        return request
+
+    replacement.replace(session_class, "request", make)
 
 
 def undo(session_class: Any) -> None:
     """Restore the class's own requests; changes nothing if they were not replaced."""
-    original = getattr(session_class.request, _ORIGINAL, None)
-    if original is not None:
-        session_class.request = original
+    replacement.restore(session_class, "request")
 
 
 def _try_again(send: Callable[[], Any], error: Exception, host: str, options: Options, display: Display) -> Any:

@@ -6,17 +6,17 @@ checks the file afterwards.
 
 from __future__ import annotations
 
-import functools
 import threading
 from typing import TYPE_CHECKING, Any, Callable
 
 from pip._internal.exceptions import HashMismatch
 
+from pip_resume.inside_pip import replacement
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import ModuleType
 
-_ORIGINAL = "_pip_resume_original"
 _current = threading.local()
 
 
@@ -30,31 +30,27 @@ def apply(prepare_module: ModuleType | None, forget: Callable[[Any, Any], None])
 
     ``forget(downloader, link)`` is called after pip has found that a downloaded file has a wrong hash.
     """
-    original = getattr(prepare_module, "get_http_url", None)
-    if prepare_module is None or original is None or hasattr(original, _ORIGINAL):
-        return
 
-    @functools.wraps(original)
-    def get_http_url(link: Any, download: Any, *args: Any, **kwargs: Any) -> Any:
-        hashes = kwargs.get("hashes", args[1] if len(args) > 1 else None)
-        before, _current.hashes = current(), _allowed(hashes)
-        try:
-            return original(link, download, *args, **kwargs)
-        except HashMismatch:
-            forget(download, link)
-            raise
-        finally:
-            _current.hashes = before
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def get_http_url(link: Any, download: Any, *args: Any, **kwargs: Any) -> Any:
+            hashes = kwargs.get("hashes", args[1] if len(args) > 1 else None)
+            before, _current.hashes = current(), _allowed(hashes)
+            try:
+                return original(link, download, *args, **kwargs)
+            except HashMismatch:
+                forget(download, link)
+                raise
+            finally:
+                _current.hashes = before
 
-    setattr(get_http_url, _ORIGINAL, original)
-    vars(prepare_module)["get_http_url"] = get_http_url
+        return get_http_url
+
+    replacement.replace(prepare_module, "get_http_url", make)
 
 
 def undo(prepare_module: ModuleType | None) -> None:
     """Restore pip's own function; changes nothing if it was not replaced."""
-    original = getattr(getattr(prepare_module, "get_http_url", None), _ORIGINAL, None)
-    if prepare_module is not None and original is not None:
-        vars(prepare_module)["get_http_url"] = original
+    replacement.restore(prepare_module, "get_http_url")
 
 
 def _allowed(hashes: Any) -> Mapping[str, Sequence[str]]:

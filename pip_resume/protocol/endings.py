@@ -73,10 +73,6 @@ class Ended(NamedTuple):
         """Whether this is all that is held, and an earlier complete body of this run ended at the same place."""
         return self.verdict.first_pos == 0 and self.position == self.earlier_end == self.held.offset
 
-    @property
-    def is_at_the_end(self) -> bool:
-        return not (self.lacks_rest or self.is_of_unknown_length)
-
 
 class Ending(NamedTuple):
     """One row of the table: the first whose ``applies`` is true decides."""
@@ -113,7 +109,7 @@ ENDINGS: tuple[Ending, ...] = (
     Ending(
         "a small part of a long rest",
         "RFC 9110 section 15.3.7",
-        lambda ended: ended.verdict.first_pos > 0 and ended.needs_many_parts and not ended.is_at_the_end,
+        lambda ended: ended.verdict.first_pos > 0 and ended.needs_many_parts,
         Outcome.TOO_LITTLE,
         "the server sends only small parts",
     ),

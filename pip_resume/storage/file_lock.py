@@ -12,7 +12,7 @@ import sys
 # What the system reports if another open file has the lock. Any other error means that this file system has no locks.
 _HELD_BY_ANOTHER = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK})
 
-if sys.platform == "win32":
+if sys.platform == "win32":  # pragma: no cover - Windows
     import msvcrt
 
     # Locks are mandatory there, so this byte is one that nobody reads or writes. The C library seeks up to 2 GiB only.

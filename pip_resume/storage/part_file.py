@@ -225,7 +225,7 @@ class PartFile:
 
 def sync(descriptor: int) -> None:
     """Wait until the bytes of an open file are on the medium."""
-    if sys.platform == "darwin":
+    if sys.platform == "darwin":  # pragma: no cover - macOS
         import fcntl
 
         # fsync leaves them in the drive's own memory there.
@@ -250,7 +250,7 @@ def _copy(source: int, target: int, length: int) -> None:
 
 
 def _clone(source: int, target: int) -> bool:
-    if not sys.platform.startswith("linux"):
+    if not sys.platform.startswith("linux"):  # pragma: no cover - Linux alone has this ioctl
         return False
     import fcntl
 
@@ -284,7 +284,7 @@ if hasattr(os, "pwrite"):
     def _read_at(descriptor: int, size: int, position: int) -> bytes:
         return os.pread(descriptor, size, position)
 
-else:  # Windows
+else:  # pragma: no cover - Windows
 
     def _write_at(descriptor: int, block: memoryview, position: int) -> int:
         os.lseek(descriptor, position, os.SEEK_SET)

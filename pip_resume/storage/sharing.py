@@ -90,7 +90,7 @@ def is_too_long(path: Path) -> bool:
     return IS_WINDOWS and len(os.path.abspath(path)) > _LONGEST_PATH and not _are_long_paths_allowed()
 
 
-if sys.platform == "win32":
+if sys.platform == "win32":  # pragma: no cover - Windows
     import _winapi
     import ctypes
     import msvcrt

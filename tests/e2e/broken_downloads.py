@@ -129,6 +129,25 @@ def assert_resumed_at_half(server: FaultServer, artifact: Artifact, *, is_later_
     assert server.fetched_twice(artifact.path) == half(artifact) - again
 
 
+def assert_there(pip: Environment, artifact: Artifact, command: str) -> None:
+    """The command of pip has put the file, or installed what is in it, into the directory "there"."""
+    if command.startswith("install"):
+        assert (pip.work / "there" / artifact.project / "payload.bin").read_bytes() == payload(artifact)
+    else:
+        assert (pip.work / "there" / artifact.filename).read_bytes() == artifact.content
+
+
+def assert_cached(pip: Environment, server: FaultServer, artifact: Artifact, *command: str | Path) -> None:
+    """The next download of the file, to the directory that ends the command, needs no request for it."""
+    server.forget()
+    again = pip.run(*command)
+
+    assert again.returncode == 0, again.text
+    assert "Using cached" in again.stdout
+    assert (pip.work / command[-1] / artifact.filename).read_bytes() == artifact.content
+    assert server.requests(artifact.path) == []
+
+
 def filename_pattern(artifact: Artifact) -> str:
     """Return the name of the file as a regular expression."""
     return artifact.filename.replace(".", r"\.")

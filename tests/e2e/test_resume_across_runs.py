@@ -12,7 +12,9 @@ from e2e.broken_downloads import (
     BIG,
     OVERLAP_BYTES,
     SMALL,
+    assert_cached,
     assert_resumed_at_half,
+    assert_there,
     filename_pattern,
     half,
     index_options,
@@ -77,12 +79,7 @@ def test_the_second_run_resumes_after_a_signal_and_the_third_run_uses_pips_cache
     assert_resumed_at_half(https_server, BIG, is_later_run=True)
     assert stored_files(pip.cache_dir) == []
 
-    https_server.forget()
-    again = pip.run(*command, "again")
-
-    assert "Using cached" in again.stdout
-    assert (pip.work / "again" / BIG.filename).read_bytes() == BIG.content
-    assert https_server.requests(BIG.path) == []
+    assert_cached(pip, https_server, BIG, *command, "again")
 
 
 def test_a_kill_while_bytes_arrive_costs_at_most_a_tenth_of_a_second_and_the_overlap(
@@ -172,13 +169,7 @@ def test_over_http_a_link_with_a_hash_is_resumed_and_the_third_run_sends_no_requ
     assert_resumed_at_half(http_server, BIG, is_later_run=True)
     assert stored_contents(pip.cache_dir) == stored
 
-    http_server.forget()
-    again = pip.run(*command, "again")
-
-    assert again.returncode == 0, again.text
-    assert "Using cached" in again.stdout
-    assert (pip.work / "again" / BIG.filename).read_bytes() == BIG.content
-    assert http_server.requests(BIG.path) == []
+    assert_cached(pip, http_server, BIG, *command, "again")
     assert stored_contents(pip.cache_dir) == stored
 
 
@@ -240,10 +231,7 @@ def test_the_other_commands_resume_after_a_kill(
     result = pip.run(*arguments)
 
     assert result.returncode == 0, result.text
-    if command.startswith("install"):
-        assert (pip.work / "there/big/payload.bin").read_bytes() == payload(BIG)
-    else:
-        assert (pip.work / "there" / BIG.filename).read_bytes() == BIG.content
+    assert_there(pip, BIG, command)
     assert http_server.statuses(BIG.path) == [200, 206]
 
 

@@ -9,7 +9,9 @@ import pytest
 from e2e.broken_downloads import (
     BIG,
     SMALL,
+    assert_cached,
     assert_resumed_at_half,
+    assert_there,
     half,
     index_options,
     payload,
@@ -58,12 +60,7 @@ def test_a_break_at_half_costs_one_request_and_the_next_run_uses_pips_cache(
     assert_resumed_at_half(https_server, BIG)
     assert stored_files(pip.cache_dir) == []
 
-    https_server.forget()
-    again = pip.run(*command, "again")
-
-    assert "Using cached" in again.stdout
-    assert (pip.work / "again" / BIG.filename).read_bytes() == BIG.content
-    assert https_server.requests(BIG.path) == []
+    assert_cached(pip, https_server, BIG, *command, "again")
 
 
 @pytest.mark.parametrize("command", ["install --target", "download --dest", "wheel --wheel-dir"])
@@ -76,10 +73,7 @@ def test_every_command_that_downloads_resumes(
     result = pip.run(*command.split(), "there", "--no-deps", *index_options(http_server), "big")
 
     assert result.returncode == 0, result.text
-    if command.startswith("install"):
-        assert (pip.work / "there/big/payload.bin").read_bytes() == payload(BIG)
-    else:
-        assert (pip.work / "there" / BIG.filename).read_bytes() == BIG.content
+    assert_there(pip, BIG, command)
     assert http_server.statuses(BIG.path) == [200, 206]
     assert_resumed_at_half(http_server, BIG)
 

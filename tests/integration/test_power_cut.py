@@ -49,6 +49,18 @@ def download_after_reboot(machine: Machine, link: Link, boot_id: str = OTHER_BOO
     return machine.download(link, boot_id=boot_id).content
 
 
+def link_with_bytes_of_two_boots(machine: Machine, http_server: FaultServer) -> Link:
+    """Store 400,000 bytes, and up to HELD after a reboot, as a process that was killed then leaves them."""
+    http_server.plays(PATH, cut(FILE, 400_000), FILE)
+    link = link_with_hash(http_server)
+    machine.download_partly(link)
+    with closing(Store(machine.cache_directory, OTHER_BOOT_ID)) as store:
+        partial_after_reboot = store.claim(artifact_of(link))
+        partial_after_reboot.append(CONTENT[400_000:HELD])
+        partial_after_reboot.close()
+    return link
+
+
 def set_synced(machine: Machine, link: Link, size: int) -> None:
     """Change the record of a partial as if the process had been killed after it had synced this many bytes."""
     path = machine.record_path(link)
@@ -143,13 +155,7 @@ class TestRecord:
     def test_bytes_stored_after_a_reboot_are_used_until_the_next_reboot(
         self, machine: Machine, http_server: FaultServer
     ) -> None:
-        http_server.plays(PATH, cut(FILE, 400_000), FILE)
-        link = link_with_hash(http_server)
-        machine.download_partly(link)
-        with closing(Store(machine.cache_directory, OTHER_BOOT_ID)) as store:
-            partial_after_reboot = store.claim(artifact_of(link))
-            partial_after_reboot.append(CONTENT[400_000:HELD])
-            partial_after_reboot.close()
+        link = link_with_bytes_of_two_boots(machine, http_server)
         assert machine.checkpoint(link).synced == 400_000
 
         assert download_after_reboot(machine, link) == CONTENT
@@ -159,13 +165,7 @@ class TestRecord:
     def test_bytes_stored_after_a_reboot_and_not_synced_are_not_used_after_the_next_reboot(
         self, machine: Machine, http_server: FaultServer
     ) -> None:
-        http_server.plays(PATH, cut(FILE, 400_000), FILE)
-        link = link_with_hash(http_server)
-        machine.download_partly(link)
-        with closing(Store(machine.cache_directory, OTHER_BOOT_ID)) as store:
-            partial_after_reboot = store.claim(artifact_of(link))
-            partial_after_reboot.append(CONTENT[400_000:HELD])
-            partial_after_reboot.close()
+        link = link_with_bytes_of_two_boots(machine, http_server)
 
         assert download_after_reboot(machine, link, "a third boot") == CONTENT
 

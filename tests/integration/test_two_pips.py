@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from integration.fakes import FakeClock, RecordingDisplay, WaitRecordingDisplay
-from integration.machine import Machine, artifact_of
+from integration.machine import Machine, Outcome, artifact_of
 from integration.processes import ChildProcess, Job, JobResult
 from integration.samples import CONTENT, FILE, HELD, OTHER_CONTENT, PATH, SIZE, cut, link_with_hash
 from pip._internal.models.link import Link
@@ -144,6 +144,16 @@ def grow(holder: StoredPartial, bytes_per_s: float) -> FakeClock:
     return FakeClock(act)
 
 
+def download_beside(
+    holder: StoredPartial, bytes_per_s: float, machine: Machine, http_server: FaultServer, fastest: float
+) -> Outcome:
+    """Download while the holder's partial grows; `fastest` is the speed of this run's fastest connection."""
+    speeds = Speeds()
+    speeds.fastest = fastest
+    clock = grow(holder, bytes_per_s)
+    return machine.download(link_with_hash(http_server), display=WaitRecordingDisplay(), clock=clock, speeds=speeds)
+
+
 class TestWaiting:
     def test_a_pip_that_stalls_is_not_waited_for_any_longer(
         self, holder: StoredPartial, machine: Machine, http_server: FaultServer
@@ -172,12 +182,7 @@ class TestWaiting:
         self, fastest: float, speed: float, holder: StoredPartial, machine: Machine, http_server: FaultServer
     ) -> None:
         """Field report 1.12."""
-        speeds = Speeds()
-        speeds.fastest = fastest
-
-        outcome = machine.download(
-            link_with_hash(http_server), display=WaitRecordingDisplay(), clock=grow(holder, speed), speeds=speeds
-        )
+        outcome = download_beside(holder, speed, machine, http_server, fastest)
 
         assert outcome.content == CONTENT
         assert SPEED_WINDOW_S <= outcome.elapsed_s <= SPEED_WINDOW_S + 1
@@ -196,12 +201,7 @@ class TestWaiting:
     def test_a_pip_that_is_fast_enough_is_waited_for_and_its_complete_partial_needs_no_request(
         self, fastest: float, speed: float, holder: StoredPartial, machine: Machine, http_server: FaultServer
     ) -> None:
-        speeds = Speeds()
-        speeds.fastest = fastest
-
-        outcome = machine.download(
-            link_with_hash(http_server), display=WaitRecordingDisplay(), clock=grow(holder, speed), speeds=speeds
-        )
+        outcome = download_beside(holder, speed, machine, http_server, fastest)
 
         assert outcome.content == CONTENT
         assert outcome.elapsed_s >= (SIZE - 400_000) / speed

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -26,6 +27,8 @@ from integration.samples import (
     link_without_hash,
 )
 from servers.fault_server import Answer, FaultServer, NoResponse
+
+from pip_resume.commands.doctor import shell
 
 FICLONE = 0x40049409
 """The request of ioctl_ficlone(2)."""
@@ -60,9 +63,7 @@ def without_copies_in_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "copy_file_range", refuse(errno.EXDEV), raising=False)
 
 
-def test_without_hard_links_the_file_is_copied_and_cached(
-    without_links: None, machine: Machine, http_server: FaultServer
-) -> None:
+def assert_resumed_and_cached(machine: Machine, http_server: FaultServer) -> None:
     http_server.plays(PATH, CUT, FILE)
     link = link_with_hash(http_server)
 
@@ -70,19 +71,19 @@ def test_without_hard_links_the_file_is_copied_and_cached(
 
     assert outcome.content == CONTENT
     assert machine.cached_body(link.url_without_fragment) == CONTENT
+
+
+def test_without_hard_links_the_file_is_copied_and_cached(
+    without_links: None, machine: Machine, http_server: FaultServer
+) -> None:
+    assert_resumed_and_cached(machine, http_server)
     assert machine.files_in_store() == []
 
 
 def test_without_copies_in_the_kernel_the_bytes_are_copied_by_us(
     without_links: None, without_copies_in_the_kernel: None, machine: Machine, http_server: FaultServer
 ) -> None:
-    http_server.plays(PATH, CUT, FILE)
-    link = link_with_hash(http_server)
-
-    outcome = machine.download(link)
-
-    assert outcome.content == CONTENT
-    assert machine.cached_body(link.url_without_fragment) == CONTENT
+    assert_resumed_and_cached(machine, http_server)
 
 
 def test_a_second_partial_is_begun_without_copies_in_the_kernel(
@@ -163,3 +164,15 @@ def test_a_stale_cache_entry_without_a_hash_is_not_used(machine: Machine, http_s
     http_server.plays(PATH, Answer(503))
 
     assert "503" in machine.refusal(link)
+
+
+@pytest.mark.skipif(shutil.which("ps") is None, reason="needs ps")
+def test_without_proc_the_names_of_the_parents_are_those_that_ps_prints(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    of_proc = list(shell._names_of_parents())
+
+    # As on macOS and the BSDs.
+    monkeypatch.setattr(shell, "Path", lambda path: tmp_path / str(path).lstrip("/"))
+
+    assert list(shell._names_of_parents()) == of_proc != []

@@ -1,30 +1,13 @@
-"""Sizes, ages, numbers and tables for people."""
+"""Ages, numbers and tables for people."""
 
 from __future__ import annotations
 
 import pytest
 
-from pip_resume.commands.formatting import align, counted, format_age, format_size, shortened
+from pip_resume.commands.formatting import align, counted, format_age, shortened
 
 DAY_S = 86400
 CUDNN = "nvidia_cudnn_cu12-9.1.0.70-1-py3-none-manylinux2014_x86_64.whl"
-
-
-@pytest.mark.parametrize(
-    ("size", "shown"),
-    [
-        pytest.param(0, "0 bytes", id="nothing"),
-        pytest.param(1000, "1000 bytes", id="largest in bytes"),
-        pytest.param(1001, "1.0 kB", id="smallest in kB"),
-        pytest.param(9_999, "10.0 kB", id="one decimal place"),
-        pytest.param(10_001, "10 kB", id="no decimal place"),
-        pytest.param(999_999, "999 kB", id="rounded down"),
-        pytest.param(1_000_001, "1.0 MB", id="smallest in MB"),
-        pytest.param(3_250_000_000, "3.2 GB", id="GB, which pip does not have"),
-    ],
-)
-def test_a_size_is_formatted_as_pip_does(size: int, shown: str) -> None:
-    assert format_size(size) == shown
 
 
 @pytest.mark.parametrize(

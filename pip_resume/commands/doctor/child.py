@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pip_resume.commands.pip_command import run_python
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -32,18 +34,9 @@ def run_script(name: str, *arguments: str, switch: str, timeout_s: float) -> Sai
     """Run a script of ``inside_pip`` with PIP_RESUME set to ``switch``. Raises nothing for a child that fails."""
     script = _PACKAGE / "inside_pip" / name
     command = [sys.executable, *own_flags(), "-c", _RUN, str(script), str(_PACKAGE.parent), *arguments]
-    environ = {**os.environ, "PIP_RESUME": switch, "PIP_NO_INPUT": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
+    environ = {**os.environ, "PIP_RESUME": switch, "PIP_NO_INPUT": "1"}
     try:
-        finished = subprocess.run(
-            command,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="backslashreplace",
-            timeout=timeout_s,
-            check=False,
-        )
+        finished = run_python(command, environ, "backslashreplace", timeout_s)
     except subprocess.TimeoutExpired:
         return Said(None, error=f"it did not end within {timeout_s:.0f} s")
     lines = tuple(line.strip() for line in finished.stderr.splitlines() if line.strip())

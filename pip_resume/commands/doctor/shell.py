@@ -45,7 +45,7 @@ def kind_of(names: Iterable[str], launchers: re.Pattern[str] = _LAUNCHERS) -> st
 def current() -> str:
     """Return the kind of the shell that started us: SH, FISH, POWERSHELL or CMD. DEFAULT if that is unknown."""
     try:
-        if os.name == "nt":
+        if os.name == "nt":  # pragma: no cover - Windows
             from pip_resume.commands.doctor.windows_processes import names_of_parents
 
             return kind_of(names_of_parents(), _WINDOWS_LAUNCHERS) or DEFAULT
