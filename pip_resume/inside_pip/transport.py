@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -91,12 +90,8 @@ class PipTransport:
         self._link = link
         self._artifact = artifact
         self._for_first = own_session.for_first_request(session)
+        self._for_later = own_session.for_later_requests(session)
         self.timeout_s = compat.timeout_s(session)
-
-    @functools.cached_property
-    def _for_later(self) -> PipSession:
-        """Most downloads need one request."""
-        return own_session.for_later_requests(self._session)
 
     @property
     def reached(self) -> Reached:
