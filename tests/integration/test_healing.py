@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from integration.machine import Machine, hashed_link
+from integration.machine import Machine, attempts_alone, hashed_link
 from integration.samples import (
     CONTENT,
     CUT,
@@ -66,6 +66,17 @@ class TestOneWrongDownload:
         assert outcome.display.restart_reasons == ["its hash is not the expected one"]
         assert outcome.elapsed_s == 0
         assert_is_healed(machine, http_server.url(PATH))
+
+    def test_after_a_wrong_rest_the_bytes_of_the_new_download_count_as_new(
+        self, machine: Machine, http_server: FaultServer
+    ) -> None:
+        """The connection breaks five times before as many bytes are held as before the restart."""
+        http_server.plays(PATH, CUT, replace(FILE, flips=(SIZE - 1,)), *[cut(FILE, 200_000)] * 5, FILE)
+
+        outcome = machine.download(link_with_hash(http_server), options=attempts_alone(3))
+
+        assert outcome.content == CONTENT
+        assert [failure.new_bytes for failure in outcome.display.failures] == [HELD, *[200_000] * 5]
 
     def test_after_a_wrong_file_caches_on_the_way_have_to_ask_the_server(
         self, machine: Machine, http_server: FaultServer

@@ -202,6 +202,23 @@ def test_a_cut_page_costs_no_byte(machine: Machine, http_server: FaultServer) ->
     assert machine.download(link).content == CONTENT
 
 
+def test_without_a_hash_equal_bytes_under_a_new_etag_are_resumed_by_the_new_etag(
+    machine: Machine, https_server: FaultServer
+) -> None:
+    renamed = replace(FILE, etag='"v2"')
+    https_server.plays(PATH, CUT, cut(renamed, HELD + 100_000), renamed)
+    link = link_without_hash(https_server)
+    machine.download_partly(link)
+    machine.download_partly(link)
+
+    outcome = machine.download(link)
+
+    assert outcome.content == CONTENT
+    assert https_server.statuses(PATH) == [200, 200, 206]
+    fields = [exchange.request.fields.get("if-range") for exchange in https_server.requests(PATH)]
+    assert fields == [None, '"v1"', '"v2"']
+
+
 def test_without_a_hash_a_200_with_the_same_etag_is_compared_and_its_rest_appended(
     machine: Machine, https_server: FaultServer
 ) -> None:

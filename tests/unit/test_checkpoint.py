@@ -195,6 +195,7 @@ def test_without_its_entity_tag_a_date_is_not_recorded_either() -> None:
     ("filename", "recorded"),
     [
         pytest.param("a-1.whl", "a-1.whl", id="file name"),
+        pytest.param("AXYZ_9.0+cu118~!%(1).whl", "AXYZ_9.0+cu118~!%(1).whl", id="all kinds of characters"),
         pytest.param("../a", "", id="path"),
         pytest.param("..", "", id="directory"),
         pytest.param("a\nb", "", id="line break"),
