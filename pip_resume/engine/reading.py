@@ -90,15 +90,23 @@ class SpeedWatch:
         self._speeds.note(self._bytes, self._watch.elapsed_s - self._window_s)
 
 
-def blocks(response: Response, verdict: Verdict, watch: Stopwatch, speed: SpeedWatch) -> Iterator[bytes]:
+def blocks(
+    response: Response, verdict: Verdict, watch: Stopwatch, speed: SpeedWatch, compared: int = 0
+) -> Iterator[bytes]:
     """Yield the bytes of the body that ``verdict`` lets us use.
+
+    ``compared`` bytes at its start are compared with those held. They end a block, so that a different file is noticed
+    before more of it has been read.
 
     What arrives is collected up to BLOCK_BYTES or for BLOCK_S, whichever comes first. Raises ConnectionLost if the body
     ends too early or is too slow, after all bytes that have arrived.
     """
+    # A chunked body may be longer than its Content-Range says. Nobody requested what is beyond it.
     rest = None if verdict.end is None else verdict.end - verdict.first_pos
     while rest is None or rest > 0:
-        block, lost = _block(response, rest, watch)
+        limit = min(compared or BLOCK_BYTES, BLOCK_BYTES, BLOCK_BYTES if rest is None else rest)
+        block, lost = _block(response, limit, watch)
+        compared = max(compared - len(block), 0)
         if block:
             if rest is not None:
                 rest -= len(block)
@@ -111,12 +119,13 @@ def blocks(response: Response, verdict: Verdict, watch: Stopwatch, speed: SpeedW
     speed.close()
 
 
-def _block(response: Response, rest: int | None, watch: Stopwatch) -> tuple[bytes, ConnectionLost | None]:
-    """Return the next block, empty at the end of the body, and what ended the connection, if it has ended."""
+def _block(response: Response, limit: int, watch: Stopwatch) -> tuple[bytes, ConnectionLost | None]:
+    """Return the next block of up to ``limit`` bytes, and what ended the connection, if it has ended.
+
+    The block is empty at the end of the body.
+    """
     pieces: list[bytes] = []
     size = 0
-    # A chunked body may be longer than its Content-Range says. Nobody requested what is beyond it.
-    limit = BLOCK_BYTES if rest is None else min(BLOCK_BYTES, rest)
     deadline_s = 0.0
     while size < limit:
         if pieces:

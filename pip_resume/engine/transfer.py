@@ -225,7 +225,8 @@ class _Run:
     def _write_body(self, exchange: Exchange, cursor: Cursor) -> None:
         state, response, verdict = self._state, exchange.response, exchange.verdict
         speed = SpeedWatch(state.speeds, state.watch, lambda: self._can_resume(exchange))
-        body = blocks(response, verdict, state.watch, speed)
+        compared = max(state.copy.held.offset - verdict.first_pos, 0) if verdict.first_pos else 0
+        body = blocks(response, verdict, state.watch, speed, compared)
         with state.display.bar(body, response.head, verdict.first_pos, verdict.complete_length) as shown:
             for block in shown:
                 before = cursor.gained

@@ -41,9 +41,11 @@ def healing_bytes(situation: Situation, ours: Played) -> int:
     luck: it stores the wrong file, which the index names in the next run.
     """
     in_vain = 2 * sum("HashMismatch" in run.ended.text for run in ours.runs)
-    restarts = 0 if _can_be_joined(situation) else sum(run.breaks for run in ours.runs)
+    has_pages = any(cut.how == "error page" for cut in situation.cuts) and situation.file.link_hash == "none"
+    # Without a hash each page within a body is a part that differs, after which the complete file is requested.
+    restarts = 0 if _can_be_joined(situation) and not has_pages else sum(run.breaks for run in ours.runs)
     refused = sum(_gave_up_range(situation, run) for run in ours.runs)
-    return situation.file.size * (in_vain + restarts + refused + _sends_wrong_bytes(situation))
+    return situation.file.size * (in_vain + restarts + refused + sends_wrong_bytes(situation))
 
 
 def healing_s(situation: Situation, ours: Played) -> float:
@@ -58,8 +60,8 @@ def _gave_up_range(situation: Situation, run: Run) -> int:
     ranges = situation.ranges
     is_usable = ranges.support in ("honoured", "starts early") and ranges.content_range != "missing"
     is_usable = is_usable and not ranges.is_labelled_gzip
-    # What a redirect leads to is the response to the same request.
-    heads = [head for head in run.requests if not 300 <= head.status < 400]
+    # What a redirect leads to is the response to the same request, and so is what follows a "later".
+    heads = [head for head in run.requests if not 300 <= head.status < 400 and head.status not in (429, 503)]
     given_up = sum(
         later.first_pos is None
         and later.status == 200
@@ -119,7 +121,7 @@ def _was_before_trouble(situation: Situation, plain: Played, ours: Played) -> bo
     return any(begins_s(plain, each) > last_s and begins_s(ours, each) < our_last_s for each in begins)
 
 
-def _sends_wrong_bytes(situation: Situation) -> bool:
+def sends_wrong_bytes(situation: Situation) -> bool:
     """Whether bytes come that do not belong to the file, so that they are noticed only at its end."""
     return (
         situation.ranges.support == "other bytes"

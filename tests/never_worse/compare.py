@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from never_worse.allowance import OVERLAP_BYTES, allowed_bytes, barren_s, healing_s, may_be_luck
+from never_worse.allowance import OVERLAP_BYTES, allowed_bytes, barren_s, healing_s, may_be_luck, sends_wrong_bytes
 from never_worse.playing import play
 
 if TYPE_CHECKING:
@@ -121,6 +121,10 @@ def _next_run(situation: Situation, plain: Played, ours: Played) -> Iterator[Vio
         yield Violation("next run fails", f"{ours.next_run.ended.how}: {ours.next_run.ended.text}")
         return
     most = plain.next_run.body_bytes + OVERLAP_BYTES
+    if situation.file.etag == "changing":
+        return  # Whether the ETag in pip's cache is the one of the moment is luck.
+    if sends_wrong_bytes(situation):
+        most += situation.file.size  # Wrong bytes may be stored. They cost one fresh download.
     if plain.runs_needed is None and situation.user.cached == "cut":
         most = max(most, situation.file.size)  # What plain pip keeps is the entry that made all its runs fail.
     has_other_build = ours.runs_needed is not None and ours.runs[-1].ended.text != ours.next_run.ended.text
@@ -137,7 +141,9 @@ def _is_cached_against_the_rules(situation: Situation) -> bool:
     It stores what says no-store, and what a temporary redirect has led to, under the URL of the link. pip-resume has
     other means to keep a file, but only if its hash is known and if it is larger than 1 MiB.
     """
-    is_kept = situation.file.link_hash != "none" and situation.file.size > STORED_FROM_BYTES
+    is_page_first = any(refusal.how == "login page" and refusal.of != "range" for refusal in situation.refusals)
+    is_large = situation.file.size > STORED_FROM_BYTES and not is_page_first  # A small page decides for the run.
+    is_kept = situation.file.link_hash != "none" and is_large
     is_forbidden = situation.file.caching == "no-store" or any(hop.status != 301 for hop in situation.hops)
     return is_forbidden and not is_kept
 

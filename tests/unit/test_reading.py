@@ -121,6 +121,25 @@ def test_a_read_asks_for_no_more_than_the_block_lacks() -> None:
     assert body.sizes[:3] == [BLOCK_BYTES, BLOCK_BYTES - 1000, BLOCK_BYTES]
 
 
+@pytest.mark.parametrize(
+    ("compared", "sizes"),
+    [
+        pytest.param(0, [262_144, 37_856], id="nothing"),
+        pytest.param(65_536, [65_536, 234_464], id="an overlap"),
+        pytest.param(270_000, [262_144, 7_856, 30_000], id="more than a block"),
+        pytest.param(400_000, [262_144, 37_856], id="more than the body"),
+    ],
+)
+def test_what_is_compared_with_bytes_held_ends_a_block(compared: int, sizes: list[int]) -> None:
+    body = Body([(0.0, bytes(300_000))])
+    watch = Stopwatch(body.clock)
+    speed = SpeedWatch(Speeds(), watch, lambda: True)
+
+    found = list(blocks(body, verdict_until(300_000), watch, speed, compared))
+
+    assert [len(block) for block in found] == sizes
+
+
 def test_a_read_asks_for_no_more_than_the_range_has() -> None:
     body = Body([(0.0, bytes(60)), (0.0, bytes(60))])
 
