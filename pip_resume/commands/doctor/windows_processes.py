@@ -30,7 +30,7 @@ class _Entry(ctypes.Structure):
     )
 
 
-def names_of_parents() -> Iterator[str]:  # pragma: no cover - Windows
+def names_of_parents() -> Iterator[str]:
     """Yield the file name of the parent, of its parent and so on. Raises OSError."""
     processes = _snapshot()
     process = os.getpid()
@@ -41,7 +41,7 @@ def names_of_parents() -> Iterator[str]:  # pragma: no cover - Windows
         yield processes[process][1]
 
 
-def _snapshot() -> dict[int, tuple[int, str]]:  # pragma: no cover - Windows
+def _snapshot() -> dict[int, tuple[int, str]]:
     """Return the parent and the file name of every process. Raises OSError."""
     kernel: Any = getattr(ctypes, "windll").kernel32  # noqa: B009 -- mypy looks for it on the system that it runs on.
     kernel.CreateToolhelp32Snapshot.restype = ctypes.c_void_p
