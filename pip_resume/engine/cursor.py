@@ -10,6 +10,7 @@ from pip_resume.errors import WrongBytes
 from pip_resume.protocol.checkpoint import with_length
 
 if TYPE_CHECKING:
+    from pip_resume.engine.interfaces import Block
     from pip_resume.engine.local_copy import LocalCopy
     from pip_resume.protocol.checkpoint import Checkpoint
 
@@ -33,12 +34,12 @@ class Cursor:
         self.compared = 0
         """Number of an earlier run's bytes that this run has compared for the first time, and that are equal."""
 
-    def write(self, block: bytes) -> None:
+    def write(self, block: Block) -> None:
         """Put the next block of the body where it belongs. Raises WrongBytes if it differs from what is held."""
         self._copy.write(functools.partial(self._put, block))
         self.position += len(block)
 
-    def _put(self, block: bytes) -> None:
+    def _put(self, block: Block) -> None:
         copy = self._copy
         known = max(0, min(copy.current.offset - self.position, len(block)))
         if known:
@@ -76,7 +77,7 @@ class Cursor:
             return with_length(self._offered, known.complete_length)
         return self._offered
 
-    def _compare(self, block: bytes) -> int:
+    def _compare(self, block: Block) -> int:
         """Return how many bytes at the start of the block are equal to those held. Raises WrongBytes."""
         copy = self._copy
         equal = copy.current.common_length(self.position, block)

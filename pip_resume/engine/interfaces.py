@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol, Union
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from pip_resume.storage.partial import Partial
 
 
+Block = Union[bytes, memoryview]
+"""Bytes of a body. A memoryview is valid until the next read."""
+
+
 class Response(Protocol):
     """One response whose body has not been read yet."""
 
@@ -28,10 +32,10 @@ class Response(Protocol):
     def timeout_s(self) -> float:
         """The longest time that ``read`` waits for a byte."""
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int) -> Block:
         """Return what has arrived, up to ``size`` bytes, undecoded. Wait for the first byte; empty at the end.
 
-        Raises ConnectionLost if the body ends in any other way.
+        The next read may use the same memory. Raises ConnectionLost if the body ends in any other way.
         """
 
     def has_more(self, wait_s: float) -> bool:
@@ -97,8 +101,8 @@ class Display(Protocol):
         """The download starts, or resumes at an offset above 0, or (head is None) needs no request."""
 
     def bar(
-        self, blocks: Iterable[bytes], head: ResponseHead, first_pos: int, complete_length: int | None
-    ) -> AbstractContextManager[Iterator[bytes]]:
+        self, blocks: Iterable[Block], head: ResponseHead, first_pos: int, complete_length: int | None
+    ) -> AbstractContextManager[Iterator[Block]]:
         """Pass the blocks on, with pip's progress bar from first_pos on where pip would show one.
 
         The bar ends with the context, before any other line is written. Raises PipError if stdout cannot be written.

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Callable
 from pip_resume.errors import ConnectionLost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pip_resume.engine.clock import Stopwatch
-    from pip_resume.engine.interfaces import Response
+    from pip_resume.engine.interfaces import Block, Response
     from pip_resume.protocol.verdicts import Verdict
 
 BLOCK_BYTES = 256 * 1024
@@ -92,7 +92,7 @@ class SpeedWatch:
 
 def blocks(
     response: Response, verdict: Verdict, watch: Stopwatch, speed: SpeedWatch, compared: int = 0
-) -> Iterator[bytes]:
+) -> Iterator[Block]:
     """Yield the bytes of the body that ``verdict`` lets us use.
 
     ``compared`` bytes at its start are compared with those held. They end a block, so that a different file is noticed
@@ -119,12 +119,12 @@ def blocks(
     speed.close()
 
 
-def _block(response: Response, limit: int, watch: Stopwatch) -> tuple[bytes, ConnectionLost | None]:
+def _block(response: Response, limit: int, watch: Stopwatch) -> tuple[Block, ConnectionLost | None]:
     """Return the next block of up to ``limit`` bytes, and what ended the connection, if it has ended.
 
     The block is empty at the end of the body.
     """
-    pieces: list[bytes] = []
+    pieces: list[Block] = []
     size = 0
     deadline_s = 0.0
     while size < limit:
@@ -132,10 +132,11 @@ def _block(response: Response, limit: int, watch: Stopwatch) -> tuple[bytes, Con
             left_s = deadline_s - watch.lap(BLOCK_S)
             if left_s <= 0 or not response.has_more(left_s):
                 break
+            pieces[-1] = bytes(pieces[-1])  # The next read may use the same memory.
         try:
             piece = response.read(limit - size)
         except ConnectionLost as lost:
-            return b"".join(pieces), lost
+            return _joined(pieces), lost
         finally:
             watch.lap(response.timeout_s)
         if not piece:
@@ -144,4 +145,8 @@ def _block(response: Response, limit: int, watch: Stopwatch) -> tuple[bytes, Con
             deadline_s = watch.elapsed_s + BLOCK_S
         pieces.append(piece)
         size += len(piece)
-    return b"".join(pieces), None
+    return _joined(pieces), None
+
+
+def _joined(pieces: Sequence[Block]) -> Block:
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -11,11 +11,13 @@ from pip_resume.inside_pip import compat
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from pip_resume.engine.interfaces import Block
+
 
 @contextlib.contextmanager
 def drawn(
-    blocks: Iterable[bytes], bar_type: Any, first_pos: int, complete_length: int | None
-) -> Iterator[Iterator[bytes]]:
+    blocks: Iterable[Block], bar_type: Any, first_pos: int, complete_length: int | None
+) -> Iterator[Iterator[Block]]:
     """Pass blocks on, with pip's bar from ``first_pos`` on. Raises PipError if stdout cannot be written."""
     source = _Source(blocks)
     shown = iter(compat.progress_renderer(bar_type, complete_length, first_pos)(source))
@@ -33,14 +35,14 @@ def close(shown: Any) -> None:
 class _Source:
     """Passes blocks on to pip's progress bar, and remembers what they raise: anything else is the bar's own error."""
 
-    def __init__(self, blocks: Iterable[bytes]) -> None:
+    def __init__(self, blocks: Iterable[Block]) -> None:
         self._blocks = iter(blocks)
         self.error: BaseException | None = None
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[Block]:
         return self
 
-    def __next__(self) -> bytes:
+    def __next__(self) -> Block:
         try:
             return next(self._blocks)
         except BaseException as error:
@@ -48,7 +50,7 @@ class _Source:
             raise
 
 
-def _passed_on(shown: Iterator[bytes], source: _Source) -> Iterator[bytes]:
+def _passed_on(shown: Iterator[Block], source: _Source) -> Iterator[Block]:
     """Yield what the bar passes on. An error of its own is pip's to report: stdout may be full or closed."""
     while True:
         try:

@@ -6,7 +6,10 @@ import errno
 import http.client
 import select
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pip_resume.engine.interfaces import Block
 
 MORE_S = 0.005
 """How long a read waits for more bytes after those that have arrived: less than it costs to begin a read anew."""
@@ -33,7 +36,10 @@ class Body:
             self._read_some = self._read1_past_urllib3
         # The rest of a chunk may be buffered here while the socket has nothing.
         self._socket: Any = _socket_of(self._fp) if is_network and not getattr(self._fp, "chunked", False) else None
-        self._counts_past_urllib3 = hasattr(raw, "_fp_bytes_read") and hasattr(raw, "length_remaining")
+        counts = hasattr(raw, "_fp_bytes_read") and hasattr(raw, "length_remaining")
+        self._can_pass_urllib3 = counts and self._socket is not None
+        self._is_drained = False
+        """Whether all that comes next comes from the socket."""
         self._poll: Any = None
         self._buffer = bytearray()
         self._lost: Exception | None = None
@@ -41,21 +47,27 @@ class Body:
         self._is_ready = True
         """Whether the next read need not wait. Not known before the first one: the start may be buffered."""
 
-    def read(self, size: int) -> bytes:
-        """Return what has arrived, up to ``size`` bytes. Wait for the first byte; empty at the end."""
+    def read(self, size: int) -> Block:
+        """Return what has arrived, up to ``size`` bytes. Wait for the first byte; empty at the end.
+
+        The next read may use the same memory.
+        """
         if self._lost is not None:
             raise self._lost
         if not self._is_ready:
             self._wait()
-        block = self._read_some(size)
-        if block and len(block) < size and self._socket is not None and self._counts_past_urllib3:
-            # Nothing is buffered here: http.client returns that first.
-            block = self._read_socket(block, size - len(block))
+        block = self._read_socket(size) if self._is_drained else b""
+        if not block:
+            if self._is_drained:
+                self._wait()
+            block = self._read_some(size)
+            # http.client returns first what is buffered there. Less than was asked for is all of it.
+            self._is_drained = self._can_pass_urllib3 and len(block) < size
         self._is_ready = len(block) == size  # Only then more may be buffered here.
         return block
 
-    def _read_socket(self, first: bytes, size: int) -> bytes:
-        """Return ``first`` and up to ``size`` bytes that follow it at once, but never the last byte of the body.
+    def _read_socket(self, size: int) -> Block:
+        """Return up to ``size`` bytes that arrive at once, and never the last byte of the body.
 
         TLS gives 16 KiB at a time, and each read through urllib3 and http.client costs about as much as decrypting
         them. The last byte is left to http.client, which then knows that the body has ended.
@@ -63,9 +75,9 @@ class Body:
         length: int | None = self._fp.length
         limit = size if length is None else min(size, length - 1)
         if limit <= 0:
-            return first
+            return b""
         if len(self._buffer) < limit:
-            self._buffer = bytearray(size)
+            self._buffer = bytearray(limit)
         buffer = memoryview(self._buffer)[:limit]
         got, timeout_s = 0, self._socket.gettimeout()
         self._socket.settimeout(MORE_S)
@@ -79,10 +91,12 @@ class Body:
             pass
         except (OSError, ValueError) as error:
             self._lost = error
+            if not got:
+                raise
         finally:
             self._socket.settimeout(timeout_s)
             self._count(got)
-        return b"".join((first, buffer[:got]))
+        return buffer[:got]
 
     def _count(self, number: int) -> None:
         """Tell http.client and urllib3 about bytes that were read past them."""

@@ -27,7 +27,8 @@ from pip_resume.protocol import retry
 if TYPE_CHECKING:
     from types import ModuleType
 
-Blocks = Callable[[Iterable[bytes]], Iterator[bytes]]
+Blocks = Callable[[Iterable[Any]], Iterator[Any]]
+"""pip's bars need only the length of what they pass on."""
 
 BODY = ".body"
 """How the name of a body in pip's cache ends."""
@@ -128,7 +129,7 @@ def _starting_at(first_pos: int, render: Blocks) -> Blocks:
     if not first_pos:
         return render
 
-    def with_offset(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    def with_offset(blocks: Iterable[Any]) -> Iterator[Any]:
         def with_first() -> Iterator[Any]:
             yield range(first_pos)
             yield from blocks

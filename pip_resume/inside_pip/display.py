@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pip._internal.models.link import Link
 
+    from pip_resume.engine.interfaces import Block
     from pip_resume.errors import FailedAttempt
     from pip_resume.protocol.endings import Ending
     from pip_resume.protocol.messages import Held, Request, ResponseHead
@@ -111,8 +112,8 @@ class PipDisplay:
 
     @contextlib.contextmanager
     def bar(
-        self, blocks: Iterable[bytes], head: ResponseHead, first_pos: int, complete_length: int | None
-    ) -> Iterator[Iterator[bytes]]:
+        self, blocks: Iterable[Block], head: ResponseHead, first_pos: int, complete_length: int | None
+    ) -> Iterator[Iterator[Block]]:
         """Draw pip's bar around the blocks, if pip would draw one."""
         if self._has_many_losses and not self._rows.is_possible and self._status.is_possible:
             yield self._counted(blocks, first_pos, complete_length)
@@ -170,7 +171,7 @@ class PipDisplay:
     def _has_many_losses(self) -> bool:
         return len(self._losses) > _MOST_LINES
 
-    def _counted(self, blocks: Iterable[bytes], position: int, complete_length: int | None) -> Iterator[bytes]:
+    def _counted(self, blocks: Iterable[Block], position: int, complete_length: int | None) -> Iterator[Block]:
         """Pass blocks on, and rewrite the status line in place of a bar."""
         for block in blocks:
             yield block

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pip._vendor.requests.models import Response as PipsResponse
 
     from pip_resume.artifact import Artifact
-    from pip_resume.engine.interfaces import Response
+    from pip_resume.engine.interfaces import Block, Response
     from pip_resume.storage.partial import Partial
 
 
@@ -53,7 +53,7 @@ class PipResponse:
         self._missing = head.content_length or 0
         self._has_read = False
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int) -> Block:
         try:
             block = self._body.read(size)
         except Exception as error:

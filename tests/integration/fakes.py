@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, NamedTuple
 
+from pip_resume.engine.interfaces import Block
 from pip_resume.errors import FailedAttempt
 from pip_resume.protocol.endings import Ending
 from pip_resume.protocol.messages import Held, Request, ResponseHead
@@ -101,11 +102,11 @@ class RecordingDisplay:
 
     @contextmanager
     def bar(
-        self, blocks: Iterable[bytes], head: ResponseHead, first_pos: int, complete_length: int | None
-    ) -> Iterator[Iterator[bytes]]:
+        self, blocks: Iterable[Block], head: ResponseHead, first_pos: int, complete_length: int | None
+    ) -> Iterator[Iterator[Block]]:
         yield self._until_interrupted(blocks)
 
-    def _until_interrupted(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    def _until_interrupted(self, blocks: Iterable[Block]) -> Iterator[Block]:
         size = 0
         for block in blocks:
             yield block

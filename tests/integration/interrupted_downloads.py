@@ -14,6 +14,7 @@ from pip._internal.network.session import PipSession
 from servers.fault_server import FileAnswer, Then
 from servers.index_pages import noise
 
+from pip_resume.engine.interfaces import Block
 from pip_resume.engine.reading import Speeds
 from pip_resume.errors import FailedAttempt, GaveUp, Report
 from pip_resume.inside_pip.display import PipDisplay
@@ -59,7 +60,7 @@ class ThrottledResponse(PipResponse):
         self._clock = clock
         self._rate = rate
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int) -> Block:
         block = super().read(min(size, max(1, int(self._rate))))
         self._clock.advance(len(block) / self._rate)
         return block

@@ -75,7 +75,7 @@ def read(
     """Return the blocks of a body, each with the time at which it came. Raises ConnectionLost."""
     watch = Stopwatch(body.clock)
     speed = SpeedWatch(speeds or Speeds(), watch, lambda: can_resume)
-    return [(body.now_s, block) for block in blocks(body, verdict or verdict_until(None), watch, speed)]
+    return [(body.now_s, bytes(block)) for block in blocks(body, verdict or verdict_until(None), watch, speed)]
 
 
 def steadily(bytes_per_s: float, for_s: float, step_s: float = 0.01) -> list[tuple[float, bytes | ConnectionLost]]:
@@ -166,7 +166,7 @@ def test_bytes_before_an_error_come_before_it() -> None:
     watch, found = Stopwatch(body.clock), list[bytes]()
 
     with pytest.raises(ConnectionLost) as error:
-        found.extend(blocks(body, verdict_until(100), watch, SpeedWatch(Speeds(), watch, lambda: True)))
+        found.extend(map(bytes, blocks(body, verdict_until(100), watch, SpeedWatch(Speeds(), watch, lambda: True))))
 
     assert found == [b"ab"]
     assert error.value is LOST
@@ -212,7 +212,7 @@ def test_a_body_that_becomes_slower_than_1_kib_per_second_counts_as_a_lost_conne
     watch, found = Stopwatch(body.clock), list[bytes]()
 
     with pytest.raises(ConnectionLost, match="much slower than before"):
-        found.extend(blocks(body, verdict_until(None), watch, SpeedWatch(Speeds(), watch, lambda: True)))
+        found.extend(map(bytes, blocks(body, verdict_until(None), watch, SpeedWatch(Speeds(), watch, lambda: True))))
 
     # The window in which it became slow has fast bytes as well. The next one has none.
     assert 90 <= body.now_s <= 121.5
@@ -414,7 +414,7 @@ def test_every_byte_that_arrives_in_a_range_comes_once_and_in_order(
     verdict = verdict_until(None if length is None else 7 + length, first_pos=7)
 
     try:
-        found.extend(blocks(body, verdict, watch, SpeedWatch(Speeds(), watch, lambda: True)))
+        found.extend(map(bytes, blocks(body, verdict, watch, SpeedWatch(Speeds(), watch, lambda: True))))
         has_ended = True
     except ConnectionLost:
         has_ended = False
