@@ -62,7 +62,7 @@ class Body:
                 self._wait()
             block = self._read_some(size)
             # http.client returns first what is buffered there. Less than was asked for is all of it.
-            self._is_drained = self._can_pass_urllib3 and len(block) < size
+            self._is_drained = self._can_pass_urllib3 and 0 < len(block) < size
         self._is_ready = len(block) == size  # Only then more may be buffered here.
         return block
 

@@ -159,6 +159,7 @@ def test_a_body_without_a_length_is_read_to_the_end_of_the_connection(connection
     connection.server.close()
 
     assert b"".join(read_all(body)) == CONTENT
+    assert body.read(SIZE) == b""
 
 
 def test_all_bytes_before_an_early_end_are_returned(connection: Connection) -> None:
