@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from typing import TYPE_CHECKING, NamedTuple
@@ -66,6 +67,7 @@ def _is_well_formed(name: str, value: str) -> bool:
     return len(value) == _HEX_LENGTHS[name] and re.fullmatch("[0-9a-f]+", value) is not None
 
 
+@functools.lru_cache(maxsize=16)
 def url_key(url: str, *more: str) -> str:
     """Return the sha256 of a URL without its fragment and userinfo, and of ``more``, as 64 hexadecimal digits.
 

@@ -110,6 +110,7 @@ class LocalCopy:
             return
         self.origin = Origin(OVERLAP_BYTES, is_this_run=False, is_compared=False, earlier=partial.offset)
         self._main = partial
+        self._synced_offset = partial.offset
 
     def prepare(self, head: ResponseHead, verdict: Verdict, offered: Checkpoint) -> None:
         """Have a partial for a body. ``offered``, what its response says of the file, is on disk before its first byte.

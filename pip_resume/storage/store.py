@@ -64,7 +64,7 @@ class Store:
         while self._opened:
             self._opened.popitem()[1].close()
 
-    @property
+    @functools.cached_property
     def paths(self) -> tuple[Path, ...]:
         """The stores of this pip and of older or newer ones, this pip's first."""
         parent, name = self.cache_directory.parent, self.cache_directory.name
@@ -257,6 +257,7 @@ def _name_of(artifact: Artifact, *, is_personal: bool = False) -> str:
     return f"{artifact.key}{user}{PART}"
 
 
+@functools.lru_cache(maxsize=4)
 def is_too_deep(cache_directory: Path) -> bool:
     """Whether pip, which purges the store, cannot use its names since they are too long for Windows.
 
