@@ -16,6 +16,7 @@ from pip._vendor.urllib3 import HTTPResponse
 from servers.certificates import issue_certificates
 
 from pip_resume.inside_pip.body import MORE_S, Body
+from pip_resume.inside_pip.failures import is_of_the_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -188,7 +189,7 @@ def test_an_error_after_bytes_is_raised_by_the_read_that_follows_them(connection
         body.read(SIZE)
 
     assert b"".join(received) == CONTENT[:200_100]
-    assert any(isinstance(error, OSError) for error in [caught.value, caught.value.__cause__, caught.value.__context__])
+    assert is_of_the_network(caught.value)
 
 
 def test_an_error_in_the_middle_of_a_block_comes_after_the_bytes_before_it() -> None:

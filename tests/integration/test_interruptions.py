@@ -114,10 +114,14 @@ def test_after_the_read_timeout_the_rest_is_requested_on_a_new_connection(
 
 
 @pytest.mark.parametrize(
-    ("then", "cause"), [(Then.DROP, "closed early"), (Then.STALL, "read timed out")], ids=["closed", "stalled"]
+    ("then", "ending"),
+    [
+        pytest.param(Then.DROP, r"connection lost in the body: closed early|end of the body: LOST; row", id="closed"),
+        pytest.param(Then.STALL, "connection lost in the body: read timed out", id="stalled"),
+    ],
 )
 def test_the_log_has_every_request_response_lost_connection_and_end_with_the_bytes_held(
-    downloads: Downloads, http_server: FaultServer, caplog: pytest.LogCaptureFixture, then: Then, cause: str
+    downloads: Downloads, http_server: FaultServer, caplog: pytest.LogCaptureFixture, then: Then, ending: str
 ) -> None:
     caplog.set_level(logging.DEBUG, "pip._internal.network.download")
     http_server.plays(PATH, cut(COMPLETE, HALF, then), COMPLETE)
@@ -127,10 +131,12 @@ def test_the_log_has_every_request_response_lost_connection_and_end_with_the_byt
 
     half, complete = (f"{size} of {len(CONTENT)} bytes held" for size in (HALF, len(CONTENT)))
     logged = [message for message in caplog.messages if message.startswith("pip-resume: ")]
-    assert [re.sub(r"row '[^']*' \(.*?\)", "row", message) for message in logged] == [
+    logged = [re.sub(r"row '[^']*' \(.*?\)", "row", message) for message in logged]
+    # urllib3 1.26 takes an early end for the end of the body, and then a row tells that bytes are missing.
+    assert re.fullmatch(rf"pip-resume: (?:{ending}); {half}", logged.pop(2))
+    assert logged == [
         "pip-resume: GET; 0 bytes held, complete-length unknown",
         "pip-resume: 200: APPEND; row",
-        f"pip-resume: connection lost in the body: {cause}; {half}",
         f"pip-resume: GET from {HALF}; {half}",
         "pip-resume: 206: APPEND; row",
         f"pip-resume: end of the body: CHECK; row; {complete}",

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pip._internal.network.session import PipSession
@@ -32,7 +33,8 @@ def is_cached(session: PipSession, artifact: Artifact) -> bool:
     if found is None:
         return False
     with closing(found):
-        assert found.raw.read() == CONTENT
+        raw: Any = found.raw
+        assert raw.read() == CONTENT
     return True
 
 
