@@ -10,6 +10,7 @@ import mmap
 import os
 import signal
 import socket
+import ssl
 from pathlib import Path
 from typing import Any, Callable
 
@@ -109,14 +110,21 @@ def count_received(into: Path) -> None:
     into.write_bytes(bytes(8))
     with into.open("r+b") as file:
         counter = mmap.mmap(file.fileno(), 8)
-    real: Callable[[Any, Any], int | None] = socket.SocketIO.readinto
 
-    def readinto(self: Any, buffer: Any) -> int | None:
-        size = real(self, buffer)
-        counter[:] = (int.from_bytes(counter[:], "little") + (size or 0)).to_bytes(8, "little")
-        return size
+    def count(owner: Any) -> None:
+        real = owner.recv_into
 
-    vars(socket)["SocketIO"].readinto = readinto
+        @functools.wraps(real)
+        def recv_into(self: Any, *args: Any, **kwargs: Any) -> int:
+            size: int = real(self, *args, **kwargs)
+            counter[:] = (int.from_bytes(counter[:], "little") + size).to_bytes(8, "little")
+            return size
+
+        owner.recv_into = recv_into
+
+    # Each method of reading ends in one of these two.
+    count(ssl.SSLSocket)
+    count(socket.socket)
 
 
 def received(into: Path) -> int:
