@@ -61,7 +61,7 @@ def _gave_up_range(situation: Situation, run: Run) -> int:
     is_usable = ranges.support in ("honoured", "starts early") and ranges.content_range != "missing"
     is_usable = is_usable and not ranges.is_labelled_gzip
     # What a redirect leads to is the response to the same request, and so is what follows a "later".
-    heads = [head for head in run.requests if not 300 <= head.status < 400 and head.status not in (429, 503)]
+    heads = [head for head in run.requests if head.status not in (301, 302, 303, 307, 308, 429, 503)]
     given_up = sum(
         later.first_pos is None
         and later.status == 200
