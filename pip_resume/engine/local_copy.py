@@ -265,6 +265,7 @@ class LocalCopy:
         If the last sync still runs, do it when that has ended.
         """
         now_s, offset = self._clock.elapsed_s(), self.current.offset
+        self._synced_offset = min(self._synced_offset, offset)  # Bytes may have been taken away.
         is_due = now_s - self._synced_s >= SYNC_S or offset - self._synced_offset >= SYNC_BYTES
         if not is_due or self._beside is not None or not isinstance(self._main, StoredPartial):
             return

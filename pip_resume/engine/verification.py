@@ -73,8 +73,11 @@ def check(state: State, exchange: Exchange | None) -> Finished | None:
 
 
 def _is_left_to_pip(state: State, exchange: Exchange | None) -> bool:
-    """Whether a file is handed over without a look at its hash: one of pip's cache, which was not read so far."""
-    is_cached = exchange is not None and exchange.head.from_cache
+    """Whether a file is handed over without a look at its hash: one of pip's cache, which was not read so far.
+
+    Not if an earlier run has stored bytes of the file: a right one takes their place.
+    """
+    is_cached = exchange is not None and exchange.head.from_cache and not state.copy.store.may_find_earlier()
     return is_cached and state.copy.is_unread and state.transport.is_left_to_pip()
 
 

@@ -6,6 +6,7 @@ import errno
 import http.client
 import select
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 MORE_S = 0.005
 """How long a read waits for more bytes after those that have arrived: less than it costs to begin a read anew."""
+COLLECTED_S = 0.1
+"""How long bytes that arrive one after the other are collected in one read."""
 _LOOK_S = 3.0
 """While nothing arrives, how often to look whether this computer still has the address of the connection."""
 
@@ -67,7 +70,7 @@ class Body:
         return block
 
     def _read_socket(self, size: int) -> Block:
-        """Return up to ``size`` bytes that arrive at once, and never the last byte of the body.
+        """Return up to ``size`` bytes that arrive at once, within COLLECTED_S, and never the last byte of the body.
 
         TLS gives 16 KiB at a time, and each read through urllib3 and http.client costs about as much as decrypting
         them. The last byte is left to http.client, which then knows that the body has ended.
@@ -81,12 +84,13 @@ class Body:
         buffer = memoryview(self._buffer)[:limit]
         got, timeout_s = 0, self._socket.gettimeout()
         self._socket.settimeout(MORE_S)
+        end_s = time.monotonic() + COLLECTED_S
         try:
             while got < limit:
                 number = self._socket.recv_into(buffer[got:])
-                if not number:
-                    break
                 got += number
+                if not number or time.monotonic() >= end_s:
+                    break
         except socket.timeout:
             pass
         except (OSError, ValueError) as error:
@@ -94,8 +98,8 @@ class Body:
             if not got:
                 raise
         finally:
-            self._socket.settimeout(timeout_s)
             self._count(got)
+            self._socket.settimeout(timeout_s)
         return buffer[:got]
 
     def _count(self, number: int) -> None:
@@ -166,9 +170,12 @@ class Body:
 
 
 def _socket_of(fp: Any) -> Any:
-    """Return the socket behind an http.client response; None if there is none, as with TLS through a TLS proxy."""
+    """Return the socket behind an http.client response; None if there is none, as with TLS through a TLS proxy.
+
+    urllib3's object for that has the methods of a socket, but buffers what the descriptor does not show.
+    """
     found = getattr(getattr(getattr(fp, "fp", None), "raw", None), "_sock", None)
-    return found if hasattr(found, "fileno") and hasattr(found, "recv_into") else None
+    return found if isinstance(found, socket.socket) else None
 
 
 def _has_lost_address(connected: Any) -> bool:

@@ -40,9 +40,11 @@ def undo(preparer: type[Any] | None) -> None:
 def leave_to_pip(link: Link) -> bool:
     """Whether pip checks the file of this link after the download, and we follow that check.
 
-    Only for wheels: pip cannot prepare a source distribution a second time. False after a check that has failed.
+    Only for wheels: pip cannot prepare a source distribution a second time. Only if the link has a hash, without which
+    pip may check nothing. False after a check that has failed.
     """
-    is_left = getattr(_current, "is_followed", False) and link.is_wheel and link.url not in RUN.doubted_urls
+    is_checked = link.is_wheel and bool(link.hash) and link.url not in RUN.doubted_urls
+    is_left = getattr(_current, "is_followed", False) and is_checked
     if is_left:
         RUN.unchecked_urls.add(link.url)
     return is_left

@@ -375,3 +375,23 @@ def test_a_wrong_source_distribution_in_pips_cache_is_replaced(
     assert result.returncode == 0, result.text
     assert (target / sdist.filename).read_bytes() == sdist.content
     assert https_server.asked_ranges(sdist.path) == [None]
+
+
+def test_a_wrong_file_in_pips_cache_does_not_cost_what_an_earlier_run_has_stored(
+    environments: Environments, https_server: FaultServer, certificates: Certificates
+) -> None:
+    """A portal's page is in pip's cache under the URL of the wheel, and half of the wheel is stored."""
+    plain, pip = environments.without_plugin("26.3"), environments.with_plugin("26.3")
+    plain.variables["PIP_CACHE_DIR"] = pip.variables["PIP_CACHE_DIR"]
+    options = index_options(https_server, certificates)
+    publish_scripted(https_server, STALLED)
+    kill_big_at_half(pip, *options)
+    publish_scripted(https_server, WRONG)
+    assert download_big(plain, *options).result.returncode == 1
+    publish_scripted(https_server, COMPLETE)
+    https_server.forget()
+
+    result, sha256 = download_big(pip, *options)
+
+    assert (result.returncode, sha256) == (0, BIG.sha256), result.text
+    assert https_server.asked_ranges(BIG.path) == [SECOND_RUN]

@@ -8,11 +8,13 @@ import random
 import socket
 import ssl
 import struct
+import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 from pip._vendor.urllib3 import HTTPResponse
+from pip._vendor.urllib3.util.ssltransport import SSLTransport
 from servers.certificates import issue_certificates
 
 from pip_resume.inside_pip.body import MORE_S, Body
@@ -210,6 +212,39 @@ def test_an_error_in_the_middle_of_a_block_comes_after_the_bytes_before_it() -> 
                 body.read(SIZE)
     finally:
         connection.close()
+
+
+def test_a_tls_connection_through_a_tls_proxy_is_read_by_http_client_alone(connection: Connection) -> None:
+    """urllib3 buffers bytes there that no descriptor shows: to wait for them would end in a timeout."""
+    body, raw = connection.body(HEAD % 10)
+    assert body._socket is not None
+    raw._fp.fp.raw._sock, connected = object.__new__(SSLTransport), raw._fp.fp.raw._sock
+
+    assert Body(raw)._socket is None
+
+    raw._fp.fp.raw._sock = connected
+
+
+def test_bytes_that_trickle_are_returned_in_time(connection: Connection) -> None:
+    body, _ = connection.body(HEAD % len(CONTENT))
+    connection.server.sendall(b"a")
+    assert body.read(SIZE) == b"a"
+    has_ended = threading.Event()
+
+    def trickle() -> None:
+        while not has_ended.wait(0.001):
+            connection.server.sendall(b"b")
+
+    thread = threading.Thread(target=trickle)
+    thread.start()
+    try:
+        begun_s = time.monotonic()
+        block = body.read(SIZE)
+        assert 0 < len(block) < SIZE
+        assert time.monotonic() - begun_s < 1.0
+    finally:
+        has_ended.set()
+        thread.join()
 
 
 class FailingSocket:
