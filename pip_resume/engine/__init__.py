@@ -8,6 +8,7 @@
 `handover`      the complete file goes to pip, and into its cache or the store
 `local_copy`    the partials of one download
 `attempts`      what is left of the limits, the waits, and the history for the final message
+`sync_schedule` when bytes are synced while more of them arrive
 `store_access`  the store for one download, as long as it can be used
 `waiting`       waits while another pip downloads the same artifact
 `reading`       the body of one response in blocks, and its speed

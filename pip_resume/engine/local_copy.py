@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Callable
 
 from pip_resume.engine.origin import Origin
 from pip_resume.engine.store_access import StoreAccess
+from pip_resume.engine.sync_schedule import SyncSchedule
 from pip_resume.errors import ConnectionLost, NoSpace, StoreUnusable
 from pip_resume.protocol.checkpoint import Checkpoint, with_length
 from pip_resume.protocol.messages import Held, ResponseHead
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 """The errors of a disk that is full, or of a quota that is used up."""
-SYNC_S = 30.0
-"""While bytes arrive they are synced this often: what a power cut, or a copy of the cache taken meanwhile, costs."""
-SYNC_BYTES = 32 * 1024 * 1024
-"""They are also synced after this many. pip waits for the last sync of a file, which then has little left to write."""
 
 
 class LocalCopy:
@@ -44,7 +41,6 @@ class LocalCopy:
     def __init__(self, artifact: Artifact, location: Path, store: Store | None, display: Display, clock: Clock) -> None:
         self._artifact = artifact
         self._location = location
-        self._clock = clock
         self._display = display
         self.store = StoreAccess(artifact, store, display)
         self._main: Partial | None = None
@@ -53,8 +49,7 @@ class LocalCopy:
         self._abandoned: Partial | None = None
         """The store's partial on a disk that is full. It stays locked and unchanged until the download is complete."""
         self._unhashed_overlap = OVERLAP_BYTES
-        self._synced_s = clock.elapsed_s()
-        self._synced_offset = 0
+        self._syncs = SyncSchedule(clock)
         self.origin = Origin()
 
     @property
@@ -110,7 +105,7 @@ class LocalCopy:
             return
         self.origin = Origin(OVERLAP_BYTES, is_this_run=False, is_compared=False, earlier=partial.offset)
         self._main = partial
-        self._synced_offset = partial.offset
+        self._syncs.begin_at(partial.offset)
 
     def prepare(self, head: ResponseHead, verdict: Verdict, offered: Checkpoint) -> None:
         """Have a partial for a body. ``offered``, what its response says of the file, is on disk before its first byte.
@@ -210,11 +205,6 @@ class LocalCopy:
         finally:
             cached.discard()
 
-    @property
-    def is_unread(self) -> bool:
-        """Whether the file was taken as it is, so that its digest is not known yet."""
-        return self.current.offset > 0 and self.current.unhashed_bytes == self.current.offset
-
     def has_right_digest(self) -> bool:
         """Whether the digest is known and matches. False if the file cannot be read back."""
         if not self.has_digest or self._main is None:
@@ -264,13 +254,9 @@ class LocalCopy:
 
         If the last sync still runs, do it when that has ended.
         """
-        now_s, offset = self._clock.elapsed_s(), self.current.offset
-        self._synced_offset = min(self._synced_offset, offset)  # Bytes may have been taken away.
-        is_due = now_s - self._synced_s >= SYNC_S or offset - self._synced_offset >= SYNC_BYTES
-        if not is_due or self._beside is not None or not isinstance(self._main, StoredPartial):
-            return
-        if self._main.sync_in_background():
-            self._synced_s, self._synced_offset = now_s, offset
+        is_due = self._syncs.is_due(self.current.offset) and self._beside is None
+        if is_due and isinstance(self._main, StoredPartial) and self._main.sync_in_background():
+            self._syncs.has_begun(self.current.offset)
 
     def sync(self) -> None:
         """Sync what the next run finds, so that it survives even a power cut. Raises nothing.

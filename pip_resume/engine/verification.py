@@ -78,7 +78,7 @@ def _is_left_to_pip(state: State, exchange: Exchange | None) -> bool:
     Not if an earlier run has stored bytes of the file: a right one takes their place.
     """
     is_cached = exchange is not None and exchange.head.from_cache and not state.copy.store.may_find_earlier()
-    return is_cached and state.copy.is_unread and state.transport.is_left_to_pip()
+    return is_cached and state.copy.current.is_unread and state.transport.is_left_to_pip()
 
 
 def _is_plausible(state: State, exchange: Exchange | None) -> bool:

@@ -9,13 +9,13 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
+from pip_resume.engine.reading import BLOCK_S
+
 if TYPE_CHECKING:
     from pip_resume.engine.interfaces import Block
 
 MORE_S = 0.005
 """How long a read waits for more bytes after those that have arrived: less than it costs to begin a read anew."""
-COLLECTED_S = 0.1
-"""How long bytes that arrive one after the other are collected in one read."""
 _LOOK_S = 3.0
 """While nothing arrives, how often to look whether this computer still has the address of the connection."""
 
@@ -70,7 +70,7 @@ class Body:
         return block
 
     def _read_socket(self, size: int) -> Block:
-        """Return up to ``size`` bytes that arrive at once, within COLLECTED_S, and never the last byte of the body.
+        """Return up to ``size`` bytes that arrive at once, within BLOCK_S, and never the last byte of the body.
 
         TLS gives 16 KiB at a time, and each read through urllib3 and http.client costs about as much as decrypting
         them. The last byte is left to http.client, which then knows that the body has ended.
@@ -84,7 +84,7 @@ class Body:
         buffer = memoryview(self._buffer)[:limit]
         got, timeout_s = 0, self._socket.gettimeout()
         self._socket.settimeout(MORE_S)
-        end_s = time.monotonic() + COLLECTED_S
+        end_s = time.monotonic() + BLOCK_S
         try:
             while got < limit:
                 number = self._socket.recv_into(buffer[got:])

@@ -129,6 +129,11 @@ class Partial:
         """How many bytes ``has_right_digest`` has to read back."""
         return self._part.unhashed_bytes
 
+    @property
+    def is_unread(self) -> bool:
+        """Whether the file was taken as it is, so that its digest is not known yet."""
+        return self.offset > 0 and self.unhashed_bytes == self.offset
+
     def has_right_digest(self) -> bool:
         """Whether the bytes match the link's hash. Only if the link has one."""
         return self._part.has_right_digest()

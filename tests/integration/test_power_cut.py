@@ -32,8 +32,8 @@ from integration.system_calls import CountedCalls
 from pip._internal.models.link import Link
 from servers.fault_server import FaultServer
 
-from pip_resume.engine import local_copy
-from pip_resume.engine.local_copy import SYNC_S
+from pip_resume.engine import sync_schedule
+from pip_resume.engine.sync_schedule import SYNC_S
 from pip_resume.protocol.checkpoint import parse_checkpoint
 from pip_resume.protocol.planning import OVERLAP_BYTES
 from pip_resume.storage.store import Store, current_boot_id
@@ -270,7 +270,7 @@ class TestSyncByTime:
         """pip waits for the sync of a complete file: most of it is done by then."""
         https_server.plays(PATH, FILE)
         link = link_with_hash(https_server) if has_hash else link_without_hash(https_server)
-        monkeypatch.setattr(local_copy, "SYNC_BYTES", 100_000)
+        monkeypatch.setattr(sync_schedule, "SYNC_BYTES", 100_000)
         synced: list[int] = []
         clock = WatchingClock({SYNC_S - 5: lambda: synced.append(self.wait_until_synced(machine, link, 100_000))})
 
