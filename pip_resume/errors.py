@@ -72,11 +72,17 @@ class NoResponse(ConnectionLost):
 
     stage = Stage.REQUEST
 
-    def __init__(self, cause: str, error: BaseException | None = None, *, is_for_pip: bool = False) -> None:
-        """``error`` is pip's own exception. With ``is_for_pip`` it says more than our own error would."""
+    def __init__(
+        self, cause: str, error: BaseException | None = None, *, is_for_pip: bool = False, was_sent: bool = True
+    ) -> None:
+        """``error`` is pip's own exception. With ``is_for_pip`` it says more than our own error would.
+
+        ``was_sent`` is False if there was no connection to send the request over.
+        """
         super().__init__(cause)
         self.error = error
         self.is_for_pip = is_for_pip
+        self.was_sent = was_sent
 
 
 class ServerBusy(ConnectionLost):

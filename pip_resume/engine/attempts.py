@@ -39,7 +39,7 @@ class Attempts:
         self._failed: list[FailedAttempt] = []
         self.has_response = False
         """Whether the host has answered."""
-        self._has_useful_response = False
+        self.has_useful_response = False
         """Whether it was more than that it is busy."""
 
     @property
@@ -51,8 +51,8 @@ class Attempts:
         """Take note that the host has answered. If it is only busy so far, plain pip would still retry."""
         later = limits(self._options)
         self.has_response = True
-        self._limits = larger(self._limits, later) if is_busy and not self._has_useful_response else later
-        self._has_useful_response |= not is_busy
+        self._limits = larger(self._limits, later) if is_busy and not self.has_useful_response else later
+        self.has_useful_response |= not is_busy
 
     def pip_has_retried(self) -> None:
         """Take note that the request that has just failed had pip's own ``--retries``."""

@@ -62,8 +62,8 @@ class Transport(Protocol):
     def first(self) -> Response:
         """Send a plain GET as pip itself would, with pip's cache and pip's retries. Raises NoResponse or PipError."""
 
-    def get(self, fields: Mapping[str, str]) -> Response:
-        """Send one GET with these additional fields, past pip's cache and without its retries.
+    def get(self, fields: Mapping[str, str], *, with_cache: bool = False) -> Response:
+        """Send one GET with these additional fields, without pip's retries and, unless ``with_cache``, past its cache.
 
         Raises ConnectionLost or PipError.
         """

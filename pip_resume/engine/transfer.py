@@ -129,7 +129,8 @@ class _Run:
                 return self._act(self._judge(request, response))
         except ConnectionLost as lost:
             if lost.stage is not Stage.BODY:
-                state.learn(state.trust.after_no_response(is_ranged=request.is_ranged))
+                if not isinstance(lost, NoResponse) or lost.was_sent or state.trust.is_probing:
+                    state.learn(state.trust.after_no_response(is_ranged=request.is_ranged))
                 if is_first and not state.copy.has_any and (finished := self._from_cache()) is not None:
                     # pip could not ask whether its cache is up to date. The hash of the link says so.
                     return finished
@@ -155,7 +156,7 @@ class _Run:
             else:
                 # pip may ask for a password, but only before the first response.
                 with state.display.requesting() if state.attempts.has_response else contextlib.nullcontext():
-                    response = state.transport.get(request.fields)
+                    response = state.transport.get(request.fields, with_cache=self._may_use_cache(request))
         except NoResponse:
             if is_pips:
                 state.attempts.pip_has_retried()
@@ -163,6 +164,11 @@ class _Run:
         finally:
             state.watch.lap(2 * state.transport.timeout_s)
         return response
+
+    def _may_use_cache(self, request: Request) -> bool:
+        """Whether a request may ask if pip's cache is up to date, as the first one, which had no usable response."""
+        state = self._state
+        return not request.fields and not state.trust.is_probing and not state.attempts.has_useful_response
 
     def _judge(self, request: Request, response: Response) -> Exchange:
         verdict = judge(request, response.head, self._state.copy.held, self._state.trust)

@@ -34,6 +34,8 @@ _FINAL_ERRORS = (
 )
 # pip's --retries are used up by statuses such as 503: the host answers.
 _STATUS_ERRORS = (requests_exceptions.RetryError, urllib3_exceptions.ResponseError)
+# A ConnectionRefusedError, an unreachable network, and a name that cannot be resolved are wrapped in the first.
+_CONNECT_ERRORS = (urllib3_exceptions.NewConnectionError, urllib3_exceptions.ConnectTimeoutError)
 _NETWORK_ERRORS: tuple[type[BaseException], ...] = (
     requests_exceptions.RequestException,
     urllib3_exceptions.HTTPError,
@@ -72,6 +74,11 @@ def is_without_connection(error: BaseException) -> bool:
         and not is_final(error)
         and not any(isinstance(e, _STATUS_ERRORS) for e in causes(error))
     )
+
+
+def was_not_sent(error: BaseException) -> bool:
+    """Whether a request failed before it could be sent. So it says nothing about what the server does with it."""
+    return any(isinstance(cause, _CONNECT_ERRORS) or _is_certificate_error(cause) for cause in causes(error))
 
 
 def _is_certificate_error(error: BaseException) -> bool:

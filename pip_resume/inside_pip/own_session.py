@@ -35,13 +35,13 @@ def for_first_request(session: PipSession) -> PipSession:
     return _copy(session, lambda _adapter: None)
 
 
-def for_later_requests(session: PipSession) -> PipSession:
-    """Return a copy that sends a request past pip's cache, and without pip's ``--retries``.
+def for_later_requests(session: PipSession, *, with_cache: bool = False) -> PipSession:
+    """Return a copy that sends a request past pip's cache unless ``with_cache``, and without pip's ``--retries``.
 
     A wrong entry of the cache must not be used again and again; and retries would multiply with ours, and hide a 503
     and its Retry-After.
     """
-    return _copy(session, _without_cache_and_retries)
+    return _copy(session, _without_retries if with_cache else _without_cache_and_retries)
 
 
 def _copy(session: PipSession, change: Callable[[Any], None]) -> PipSession:
@@ -76,6 +76,10 @@ def _bypass_cache(adapter: Any) -> None:
 
 def _without_cache_and_retries(adapter: Any) -> None:
     _bypass_cache(adapter)
+    _without_retries(adapter)
+
+
+def _without_retries(adapter: Any) -> None:
     if compat.has_retries(adapter):
         adapter.max_retries = adapter.max_retries.new(
             total=0, status_forcelist=(), respect_retry_after_header=False, raise_on_status=False

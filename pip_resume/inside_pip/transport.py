@@ -22,6 +22,7 @@ from pip_resume.inside_pip.failures import (
     is_of_the_code,
     is_of_the_network,
     is_without_connection,
+    was_not_sent,
 )
 from pip_resume.inside_pip.run import RUN
 from pip_resume.protocol.messages import ResponseHead
@@ -91,6 +92,7 @@ class PipTransport:
         self._artifact = artifact
         self._for_first = own_session.for_first_request(session)
         self._for_later = own_session.for_later_requests(session)
+        self._for_later_with_cache = own_session.for_later_requests(session, with_cache=True)
         self.timeout_s = compat.timeout_s(session)
 
     @property
@@ -108,16 +110,17 @@ class PipTransport:
             raise PipError(error) from error
         return self._answered(response)  # An error of ours there must not look like one of pip's.
 
-    def get(self, fields: Mapping[str, str]) -> PipResponse:
+    def get(self, fields: Mapping[str, str], *, with_cache: bool = False) -> PipResponse:
         try:
-            response = self._send(self._for_later, fields)
+            response = self._send(self._for_later_with_cache if with_cache else self._for_later, fields)
         except Exception as error:
             if is_of_the_code(error):
                 raise
             if not self._may_pass(error):
                 raise PipError(error) from error
             # pip's own error names the host and the certificate.
-            raise NoResponse(cause_of(error), error, is_for_pip=is_about_a_certificate(error)) from error
+            is_for_pip, was_sent = is_about_a_certificate(error), not was_not_sent(error)
+            raise NoResponse(cause_of(error), error, is_for_pip=is_for_pip, was_sent=was_sent) from error
         return self._answered(response)
 
     def _may_pass(self, error: Exception) -> bool:

@@ -19,8 +19,11 @@ PROGRESS_BYTES = 4 * 1024
 """New bytes that count as progress: one page. A server that sends one byte an attempt makes none."""
 QUICK_BYTES = 64 * 1024
 """A connection that brought this much is followed by the next without a wait."""
-SHORT_DELAY_S = 1.0
-"""The wait after a connection that brought less. So one file causes at most 30 requests in any 30 s."""
+SHORT_DELAY_S = 1.05
+"""The wait after the second connection in a row that brought less. So one file causes at most 30 requests in any 30 s.
+
+The first one is followed at once, as by plain pip: a single cut near the start of a file must not cost a second.
+"""
 FIRST_DELAY_S = 0.5
 """The wait after an attempt that brought nothing, plus SHARE_OF_OUTAGE of the time since the last new byte."""
 SHARE_OF_OUTAGE = 0.1
@@ -122,6 +125,8 @@ class Budget(NamedTuple):
     """Bodies since the last progress that were worth waiting for, had they been new: at least QUICK_BYTES."""
     waited_s: float = 0.0
     """Seconds of waits since the last progress."""
+    small: int = 0
+    """Connections that brought something, but less than QUICK_BYTES, since one that brought more."""
 
     def after(self, new_bytes: int, body_bytes: int = 0, body_attempts: int = 1) -> Budget:
         """Return the budget after a failed attempt: ``new_bytes`` of the ``body_bytes`` that arrived were new.
@@ -131,10 +136,22 @@ class Budget(NamedTuple):
         new_bytes = max(new_bytes, 0)
         gained = self.gained + new_bytes
         if gained >= PROGRESS_BYTES:
-            return Budget(failed=1, last_gain=new_bytes)
+            return Budget(failed=1, last_gain=new_bytes, small=self._small(new_bytes))
         is_useless = body_bytes >= QUICK_BYTES
         failed = self.failed + (body_attempts if is_useless else 1)
-        return Budget(failed, self.barren + 1, gained, new_bytes, self.useless + is_useless, self.waited_s)
+        return self._replace(
+            failed=failed,
+            barren=self.barren + 1,
+            gained=gained,
+            last_gain=new_bytes,
+            small=self._small(new_bytes),
+            useless=self.useless + is_useless,
+        )
+
+    def _small(self, new_bytes: int) -> int:
+        if new_bytes >= QUICK_BYTES:
+            return 0
+        return self.small + (new_bytes > 0)
 
     def after_wait(self, delay_s: float) -> Budget:
         """Return the budget after a wait for the next attempt."""
@@ -157,7 +174,7 @@ class Budget(NamedTuple):
         if self.last_gain >= QUICK_BYTES:
             return 0.0
         if self.last_gain > 0:
-            return SHORT_DELAY_S
+            return SHORT_DELAY_S if self.small > 1 else 0.0
         if limits.waits_s is not None:
             return limits.waits_s[(self.failed - 1) % len(limits.waits_s)]
         outage_delay_s = min(FIRST_DELAY_S + SHARE_OF_OUTAGE * idle_s, MAX_DELAY_S)

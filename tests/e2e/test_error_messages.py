@@ -63,7 +63,7 @@ def test_a_certificate_that_stays_wrong_from_the_second_request_on_ends_the_down
         "WARNING: No response (TLS: certificate verify failed); trying again for up to 3 s",
         f"WARNING: Kept 1.5 of 3.0 MB of {BIG.filename}; {AGAIN}",
     ]
-    assert ours.seconds >= 4
+    assert ours.seconds >= 3  # The patience. How soon the connection was lost before it depends on the machine.
     assert stored_bytes(pip.cache_dir) == HALF
 
 

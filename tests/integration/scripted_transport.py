@@ -220,8 +220,9 @@ class ScriptedTransport:
     def first(self) -> BodyFromMemory:
         return self._play(self._cached or next(self._responses), None)
 
-    def get(self, fields: Mapping[str, str]) -> BodyFromMemory:
-        return self._play(next(self._responses), parse_range(fields.get("Range")))
+    def get(self, fields: Mapping[str, str], *, with_cache: bool = False) -> BodyFromMemory:
+        cached = self._cached if with_cache else None
+        return self._play(cached or next(self._responses), parse_range(fields.get("Range")))
 
     def cached(self) -> BodyFromMemory | None:
         return None if self._cached is None else self._play(self._cached, None)

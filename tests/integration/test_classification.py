@@ -172,6 +172,25 @@ def test_a_request_without_a_response_counts_as_a_lost_connection(make: Any, wor
     assert SECRET not in text
 
 
+NOT_SENT = [
+    "connection refused",
+    "the host name cannot be resolved",
+    "the network cannot be reached",
+    "the host cannot be reached",
+    "cannot connect",
+    "connecting timed out",
+]
+
+
+@pytest.mark.parametrize(("make", "words"), WITHOUT_RESPONSE)
+def test_an_error_tells_whether_the_request_was_sent(make: Any, words: str) -> None:
+    """A request that was not sent says nothing about what the server does with a Range."""
+    with pytest.raises(NoResponse) as caught:
+        request_rest(make())
+
+    assert caught.value.was_sent is (words not in NOT_SENT)
+
+
 WRONG_CERTIFICATE = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
 FINAL = [
     pytest.param(lambda: under_tls(WRONG_CERTIFICATE), id="certificate that is not trusted"),

@@ -53,6 +53,22 @@ class TestLookup:
         assert outcome.content == CONTENT
         assert http_server.requests(PATH) == []
 
+    @pytest.mark.parametrize("status", [429, 521])
+    def test_without_a_hash_a_busy_server_is_asked_again_whether_the_entry_is_up_to_date(
+        self, machine: Machine, https_server: FaultServer, status: int
+    ) -> None:
+        link = link_without_hash(https_server)
+        https_server.plays(PATH, STALE)
+        machine.download_with_plain_pip(link.url_without_fragment)
+        https_server.forget()
+        https_server.plays(PATH, Answer(status), Answer(status), STALE)
+
+        outcome = machine.download(link)
+
+        assert outcome.content == CONTENT
+        assert https_server.statuses(PATH) == [status, status, 304]
+        assert https_server.sent(PATH) == 0
+
     def test_without_a_hash_a_stale_entry_is_not_used(self, machine: Machine, https_server: FaultServer) -> None:
         link = link_without_hash(https_server)
         leave_partial_and_entry(machine, https_server, link, STALE)

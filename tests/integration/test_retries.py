@@ -83,6 +83,16 @@ class TestNoResponse:
         assert downloads.waits_s == growing_waits_s(3)
         assert warnings(caplog) == [LOST, "No response (connection refused); trying again for up to 5 min"]
 
+    def test_an_outage_says_nothing_about_range(self, downloads: Downloads, http_server: FaultServer) -> None:
+        """The server is busy once it runs again. It gets the same request, and not one for the complete file."""
+        http_server.plays(PATH, replace(FIRST_HALF, refuse_s=math.inf), busy(503, "2"), busy(503, "2"), COMPLETE)
+        downloads.clock = FakeClock(lambda clock: http_server.listen_again() if len(clock.slept_s) == 4 else None)
+
+        assert downloads.run(http_server.url(PATH)) == CONTENT
+
+        assert http_server.asked_ranges(PATH) == [None, REST_RANGE, REST_RANGE, None, REST_RANGE]
+        assert http_server.statuses(PATH) == [200, 503, 503, 200, 206]
+
     @pytest.mark.parametrize("outage_s", [35, 100, 290])
     def test_the_end_of_an_outage_is_noticed_after_a_tenth_of_its_length(
         self, outage_s: float, downloads: Downloads, http_server: FaultServer
@@ -367,14 +377,14 @@ class TestCertificate:
         actions = {1: make_wrong, 4: make_right}
         downloads.clock = FakeClock(lambda clock: actions.get(len(clock.slept_s), list)())
         with FaultServer(context) as server:
-            # After so few bytes there is a wait, in which the certificate changes.
-            server.plays(PATH, cut(COMPLETE, 50_000), COMPLETE)
+            # After so few bytes for the second time there is a wait, in which the certificate changes.
+            server.plays(PATH, cut(COMPLETE, 50_000), cut(COMPLETE, 50_000), COMPLETE)
 
             assert downloads.run(server.url(PATH)) == CONTENT
 
-            assert server.asked_ranges(PATH) == [None, "bytes=50000-"]
+            assert server.asked_ranges(PATH) == [None, "bytes=50000-", "bytes=100000-"]
             assert server.connections == 5
-        assert causes(caplog)[1:] == ["No response (TLS: certificate verify failed)"]
+        assert causes(caplog)[2:] == ["No response (TLS: certificate verify failed)"]
 
     def test_a_certificate_that_stays_wrong_is_pips_to_report_after_five_minutes_and_the_bytes_stay_stored(
         self, downloads: Downloads, contexts: Any
@@ -383,15 +393,15 @@ class TestCertificate:
         context, make_wrong, _ = contexts
         downloads.clock = FakeClock(lambda clock: make_wrong() if len(clock.slept_s) == 1 else None)
         with FaultServer(context) as server:
-            server.plays(PATH, cut(COMPLETE, 50_000), COMPLETE)
+            server.plays(PATH, cut(COMPLETE, 50_000), cut(COMPLETE, 50_000), COMPLETE)
 
             with pytest.raises(PipError) as error:
                 downloads.run(server.url(PATH))
 
-            assert len(server.requests(PATH)) == 1
+            assert len(server.requests(PATH)) == 2
             assert "CERTIFICATE_VERIFY_FAILED" in repr(error.value.cause) + repr(error.value.cause.__context__)
             assert sum(downloads.waits_s) >= DEFAULT_PATIENCE_S
-            assert downloads.stored(server.url(PATH)) == CONTENT[:50_000]
+            assert downloads.stored(server.url(PATH)) == CONTENT[:100_000]
 
     def test_a_wrong_certificate_of_a_host_that_this_run_has_not_reached_is_pips_to_report(
         self, downloads: Downloads, contexts: Any

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from never_worse.server import SHIFT_EARLY
+
 if TYPE_CHECKING:
     from never_worse.playing import Played, Run
     from never_worse.situation import Moment, Situation
@@ -59,6 +61,8 @@ def _gave_up_range(situation: Situation, run: Run) -> int:
     """Return how often the complete file came after, or instead of, a range that had come to nothing."""
     ranges = situation.ranges
     is_usable = ranges.support in ("honoured", "starts early") and ranges.content_range != "missing"
+    # A part that starts so early, and is so short, ends before the first byte that was requested.
+    is_usable = is_usable and not (ranges.support == "starts early" and 0 < ranges.most_bytes <= SHIFT_EARLY)
     is_usable = is_usable and not ranges.is_labelled_gzip
     # What a redirect leads to is the response to the same request, and so is what follows a "later".
     heads = [head for head in run.requests if head.status not in (301, 302, 303, 307, 308, 429, 503)]
@@ -95,7 +99,8 @@ def may_be_luck(situation: Situation, plain: Played, ours: Played) -> bool:
     Where ranges have other bytes and the whole file changes as well, only the moment of a request decides who gets it.
     And what begins when so much of the file has gone out, begins later for a side that has downloaded less.
     """
-    is_joined = any(request.status == 206 for request in plain.runs[-1].requests)
+    # A run before the last one counts as well: how soon it reached the point where it was stopped.
+    is_joined = any(request.status == 206 for run in plain.runs for request in run.requests)
     is_early = situation.ranges.support == "other bytes" and situation.file.gzip_from is not None
     is_unproved = is_joined and not _can_be_joined(situation)
     return is_early or is_unproved or _was_before_trouble(situation, plain, ours)

@@ -224,18 +224,24 @@ def test_the_default_waits_are_those_of_pips_default() -> None:
         pytest.param([], Budget(0, 0, 0, 0), id="no attempt"),
         pytest.param([0], Budget(1, 1, 0, 0), id="nothing"),
         pytest.param([0] * 6, Budget(6, 6, 0, 0), id="six times nothing"),
-        pytest.param([PROGRESS_BYTES], Budget(1, 0, 0, PROGRESS_BYTES), id="progress: the attempt itself counts"),
-        pytest.param([PROGRESS_BYTES, 0, 0], Budget(3, 2, 0, 0), id="twice nothing after progress"),
-        pytest.param([0] * 5 + [PROGRESS_BYTES], Budget(1, 0, 0, PROGRESS_BYTES), id="progress refills it"),
-        pytest.param([PROGRESS_BYTES] * 200, Budget(1, 0, 0, PROGRESS_BYTES), id="always progress"),
-        pytest.param([PROGRESS_BYTES - 1], Budget(1, 1, PROGRESS_BYTES - 1, PROGRESS_BYTES - 1), id="a byte too few"),
-        pytest.param([1] * 6, Budget(6, 6, 6, 1), id="a byte per attempt is no progress"),
+        pytest.param([PROGRESS_BYTES], Budget(1, 0, 0, PROGRESS_BYTES, small=1), id="progress: the attempt counts"),
+        pytest.param([PROGRESS_BYTES, 0, 0], Budget(3, 2, 0, 0, small=1), id="twice nothing after progress"),
+        pytest.param([0] * 5 + [PROGRESS_BYTES], Budget(1, 0, 0, PROGRESS_BYTES, small=1), id="progress refills it"),
+        pytest.param([PROGRESS_BYTES] * 200, Budget(1, 0, 0, PROGRESS_BYTES, small=200), id="always progress"),
+        pytest.param([QUICK_BYTES], Budget(1, 0, 0, QUICK_BYTES), id="much"),
+        pytest.param([PROGRESS_BYTES, 0, QUICK_BYTES], Budget(1, 0, 0, QUICK_BYTES), id="much after little"),
         pytest.param(
-            [PROGRESS_BYTES // 4] * 4, Budget(1, 0, 0, PROGRESS_BYTES // 4), id="small gains add up to progress"
+            [PROGRESS_BYTES - 1], Budget(1, 1, PROGRESS_BYTES - 1, PROGRESS_BYTES - 1, small=1), id="a byte too few"
         ),
-        pytest.param([PROGRESS_BYTES, 5], Budget(2, 1, 5, 5), id="progress is counted from 0 again"),
-        pytest.param([5, 0], Budget(2, 2, 5, 0), id="small gains are kept"),
-        pytest.param([5, -64 * 1024], Budget(2, 2, 5, 0), id="an offset that went back is nothing"),
+        pytest.param([1] * 6, Budget(6, 6, 6, 1, small=6), id="a byte per attempt is no progress"),
+        pytest.param(
+            [PROGRESS_BYTES // 4] * 4,
+            Budget(1, 0, 0, PROGRESS_BYTES // 4, small=4),
+            id="small gains add up to progress",
+        ),
+        pytest.param([PROGRESS_BYTES, 5], Budget(2, 1, 5, 5, small=2), id="progress is counted from 0 again"),
+        pytest.param([5, 0], Budget(2, 2, 5, 0, small=1), id="small gains are kept"),
+        pytest.param([5, -64 * 1024], Budget(2, 2, 5, 0, small=1), id="an offset that went back is nothing"),
     ],
 )
 def test_the_budget_counts_attempts_since_the_last_progress(gains: list[int], budget: Budget) -> None:
@@ -286,7 +292,7 @@ def test_large_bodies_without_anything_new_are_counted_until_there_is_progress()
     budget = spend(0).after(5, QUICK_BYTES, 6).after(0).after(0, QUICK_BYTES, 6)
 
     assert (budget.failed, budget.barren, budget.gained, budget.useless) == (14, 4, 5, 2)
-    assert budget.after(PROGRESS_BYTES, QUICK_BYTES, 6) == Budget(1, 0, 0, PROGRESS_BYTES)
+    assert budget.after(PROGRESS_BYTES, QUICK_BYTES, 6) == Budget(1, 0, 0, PROGRESS_BYTES, small=2)
 
 
 @pytest.mark.parametrize(
@@ -331,10 +337,13 @@ def test_pips_own_retries_of_a_request_count_as_attempts_with_their_waits() -> N
     [
         pytest.param([QUICK_BYTES], 0.0, (0, 0, 0), id="no wait after 64 KiB"),
         pytest.param([0, QUICK_BYTES], 1000.0, (0, 0, 0), id="no wait after 64 KiB, however long the outage was"),
-        pytest.param([QUICK_BYTES - 1], 0.0, (1, 1, 1), id="one second after less"),
-        pytest.param([PROGRESS_BYTES], 0.0, (1, 1, 1), id="one second after little progress"),
-        pytest.param([1], 0.0, (1, 1, 1), id="one second after one byte"),
-        pytest.param([0] * 20 + [1], 1000.0, (1, 1, 1), id="one second after one byte, however long the outage was"),
+        pytest.param([QUICK_BYTES - 1], 0.0, (0, 0, 0), id="no wait after the first one with less"),
+        pytest.param([1], 0.0, (0, 0, 0), id="no wait after the first one with one byte"),
+        pytest.param([QUICK_BYTES - 1] * 2, 0.0, (1.05, 1.05, 1.05), id="one second after the second one with less"),
+        pytest.param([PROGRESS_BYTES] * 2, 0.0, (1.05, 1.05, 1.05), id="one second after little progress"),
+        pytest.param([1, 0, 1], 0.0, (1.05, 1.05, 1.05), id="one second after one byte"),
+        pytest.param([1, QUICK_BYTES, 1], 0.0, (0, 0, 0), id="much between two with less"),
+        pytest.param([1] + [0] * 20 + [1], 1000.0, (1.05, 1.05, 1.05), id="one second, however long the outage was"),
         pytest.param([0], 0.0, (0.5, 0.4375, 0.375), id="half a second after nothing, less with jitter"),
         pytest.param([QUICK_BYTES, 0], 0.0, (0.5, 0.4375, 0.375), id="nothing after much"),
         pytest.param([0, 0], 10.0, (1.5, 1.3125, 1.125), id="and a tenth of the outage"),
@@ -361,7 +370,7 @@ def test_given_waits_are_used_again_and_again_without_jitter() -> None:
 def test_new_bytes_count_more_than_given_waits() -> None:
     limits = Limits(100, 0.0, (2.0,))
 
-    assert [spend(gain).delay_s(limits, 0.0, 0.0) for gain in (QUICK_BYTES, 1, 0)] == [0.0, 1.0, 2.0]
+    assert [spend(*gains).delay_s(limits, 0.0, 0.0) for gains in ([QUICK_BYTES], [1, 1], [1, 0])] == [0.0, 1.05, 2.0]
 
 
 @pytest.mark.parametrize("brought", [1, 500, PROGRESS_BYTES, QUICK_BYTES - 1])
