@@ -34,7 +34,7 @@ from pip_resume.protocol.checkpoint import Checkpoint, recorded_fields, recorded
 from pip_resume.protocol.messages import Request
 from pip_resume.protocol.planning import plan_request, retry_after_s
 from pip_resume.protocol.retry import limits_before_response
-from pip_resume.protocol.verdicts import DATE_DIFFERS, Action, judge
+from pip_resume.protocol.verdicts import DATE_DIFFERS, Action, has_same_etag, judge
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -260,7 +260,8 @@ class _Run:
             return False
         finally:
             state.watch.lap(2 * state.transport.timeout_s)
-        return verdict.action is Action.APPEND and verdict.first_pos > 0
+        is_continued = verdict.action is Action.APPEND and verdict.first_pos > 0
+        return is_continued and has_same_etag(request, response.head, held)
 
     def _announce(self, exchange: Exchange) -> None:
         """Write pip's line for a download, once."""

@@ -24,7 +24,7 @@ def after_body(state: State, exchange: Exchange, position: int, gained: int) -> 
     ended = Ended(exchange.head, exchange.verdict, position, state.copy.held, gained, state.earlier_end)
     ending = conclude(ended)
     state.display.concluded(ending, ended.held)
-    if ending.outcome in (Outcome.CHECK, Outcome.CHECK_OR_LOST):
+    if ending.outcome in (Outcome.CHECK, Outcome.CHECK_OR_LOST, Outcome.CHECK_START_OR_LOST):
         return _check_end(state, exchange, ended, ending)
     if ending.outcome is Outcome.WRONG:
         return wrong_file(state, exchange)
@@ -46,11 +46,23 @@ def _check_end(state: State, exchange: Exchange, ended: Ended, ending: Ending) -
     if ended.length is not None and ended.held.offset > ended.length and not copy.has_beside:
         # Too many bytes are held, or the server sent too few: the digest decides which of the two is right.
         copy.start_beside(ended.length, with_length(ended.held.checkpoint, ended.length))
-    if ending.outcome is Outcome.CHECK_OR_LOST and not _may_be_complete(state):
+    if not (ending.outcome is Outcome.CHECK or _is_start_complete(state, ended, ending) or _may_be_complete(state)):
         if exchange.verdict.first_pos == 0:
             state.earlier_end = ended.position
         raise ConnectionLost(ending.reason)
     return check(state, exchange)
+
+
+def _is_start_complete(state: State, ended: Ended, ending: Ending) -> bool:
+    """Whether the file ends where this body did. Then only its bytes are held, in the second partial."""
+    copy = state.copy
+    if ending.outcome is not Outcome.CHECK_START_OR_LOST or copy.has_beside:
+        return False
+    copy.start_beside(ended.position, with_length(ended.held.checkpoint, ended.position))
+    is_complete = _may_be_complete(state)
+    if not is_complete:
+        copy.drop_beside()
+    return is_complete
 
 
 def _may_be_complete(state: State) -> bool:

@@ -24,6 +24,7 @@ class Outcome(enum.Enum):
     MORE = "the server sends the file in parts: request the next one at once"
     WRONG = "these bytes cannot be the file"
     CHECK = "nothing is missing as far as anybody has said: the digest decides"
+    CHECK_START_OR_LOST = "the same for the start of what is held: more may have been sent than the file has"
     CHECK_OR_LOST = "the end is not certain: a right digest, or archive, means complete; a wrong one means LOST"
 
 
@@ -73,6 +74,16 @@ class Ended(NamedTuple):
         """Whether this is all that is held, and an earlier complete body of this run ended at the same place."""
         return self.verdict.first_pos == 0 and self.position == self.earlier_end == self.held.offset
 
+    @property
+    def may_be_all(self) -> bool:
+        """Whether this may be the complete file although it is only the start of what is held.
+
+        It is if a gateway has sent a page within a body without a length. A cut at this place is as likely, so it must
+        be the second end in this run: at the same place, or after one at the end of what is held.
+        """
+        is_start = self.verdict.first_pos == 0 and 0 < self.position < self.held.offset
+        return is_start and self.length is None and self.earlier_end in (self.position, self.held.offset)
+
 
 class Ending(NamedTuple):
     """One row of the table: the first whose ``applies`` is true decides."""
@@ -83,7 +94,7 @@ class Ending(NamedTuple):
     applies: Callable[[Ended], bool]
     outcome: Outcome
     reason: str = ""
-    """What is wrong with the body, for people. Only with LOST, TOO_LITTLE and CHECK_OR_LOST."""
+    """What is wrong with the body, for people. Only with LOST, TOO_LITTLE and those that may be LOST."""
 
 
 ENDINGS: tuple[Ending, ...] = (
@@ -132,6 +143,13 @@ ENDINGS: tuple[Ending, ...] = (
         "RFC 9112 section 8",
         lambda ended: ended.head.may_be_cut and ended.is_all_again,
         Outcome.CHECK,
+    ),
+    Ending(
+        "ended with the connection, before the end of what is held",
+        "RFC 9112 section 8",
+        lambda ended: ended.head.may_be_cut and ended.may_be_all,
+        Outcome.CHECK_START_OR_LOST,
+        "closed early",
     ),
     Ending(
         "ended with the connection",

@@ -227,6 +227,15 @@ def judge(request: Request, head: ResponseHead, held: Held, trust: Trust = FULL)
     return Verdict(row.action, row.name, row.section, row.reason, *extent)
 
 
+def has_same_etag(request: Request, head: ResponseHead, held: Held) -> bool:
+    """Whether nothing says that the file on the server has changed since the response whose bytes are held.
+
+    With a hash ``judge`` does not require it, because mirrors differ in their ETags. It is required where a connection
+    that still brings bytes of the old file would be given up.
+    """
+    return not Case(request, head, held, FULL).has_different_etag
+
+
 def _extent(case: Case) -> tuple[int, int | None, int | None]:
     """Return first_pos, end (exclusive) and complete_length of a body that is used."""
     part = case.content_range

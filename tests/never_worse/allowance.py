@@ -103,27 +103,48 @@ def may_be_luck(situation: Situation, plain: Played, ours: Played) -> bool:
     is_joined = any(request.status == 206 for run in plain.runs for request in run.requests)
     is_early = situation.ranges.support == "other bytes" and situation.file.gzip_from is not None
     is_unproved = is_joined and not _can_be_joined(situation)
-    return is_early or is_unproved or _was_before_trouble(situation, plain, ours)
+    is_earlier = _was_before_trouble(situation, plain, ours)
+    return is_early or is_unproved or is_earlier or _was_after_trouble(situation, plain, ours)
+
+
+def _was_after_trouble(situation: Situation, plain: Played, ours: Played) -> bool:
+    """Whether plain pip needed so long for its runs that a refusal was over, of which all runs of pip-resume told.
+
+    They have ended earlier, with the error that plain pip would have shown.
+    """
+    if (plain.runs_needed or 0) < 2 or ours.runs_needed is not None:
+        return False
+    begun_s, ended_s = plain.runs[-1].begun_s, ours.runs[-1].ended_s
+    is_told = all("Error: Status" in run.ended.text for run in ours.runs)
+    return is_told and any(
+        refusal.of != "range"
+        and ended_s < _begins_s(situation, ours, refusal.begins) + refusal.lasts_s
+        and ended_s < begun_s
+        for refusal in situation.refusals
+    )
+
+
+def _begins_s(situation: Situation, side: Played, moment: Moment) -> float:
+    position = int(moment.share * situation.file.size)
+    return (side.reached.get(position, float("inf")) if position else 0.0) + moment.plus_s
 
 
 def _was_before_trouble(situation: Situation, plain: Played, ours: Played) -> bool:
     """Whether trouble began after the last request of plain pip, but before the last one of pip-resume.
 
-    That is a server that refuses, a file that is replaced, or a network in which new connections fail.
+    That is a server that refuses, a file that is replaced or compressed, or a network in which new connections fail.
     """
     if (plain.runs_needed or 0) < 2:
         return False
     last_s, our_last_s = (max((head.at_s for head in side.runs[-1].requests), default=0.0) for side in (plain, ours))
     begins = [refusal.begins for refusal in situation.refusals if refusal.of != "range"]
+    begins += [situation.file.gzip_from] if situation.file.gzip_from is not None else []
     if situation.user.resume_retries == 0:  # Otherwise it has to wait for the end of the outage.
         begins += [outage.begins for outage in situation.outages if outage.how in ("refused", "unreachable", "dns")]
     begins += [situation.replacement.begins] if situation.replacement is not None else []
-
-    def begins_s(side: Played, moment: Moment) -> float:
-        position = int(moment.share * situation.file.size)
-        return (side.reached.get(position, float("inf")) if position else 0.0) + moment.plus_s
-
-    return any(begins_s(plain, each) > last_s and begins_s(ours, each) < our_last_s for each in begins)
+    return any(
+        _begins_s(situation, plain, each) > last_s and _begins_s(situation, ours, each) < our_last_s for each in begins
+    )
 
 
 def sends_wrong_bytes(situation: Situation) -> bool:
@@ -139,8 +160,8 @@ def sends_wrong_bytes(situation: Situation) -> bool:
 def barren_s(ours: Played) -> float:
     """Return the seconds that the longest ranged requests without a file cost in each run, and the waits after them.
 
-    It counts only where plain pip has given up, and was started again by its user: a ranged request is then a try that
-    plain pip does not make.
+    So do plain requests that a server asks to repeat later. It counts only where plain pip has given up, and was
+    started again by its user: then these are tries that plain pip does not make.
     """
     total_s = 0.0
     for run in ours.runs:
@@ -148,7 +169,7 @@ def barren_s(ours: Played) -> float:
         barren = (
             end_s - request.at_s
             for request, end_s in zip(run.requests, ends_s)
-            if request.first_pos is not None and request.status not in (200, 206)
+            if (request.first_pos is not None and request.status not in (200, 206)) or request.status in (429, 503)
         )
         total_s += sum(sorted(barren)[-BARREN_RANGES * MOST_REFUSALS :])
     return total_s

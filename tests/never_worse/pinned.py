@@ -97,6 +97,32 @@ PINNED: dict[str, Situation] = {
         outages=(Outage(lasts_s=5.0),),
     ),
     "a wrong certificate for one second": Situation(outages=(Outage("certificate", lasts_s=1.0),)),
+    "an error page at the end of a body without a length": Situation(
+        file=File(etag="none", framing="close"),
+        ranges=Ranges(at_end="416 without length"),
+        cuts=(Cut("error page", at=1.0),),
+    ),
+    "a different build while the connection is slow": Situation(
+        file=File(size=3_000_000),
+        bytes_per_s=300_000.0,
+        slow=(Slow(900.0, begins=Moment(0.9), lasts_s=66.5),),
+        replacement=Replacement(Moment(plus_s=5.9), build="one byte"),
+    ),
+    "gone for 2 s, then ranges are told to come back later": Situation(
+        outages=(Outage(begins=Moment(0.25), lasts_s=2.0),),
+        refusals=(Refusal(status=503, lasts_s=10.0, retry_after="seconds", retry_after_s=30),),
+        user=User(resume_retries=1),
+    ),
+    "busy for 1 s, and pip's cache has the file without a hash": Situation(
+        file=File(link_hash="none", last_modified="none", caching="not said"),
+        refusals=(Refusal(of="plain", status=521, lasts_s=0.7),),
+        user=User(cached="right"),
+    ),
+    "a 206 that says gzip, after a cut near the start": Situation(
+        file=File(size=300_000),
+        ranges=Ranges(is_labelled_gzip=True),
+        cuts=(Cut("tls record", at=0.02),),
+    ),
     "resumed after a signed redirect, next run": Situation(
         hops=(Hop(to="signed"),),
         sleeps=(Sleep(lasts_s=60.0),),

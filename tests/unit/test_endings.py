@@ -102,13 +102,26 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
         "the length is unknown": ended(CLOSE_DELIMITED, OFFSET, UNSIZED)._replace(earlier_end=OFFSET),
         "without a hash": ended(CLOSE_DELIMITED, OFFSET, UNSIZED_UNHASHED)._replace(earlier_end=OFFSET),
     },
+    (
+        "ended with the connection, before the end of what is held",
+        "RFC 9112 section 8",
+        Outcome.CHECK_START_OR_LOST,
+    ): {
+        "after one at the end of what is held": ended(CLOSE_DELIMITED, OFFSET - 1, UNSIZED)._replace(
+            earlier_end=OFFSET
+        ),
+        "twice at the same place": ended(CLOSE_DELIMITED, OFFSET - 1, HASHED)._replace(earlier_end=OFFSET - 1),
+        "without a hash": ended(CLOSE_DELIMITED, 1, UNSIZED_UNHASHED)._replace(earlier_end=OFFSET),
+    },
     ("ended with the connection", "RFC 9112 section 8", Outcome.CHECK_OR_LOST): {
+        "before the end of what is held, for the first time": ended(CLOSE_DELIMITED, OFFSET - 1, HASHED),
+        "before the end of what is held, at a different place": ended(CLOSE_DELIMITED, OFFSET - 2, HASHED)._replace(
+            earlier_end=OFFSET - 1
+        ),
+        "no byte": ended(CLOSE_DELIMITED, 0, HASHED, gained=0)._replace(earlier_end=OFFSET),
         "a part at the same place": ended(part(), LENGTH, HASHED)._replace(earlier_end=LENGTH),
         "a part at the same place, without a hash": ended(part(), LENGTH, COMPLETE_UNHASHED)._replace(
             earlier_end=LENGTH
-        ),
-        "at the same place, and more is held": ended(CLOSE_DELIMITED, OFFSET - 1, HASHED)._replace(
-            earlier_end=OFFSET - 1
         ),
         "at different places": ended(CLOSE_DELIMITED, LENGTH - 1, HASHED)._replace(earlier_end=LENGTH),
         "fewer bytes than the known length": ended(CLOSE_DELIMITED, LENGTH - 1, HASHED),
@@ -142,7 +155,8 @@ def test_the_end_of_a_body_is_judged_by_its_row(body: Ended, row: str, section: 
     ending = conclude(body)
 
     assert (ending.name, ending.section, ending.outcome) == (row, section, outcome)
-    assert bool(ending.reason) == (outcome in (Outcome.LOST, Outcome.TOO_LITTLE, Outcome.CHECK_OR_LOST))
+    may_be_lost = (Outcome.LOST, Outcome.TOO_LITTLE, Outcome.CHECK_OR_LOST, Outcome.CHECK_START_OR_LOST)
+    assert bool(ending.reason) == (outcome in may_be_lost)
 
 
 def test_every_row_decides_at_least_one_case() -> None:
