@@ -309,10 +309,16 @@ def test_an_unknown_project_is_reported(doctors: Doctors, pip_version: str, http
 
 
 @OLDEST_AND_NEWEST
-def test_the_default_project_is_six(doctors: Doctors, pip_version: str, http_server: FaultServer) -> None:
-    text, _ = only_problem(ask(doctors(pip_version), *index_options(http_server)))
+def test_an_index_without_the_default_project_says_nothing_about_this_machine(
+    doctors: Doctors, pip_version: str, http_server: FaultServer
+) -> None:
+    """Many an index of a company has only its own projects."""
+    report = ask(doctors(pip_version), *index_options(http_server))
 
-    assert text.startswith("No matching distribution found for six:")
+    host = f"127.0.0.1:{http_server.port}"
+    assert texts(report, "index") == f"No matching distribution found for six: {host} does not have it (404)"
+    assert (report["verdict"], report["exit_code"]) == ("works", 0)
+    assert follows(report) == (None, None, None)
 
 
 @OLDEST_AND_NEWEST

@@ -166,6 +166,23 @@ def test_an_index_that_cannot_be_reached_is_more_important_than_one_without_the_
     assert finding.text == local.text == "no connection to second.example: connection refused"
 
 
+@pytest.mark.parametrize(
+    ("seen", "level"),
+    [
+        pytest.param({"project": "six", "failures": [{"status": 404}]}, NOTE, id="the default project"),
+        pytest.param({"project": "six"}, NOTE, id="no file of the default project"),
+        pytest.param({"project": "sample", "failures": [{"status": 404}]}, BROKEN, id="a project that was named"),
+        pytest.param({"project": "six", "failures": [{"status": 404}, {"status": 503}]}, BROKEN, id="a busy index"),
+        pytest.param({"project": "six", "error": {"kind": "connection"}}, BROKEN, id="no connection"),
+        pytest.param({"project": "six", "pip_error": "no"}, BROKEN, id="an error of pip"),
+    ],
+)
+def test_only_an_index_without_the_default_project_is_normal(seen: dict[str, Any], level: str) -> None:
+    (finding,) = examine(seen, can_keep=True, default="six")
+
+    assert finding.level == level
+
+
 def test_an_index_that_was_skipped_is_noted_unless_it_has_no_such_project() -> None:
     missing = {"kind": "status", "status": 404, "cause": "", "host": "first.example"}
     silent = {"kind": "connection", "status": None, "cause": "connection refused", "host": "second.example"}

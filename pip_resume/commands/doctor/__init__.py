@@ -43,6 +43,7 @@ _VERDICTS = (
     (PART, WORKS_PARTLY, "works within one run only", "works within one run only: the next run starts again"),
 )
 _WORKS = (WORKS, "works", "works: pip continues broken downloads here, in the next run too")
+_INDEX_UNKNOWN = (WORKS, "works", "works on this machine; no index has shown whether it resumes, see above")
 _CACHE_OPTIONS = ("--cache-dir", "--no-cache-dir", "--isolated")
 
 
@@ -117,14 +118,16 @@ def examine(probe: Probe, seen: Mapping[str, Any]) -> list[Finding]:
 
 def verdict(findings: Iterable[Finding]) -> tuple[int, str, str]:
     """Return the exit code that belongs to the worst of the findings, the verdict for scripts, and for people."""
-    levels = {finding.level for finding in findings}
-    return next((row[1:] for row in _VERDICTS if row[0] in levels), _WORKS)
+    found = list(findings)
+    levels = {finding.level for finding in found}
+    works = _WORKS if any(finding.topic == "result" for finding in found) else _INDEX_UNKNOWN
+    return next((row[1:] for row in _VERDICTS if row[0] in levels), works)
 
 
 def _index(probe: Probe, seen: Mapping[str, Any]) -> list[Finding]:
     from pip_resume.commands.doctor import index
 
-    return index.examine(seen, can_keep=store.can_keep(probe)) if seen else []
+    return index.examine(seen, can_keep=store.can_keep(probe), default=DEFAULT_PROJECT) if seen else []
 
 
 def _summary(probe: Probe, seen: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Callable, NamedTuple
 
 from pip_resume.commands.doctor.finding import BROKEN, NOTE, OK, PART, Finding, doctor_with
@@ -99,11 +100,15 @@ def keeper(seen: Seen, *, can_keep: bool) -> str:
     return OURS if can_keep and seen["digest"] is not None else NOBODY
 
 
-def examine(seen: Seen, *, can_keep: bool) -> list[Finding]:
-    """Return the findings about the index, the last of them with what follows."""
+def examine(seen: Seen, *, can_keep: bool, default: str = "") -> list[Finding]:
+    """Return the findings about the index, the last of them with what follows.
+
+    ``default`` is the project that is asked for if nobody names one. If an index does not have it, nothing is broken.
+    """
     stopped = _not_reached(seen)
     if stopped is not None:
-        return [stopped]
+        is_normal = bool(default) and seen.get("project") == default and _lacks_project(seen)
+        return [replace(stopped, level=NOTE) if is_normal else stopped]
     return [
         *_skipped(seen),
         _file(seen),
@@ -146,6 +151,12 @@ def _not_reached(seen: Seen) -> Finding | None:
         return None
     text = f"No matching distribution found for {seen.get('project', '?')}: no file there is for this Python"
     return Finding(BROKEN, "index", text, doctor_with("PROJECT"))
+
+
+def _lacks_project(seen: Seen) -> bool:
+    """Whether all indexes were reached, and none has a file of the project."""
+    is_asked = not any(key in seen for key in ("pip_error", "error", "file"))
+    return is_asked and all(failure.get("status") == 404 for failure in seen.get("failures", ()))
 
 
 def _error(error: Seen, seen: Seen) -> Finding:
