@@ -106,7 +106,7 @@ def messages() -> list[str]:
 
 
 def test_the_messages_are_found() -> None:
-    assert len(messages()) == 18
+    assert len(messages()) == 21
 
 
 @pytest.mark.parametrize("message", messages())
