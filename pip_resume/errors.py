@@ -73,16 +73,24 @@ class NoResponse(ConnectionLost):
     stage = Stage.REQUEST
 
     def __init__(
-        self, cause: str, error: BaseException | None = None, *, is_for_pip: bool = False, was_sent: bool = True
+        self,
+        cause: str,
+        error: BaseException | None = None,
+        *,
+        is_for_pip: bool = False,
+        was_sent: bool = True,
+        is_unverified: bool = False,
     ) -> None:
         """``error`` is pip's own exception. With ``is_for_pip`` it says more than our own error would.
 
-        ``was_sent`` is False if there was no connection to send the request over.
+        ``was_sent`` is False if there was no connection to send the request over, and ``is_unverified`` True if the
+        host has shown a wrong certificate, and no right one in this run.
         """
         super().__init__(cause)
         self.error = error
         self.is_for_pip = is_for_pip
         self.was_sent = was_sent
+        self.is_unverified = is_unverified
 
 
 class ServerBusy(ConnectionLost):

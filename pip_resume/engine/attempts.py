@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pip_resume.errors import ConnectionLost, FailedAttempt, GaveUp, Report, ServerBusy
-from pip_resume.protocol.retry import Budget, Limits, Options, larger, limits
+from pip_resume.errors import ConnectionLost, FailedAttempt, GaveUp, NoResponse, Report, ServerBusy
+from pip_resume.protocol.retry import Budget, Limits, Options, Reached, larger, limits, limits_before_response
 
 if TYPE_CHECKING:
     from pip_resume.engine.clock import Clock, Stopwatch
@@ -47,12 +47,12 @@ class Attempts:
         """Whether a connection that has brought something may be followed by a new one."""
         return self._options.retries > 0
 
-    def host_answered(self, *, is_busy: bool) -> None:
-        """Take note that the host has answered. If it is only busy so far, plain pip would still retry."""
+    def host_answered(self, *, is_useful: bool) -> None:
+        """Take note that the host has answered. As long as it is only busy, or refuses Range, plain pip would retry."""
         later = limits(self._options)
         self.has_response = True
-        self._limits = larger(self._limits, later) if is_busy and not self.has_useful_response else later
-        self.has_useful_response |= not is_busy
+        self.has_useful_response |= is_useful
+        self._limits = later if self.has_useful_response else larger(self._limits, later)
 
     def pip_has_retried(self) -> None:
         """Take note that the request that has just failed had pip's own ``--retries``."""
@@ -93,15 +93,22 @@ class Attempts:
         idle_s = self._watch.elapsed_s - self._progress_s
         asked_s = (lost.retry_after_s if isinstance(lost, ServerBusy) else None) or 0.0
         is_asked_too_long = asked_s > self._options.longest_retry_after_s
-        if is_asked_too_long or self._budget.is_spent(self._limits, idle_s):
+        allowed = self._limits_after(lost)
+        if is_asked_too_long or self._budget.is_spent(allowed, idle_s):
             raise GaveUp(self._report(held, asked_s if is_asked_too_long else None))
         asked_s = min(asked_s, self._options.retry_after_cap_s)
         attempt_s = self._watch.elapsed_s - self._attempt_s
-        delay_s = max(self._budget.delay_s(self._limits, idle_s, self._clock.chance(), attempt_s), asked_s)
+        delay_s = max(self._budget.delay_s(allowed, idle_s, self._clock.chance(), attempt_s), asked_s)
         self._budget = self._budget.after_wait(delay_s)
-        self._display.attempt_failed(failure, held.checkpoint.complete_length, self._budget, self._limits, delay_s)
+        self._display.attempt_failed(failure, held.checkpoint.complete_length, self._budget, allowed, delay_s)
         self._wait(delay_s, idle_s)
         self._attempt_s = self._watch.elapsed_s
+
+    def _limits_after(self, lost: ConnectionLost) -> Limits:
+        """Return the limits after this failure. A host that was never verified may always have a wrong certificate."""
+        if isinstance(lost, NoResponse) and lost.is_unverified:
+            return limits_before_response(self._options, Reached.NONE)
+        return self._limits
 
     def _wait(self, delay_s: float, idle_s: float) -> None:
         left_s = delay_s

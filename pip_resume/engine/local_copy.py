@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 """The errors of a disk that is full, or of a quota that is used up."""
+_OVERLAPS_IN_A_PART = 8
+"""How many times larger than the overlap a part has to be, so that most of its bytes are new."""
 
 
 class LocalCopy:
@@ -179,6 +181,17 @@ class LocalCopy:
             self.drop_beside()
         if not self.has_digest and brought < self._unhashed_overlap:
             self._unhashed_overlap = max(self._unhashed_overlap // 2, MIN_OVERLAP_BYTES)
+
+    def keep_start(self, size: int) -> None:
+        """Hold only the first ``size`` bytes, which one response of this run had, unless there is a second partial."""
+        if self._beside is None and size < self.held.offset:
+            with contextlib.suppress(OSError):
+                self.current.cut(size)
+                self.origin = Origin()
+
+    def shrink_overlap(self, part: int) -> None:
+        """Request a smaller overlap, without a hash, since the server sends parts of ``part`` bytes."""
+        self._unhashed_overlap = max(min(self._unhashed_overlap, part) // _OVERLAPS_IN_A_PART, MIN_OVERLAP_BYTES)
 
     def take_file(self, source: Path, offered: Checkpoint) -> bool:
         """Hold the bytes of a file in pip's cache, without reading them; return False if that is not possible."""

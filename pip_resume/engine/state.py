@@ -52,6 +52,8 @@ class State:
         """Whether a plain request was sent whose body would be used."""
         self.is_range_ignored = False
         """Whether the server has sent the complete file instead of a part, and no part since."""
+        self.is_tail_wrong = False
+        """Whether the server has sent different bytes for the end of what is held, and no hash tells which is right."""
         self.is_announced = False
         """Whether pip's line for this download has been written."""
 

@@ -178,7 +178,7 @@ class _Run:
     def _act(self, exchange: Exchange) -> Finished | None:
         """Do what a verdict says."""
         state, action, response = self._state, exchange.verdict.action, exchange.response
-        state.attempts.host_answered(is_busy=action is Action.WAIT)
+        state.attempts.host_answered(is_useful=action in (Action.APPEND, Action.VERIFY))
         if action is Action.WAIT:
             raise ServerBusy(response, retry_after_s(response.head, state.clock.now_s()))
         if action is Action.FAIL or (action is Action.ASK_PLAINLY and state.trust.is_spent):
@@ -291,6 +291,7 @@ class _Run:
         if self._state.copy.has_beside:
             self._state.copy.drop_beside()
         else:
+            self._state.is_tail_wrong = not self._state.copy.has_digest
             self._state.ask_plainly(reason, is_ranged=True)
             self._state.attempts.begin_at(0)
 
@@ -300,6 +301,10 @@ class _Run:
         has_brought = is_file and cursor.gained + cursor.compared > 0
         state.learn(state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=has_brought))
         state.attempts.body_ended(cursor.position - cursor.first_pos, cursor.compared)
+        if state.is_tail_wrong and is_file and cursor.first_pos == 0:
+            # Continue after what this response has shown to be right, else the next part differs as well.
+            state.is_tail_wrong = False
+            state.copy.keep_start(cursor.position)
         if is_file or not exchange.ignored_range:  # The length of a page says nothing about the connection.
             state.copy.after_loss(cursor.position - cursor.first_pos)
 

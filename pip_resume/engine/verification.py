@@ -30,7 +30,9 @@ def after_body(state: State, exchange: Exchange, position: int, gained: int) -> 
         return wrong_file(state, exchange)
     if ending.outcome is Outcome.LOST:
         raise ConnectionLost(ending.reason)
-    if ending.outcome is Outcome.MORE:
+    if ending.outcome is Outcome.LESS_OVERLAP:
+        state.copy.shrink_overlap(position - exchange.verdict.first_pos)
+    if ending.outcome in (Outcome.MORE, Outcome.LESS_OVERLAP):
         state.trust = state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=True)
     elif ending.outcome is Outcome.TOO_LITTLE:
         state.ask_plainly(ending.reason, is_ranged=exchange.request.is_ranged)

@@ -119,15 +119,19 @@ class PipTransport:
             if not self._may_pass(error):
                 raise PipError(error) from error
             # pip's own error names the host and the certificate.
-            is_for_pip, was_sent = is_about_a_certificate(error), not was_not_sent(error)
-            raise NoResponse(cause_of(error), error, is_for_pip=is_for_pip, was_sent=was_sent) from error
+            is_wrong = is_about_a_certificate(error)
+            raise NoResponse(
+                cause_of(error),
+                error,
+                is_for_pip=is_wrong,
+                was_sent=not was_not_sent(error),
+                is_unverified=is_wrong and self.reached is not Reached.THIS_HOST,
+            ) from error
         return self._answered(response)
 
     def _may_pass(self, error: Exception) -> bool:
-        """Whether a later attempt may succeed. A certificate that was right before may be right again."""
-        if is_about_a_certificate(error):
-            return self.reached is Reached.THIS_HOST
-        return is_of_the_network(error) and not is_final(error)
+        """Whether a later attempt may succeed. A wrong certificate may be replaced: plain pip tries again, too."""
+        return is_about_a_certificate(error) or (is_of_the_network(error) and not is_final(error))
 
     def _send(self, session: PipSession, fields: Mapping[str, str]) -> PipsResponse:
         return session.get(self._artifact.url, headers={**self._module.HEADERS, **fields}, stream=True)

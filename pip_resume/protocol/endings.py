@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
+from pip_resume.protocol.planning import MIN_OVERLAP_BYTES
 from pip_resume.protocol.retry import QUICK_BYTES
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class Outcome(enum.Enum):
     LOST = "the connection ended before the body did: wait, then request the rest"
     TOO_LITTLE = "the server sends parts that are too small: request the complete file, plainly"
     CONTINUE = "pip's cache has only the start of the file: remove its entry, and request the rest"
+    LESS_OVERLAP = "a part held nothing but a part of the overlap: request the rest with a smaller overlap"
     MORE = "the server sends the file in parts: request the next one at once"
     WRONG = "these bytes cannot be the file"
     CHECK = "nothing is missing as far as anybody has said: the digest decides"
@@ -64,6 +66,12 @@ class Ended(NamedTuple):
         """Whether so many parts of this size are missing that a complete response is likely to be faster."""
         rest = (self.length or self.held.checkpoint.complete_length or 0) - self.position
         return self.gained < QUICK_BYTES and rest > _MOST_PARTS * self.gained
+
+    @property
+    def is_within_overlap(self) -> bool:
+        """Whether a part, without a hash, had only bytes that are held. A smaller overlap leaves room for new ones."""
+        is_compared = 0 < self.verdict.first_pos < self.position and self.gained == 0
+        return is_compared and not self.held.digest_known and self.held.overlap > MIN_OVERLAP_BYTES
 
     @property
     def is_of_unknown_length(self) -> bool:
@@ -111,6 +119,12 @@ ENDINGS: tuple[Ending, ...] = (
         Outcome.WRONG,
     ),
     Ending("closed early", "RFC 9112 section 8", lambda ended: ended.is_short, Outcome.LOST, "closed early"),
+    Ending(
+        "a part within the overlap",
+        "RFC 9110 section 15.3.7",
+        lambda ended: ended.lacks_rest and ended.is_within_overlap,
+        Outcome.LESS_OVERLAP,
+    ),
     Ending(
         "one part of several",
         "RFC 9110 section 15.3.7",

@@ -192,7 +192,7 @@ def test_an_error_tells_whether_the_request_was_sent(make: Any, words: str) -> N
 
 
 WRONG_CERTIFICATE = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
-FINAL = [
+ABOUT_CERTIFICATES = [
     pytest.param(lambda: under_tls(WRONG_CERTIFICATE), id="certificate that is not trusted"),
     pytest.param(
         lambda: under_tls(urllib3_connection.CertificateError("hostname 'a' doesn't match 'b'")),  # type: ignore[attr-defined, unused-ignore]
@@ -204,12 +204,25 @@ FINAL = [
     ),
     pytest.param(lambda: at_proxy(WRONG_CERTIFICATE), id="certificate of the proxy"),
     pytest.param(lambda: WRONG_CERTIFICATE, id="bare certificate error"),
+]
+FINAL = [
     pytest.param(lambda: requests_errors.TooManyRedirects("30"), id="too many redirects"),
     pytest.param(lambda: requests_errors.InvalidURL("?"), id="redirect to an invalid URL"),
     pytest.param(lambda: requests_errors.InvalidSchema("gopher:"), id="redirect to a different scheme"),
     pytest.param(lambda: KeyError("keyring"), id="error that is not of the network"),
     pytest.param(lambda: requests_errors.InvalidHeader("?"), id="field that must not be sent"),
 ]
+
+
+@pytest.mark.parametrize("make", ABOUT_CERTIFICATES)
+def test_a_wrong_certificate_of_a_host_that_was_never_verified_has_the_limits_and_the_error_of_pip(make: Any) -> None:
+    error = make()
+
+    with pytest.raises(NoResponse) as caught:
+        request_rest(error)
+
+    assert (caught.value.is_for_pip, caught.value.is_unverified, caught.value.was_sent) == (True, True, False)
+    assert caught.value.error is error or (caught.value.error and caught.value.error.__context__ is error)
 
 
 @pytest.mark.parametrize("make", FINAL)

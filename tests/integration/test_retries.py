@@ -416,8 +416,9 @@ class TestCertificate:
                 downloads.run(server.url(PATH))
 
             assert "CERTIFICATE_VERIFY_FAILED" in repr(error.value.cause) + repr(error.value.cause.__context__)
-            assert (len(server.requests(PATH)), server.connections) == (1, 2)
-            assert downloads.waits_s == []
+            # As often, and with the same waits, as pip's --retries.
+            assert (len(server.requests(PATH)), server.connections) == (1, 7)
+            assert downloads.waits_s == [0.5, 1.0, 2.0, 4.0]
             assert downloads.stored(server.url(PATH)) == CONTENT[:HALF]
 
 

@@ -102,7 +102,10 @@ def may_be_luck(situation: Situation, plain: Played, ours: Played) -> bool:
     # A run before the last one counts as well: how soon it reached the point where it was stopped.
     is_joined = any(request.status == 206 for run in plain.runs for request in run.requests)
     is_early = situation.ranges.support == "other bytes" and situation.file.gzip_from is not None
-    is_unproved = is_joined and not _can_be_joined(situation)
+    # RFC 9110 section 15.3.7.1: a part must say where it belongs.
+    has_no_place = situation.ranges.content_range == "missing"
+    is_unproved = is_joined and (not _can_be_joined(situation) or has_no_place)
+    is_unproved |= has_no_place and any(refusal.of != "range" for refusal in situation.refusals)
     is_earlier = _was_before_trouble(situation, plain, ours)
     return is_early or is_unproved or is_earlier or _was_after_trouble(situation, plain, ours)
 
@@ -132,12 +135,14 @@ def _begins_s(situation: Situation, side: Played, moment: Moment) -> float:
 def _was_before_trouble(situation: Situation, plain: Played, ours: Played) -> bool:
     """Whether trouble began after the last request of plain pip, but before the last one of pip-resume.
 
-    That is a server that refuses, a file that is replaced or compressed, or a network in which new connections fail.
+    That is a server that refuses, a file that is replaced or compressed, a network in which new connections
+    fail, or a computer that sleeps.
     """
     if (plain.runs_needed or 0) < 2:
         return False
     last_s, our_last_s = (max((head.at_s for head in side.runs[-1].requests), default=0.0) for side in (plain, ours))
     begins = [refusal.begins for refusal in situation.refusals if refusal.of != "range"]
+    begins += [sleep.begins for sleep in situation.sleeps]
     begins += [situation.file.gzip_from] if situation.file.gzip_from is not None else []
     if situation.user.resume_retries == 0:  # Otherwise it has to wait for the end of the outage.
         begins += [outage.begins for outage in situation.outages if outage.how in ("refused", "unreachable", "dns")]

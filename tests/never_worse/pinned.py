@@ -123,6 +123,24 @@ PINNED: dict[str, Situation] = {
         ranges=Ranges(is_labelled_gzip=True),
         cuts=(Cut("tls record", at=0.02),),
     ),
+    "parts that are smaller than the overlap, without a hash": Situation(
+        file=NO_HASH,
+        ranges=Ranges(most_bytes=40_000),
+        cuts=(Cut(at=0.9),),
+    ),
+    "an error page, and every connection ends after 200 kB, without a hash": Situation(
+        file=NO_HASH,
+        cuts=(Cut("error page", at=0.75), Cut(every=200_000, until_s=234.9)),
+    ),
+    "a wrong certificate for 20 s, after a kill": Situation(
+        outages=(Outage("certificate", begins=Moment(plus_s=10.0)),),
+        user=KILLED,
+    ),
+    "ranges are refused, then 520 for 10 s, and no retries": Situation(
+        cuts=(Cut(at=0.99),),
+        refusals=(Refusal(), Refusal(of="any", status=520, begins=Moment(0.854), lasts_s=10.0)),
+        user=User(gap_s=2.0, resume_retries=0),
+    ),
     "resumed after a signed redirect, next run": Situation(
         hops=(Hop(to="signed"),),
         sleeps=(Sleep(lasts_s=60.0),),

@@ -256,9 +256,9 @@ def test_the_limits_change_with_the_first_response_and_only_then() -> None:
     download = Download(options, limits_before_response(options, Reached.OTHER_HOST))
     download.fail(UNANSWERED)
 
-    download.attempts.host_answered(is_busy=False)
+    download.attempts.host_answered(is_useful=True)
     download.fail()
-    download.attempts.host_answered(is_busy=False)
+    download.attempts.host_answered(is_useful=True)
     download.fail()
 
     assert download.attempts.has_response
@@ -270,12 +270,12 @@ def test_while_a_host_is_only_busy_the_limits_are_not_shorter_than_before_its_re
     options = Options(retries=0)
     download = Download(options, limits_before_response(options, Reached.NONE))
 
-    download.attempts.host_answered(is_busy=True)
+    download.attempts.host_answered(is_useful=False)
     download.fail(busy(None))
     assert download.display.limits == [limits_before_response(options, Reached.NONE)]
 
-    download.attempts.host_answered(is_busy=False)
-    download.attempts.host_answered(is_busy=True)
+    download.attempts.host_answered(is_useful=True)
+    download.attempts.host_answered(is_useful=False)
     with pytest.raises(GaveUp):
         download.fail(busy(None))
 
@@ -283,7 +283,7 @@ def test_while_a_host_is_only_busy_the_limits_are_not_shorter_than_before_its_re
 def test_a_host_that_is_only_busy_is_worth_all_the_patience() -> None:
     download = Download(Options(), limits_before_response(Options(), Reached.NONE))
 
-    download.attempts.host_answered(is_busy=True)
+    download.attempts.host_answered(is_useful=False)
     download.fail(busy(None))
 
     assert download.display.limits == [limits(Options())]
@@ -461,3 +461,23 @@ def test_nothing_held_has_no_name_and_no_length() -> None:
         download.attempts.wait_after(UNANSWERED, NOTHING)
 
     assert (error.value.report.filename, error.value.report.complete_length) == ("", None)
+
+
+def test_a_host_that_was_never_verified_is_tried_as_often_as_by_pip() -> None:
+    """Its certificate may always be wrong."""
+    download = Download()
+    unverified = NoResponse("TLS: certificate verify failed", is_for_pip=True, is_unverified=True)
+
+    download.fail_until_given_up(unverified)
+
+    assert download.display.delays_s == list(Options().connect_waits_s)
+
+
+def test_as_long_as_range_is_only_refused_pips_own_retries_count() -> None:
+    options = Options(retries=0)
+    download = Download(options, limits_before_response(options, Reached.NONE))
+
+    download.attempts.host_answered(is_useful=False)
+    download.fail_until_given_up()
+
+    assert len(download.display.delays_s) == len(options.connect_waits_s)

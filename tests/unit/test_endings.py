@@ -18,7 +18,7 @@ from unit.responses import (
 
 from pip_resume.protocol.endings import ENDINGS, Ended, Outcome, conclude
 from pip_resume.protocol.messages import Held, ResponseHead
-from pip_resume.protocol.planning import plan_request
+from pip_resume.protocol.planning import MIN_OVERLAP_BYTES, plan_request
 from pip_resume.protocol.retry import QUICK_BYTES
 from pip_resume.protocol.verdicts import judge
 
@@ -26,6 +26,7 @@ CLOSE_DELIMITED = complete(None)
 CHUNKED = complete(None, transfer_encoding="chunked")
 OF_UNKNOWN_LENGTH = part(length="*", last=OFFSET + 99)
 CACHED = complete()._replace(from_cache=True)
+OVERLAPPED = UNHASHED._replace(overlap=MIN_OVERLAP_BYTES + 1)
 GAIN = 1000
 """A small number of new bytes. Ten such parts are requested; more than ten are not."""
 
@@ -87,6 +88,12 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
     ("a small part", "RFC 9110 section 15.3.7", Outcome.LOST): {
         "from the start: a plain request brings no more": ended(
             part(0, GAIN - 1), GAIN, HASHED._replace(offset=GAIN), gained=GAIN
+        ),
+    },
+    ("a part within the overlap", "RFC 9110 section 15.3.7", Outcome.LESS_OVERLAP): {
+        "without a hash": ended(part(first=OFFSET - 50, last=OFFSET - 1), OFFSET, OVERLAPPED, gained=0),
+        "it ends before the bytes held do": ended(
+            part(first=OFFSET - 50, last=OFFSET - 11), OFFSET - 10, OVERLAPPED, gained=0
         ),
     },
     ("complete-length unknown", "RFC 9110 section 14.4", Outcome.CHECK_OR_LOST): {
