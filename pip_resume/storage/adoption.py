@@ -49,7 +49,9 @@ def may_be_continued(part: PartFile, record_format: int, checkpoint: Checkpoint)
     status = part.status
     is_shared = status.st_nlink > 1 and part.offset != checkpoint.complete_length
     was_open = record_format < _FIRST_PRIVATE_FORMAT and not is_private(part.directory.status)
-    return is_private(status) and not is_shared and not was_open and _lock_works(part)
+    # A different user may give a file of ours the name of a part, for example a temporary file of pip.
+    is_known = checkpoint.inode == status.st_ino or is_private(part.directory.status)
+    return is_private(status) and not is_shared and not was_open and is_known and _lock_works(part)
 
 
 def is_sparse(part: PartFile) -> bool:

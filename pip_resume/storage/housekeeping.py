@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.checkpoint import FORMAT, parse_checkpoint, record_format
 from pip_resume.storage.directory import Directory
-from pip_resume.storage.part_file import is_locked, is_own
+from pip_resume.storage.part_file import is_locked, is_ours_alone, is_own
 from pip_resume.storage.store import DIRECTORY, HTTP_CACHES, remove_unclaimed
 from pip_resume.storage.stored_partial import PART, RECORD, read_record, record_name
 
@@ -55,7 +55,7 @@ class Entry(NamedTuple):
     is_usable: bool
     """Whether its record can be read. Without one the bytes are never used."""
     is_own: bool = True
-    """Whether it belongs to this user. The size of a different user's file says nothing: it may have holes."""
+    """Whether only this user can have made it. The size of any other file says nothing: it may have holes."""
 
     @property
     def path(self) -> Path:
@@ -125,7 +125,7 @@ def _entry(directory: Directory, name: str) -> Entry | None:
         checkpoint.complete_length if checkpoint else None,
         is_newer=(record_format(record) or 0) > FORMAT,
         is_usable=checkpoint is not None,
-        is_own=is_own(status),
+        is_own=is_ours_alone(status, directory.status),
     )
 
 

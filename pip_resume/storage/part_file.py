@@ -41,6 +41,15 @@ def is_closed(status: os.stat_result) -> bool:
     return is_own(status) and (os.name == "nt" or not status.st_mode & 0o077)
 
 
+def is_ours_alone(status: os.stat_result, directory: os.stat_result) -> bool:
+    """Whether no different user can have opened a file in this directory. So its lock and its size are ours.
+
+    Part files have the mode 0600 where others can reach them. A different user may put a hard link of any other file of
+    ours there, if it may write to that file.
+    """
+    return is_own(status) and (not status.st_mode & 0o077 or is_closed(directory))
+
+
 def is_locked(directory: Directory, name: str) -> bool:
     """Whether another open file, of this process or of another, has the lock. Raises OSError or StoreUnusable."""
     try:

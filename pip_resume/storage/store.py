@@ -15,7 +15,7 @@ from pip_resume.errors import PartialBusy, StoreUnusable
 from pip_resume.protocol.checkpoint import FORMAT, Checkpoint, parse_checkpoint, record_format
 from pip_resume.storage.adoption import is_sparse, may_be_continued, trusted_length
 from pip_resume.storage.directory import Directory
-from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_locked, is_own
+from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_locked, is_ours_alone, is_own
 from pip_resume.storage.sharing import is_too_long, long_path
 from pip_resume.storage.stored_partial import PART, StoredPartial, has_foreign_record, read_record, record_name
 
@@ -81,7 +81,7 @@ class Store:
             with contextlib.suppress(OSError, StoreUnusable):
                 status = found.directory.status_of(found.name)
                 # A different user could hold a lock for ever, and let the file grow meanwhile.
-                if is_own(status) and is_locked(*found):
+                if is_ours_alone(status, found.directory.status) and is_locked(*found):
                     checkpoint = parse_checkpoint(read_record(found.directory, record_name(found.name)))
                     return Progress(status.st_size, None if checkpoint is None else checkpoint.complete_length)
         return None
@@ -179,7 +179,7 @@ class Store:
         except (OSError, StoreUnusable):
             return False
         if is_own(status):
-            return not has_foreign_record(*found)
+            return not has_foreign_record(*found) and not _is_held_by_others(found, status)
         return artifact.digest is not None
 
     def _claim_found(self, found: _Found, artifact: Artifact) -> StoredPartial | None:
@@ -193,8 +193,11 @@ class Store:
         if not is_own(part.status):
             return self._adopt_copy(part, artifact)
         if not part.lock():
+            is_ours = is_ours_alone(part.status, part.directory.status)
             part.close()
-            raise PartialBusy
+            if is_ours:
+                raise PartialBusy
+            return None
         # Between open and lock another pip may have put a new file under the name. Then this one is unused.
         if not part.is_at_name():
             part.close()
@@ -235,9 +238,9 @@ class Store:
             name = _name_of(artifact, is_personal=True)
             own = PartFile.create(self._make_directory(), name, artifact.digest)
             own.lock()
-            # The hash proves another user's bytes, but not the file name and content type in their record.
-            known = Checkpoint() if not length or checkpoint is None else checkpoint
-            partial = StoredPartial(artifact, own, known._replace(filename="", content_type=""), name, self._boot_id)
+            # The hash proves another user's bytes, but nothing else in their record.
+            known = Checkpoint(complete_length=None if checkpoint is None else checkpoint.complete_length)
+            partial = StoredPartial(artifact, own, known if length else Checkpoint(), name, self._boot_id)
             try:
                 own.copy_from(part, length)
                 partial.note(partial.checkpoint._replace(synced=0))
@@ -271,6 +274,16 @@ def _open_part(found: _Found, artifact: Artifact) -> PartFile:
         return PartFile.open_existing(*found, artifact.digest)
     except PermissionError:
         return PartFile.open_to_read(*found, artifact.digest)
+
+
+def _is_held_by_others(found: _Found, status: os.stat_result) -> bool:
+    """Whether a different user may hold the lock of a file of ours, and somebody does."""
+    if is_ours_alone(status, found.directory.status):
+        return False
+    try:
+        return is_locked(*found)
+    except (OSError, StoreUnusable):
+        return True
 
 
 def _is_new(directory: Directory) -> bool:

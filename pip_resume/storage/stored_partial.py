@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.checkpoint import MAX_RECORD_BYTES, encode_checkpoint
-from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_closed, is_own, sync
+from pip_resume.storage.directory import Directory
+from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_closed, is_own, is_private, sync
 from pip_resume.storage.partial import Partial, fresh_name, remove_file
 from pip_resume.storage.sharing import CAN_LINK, IS_WINDOWS, is_in_use
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from pip_resume.artifact import Artifact
     from pip_resume.protocol.checkpoint import Checkpoint
-    from pip_resume.storage.directory import Directory
 
 PART, RECORD = ".part", ".json"
 """The endings of the two files of one partial."""
@@ -151,9 +151,9 @@ class StoredPartial(Partial):
 
         Read permissions are added in place, but not where others can reach the file: whoever reads it could lock it.
         """
-        if mode & OTHERS_MAY_WRITE or not self._part.is_at_name():
-            return False
         status = self._part.status
+        if mode & OTHERS_MAY_WRITE or not is_private(status) or not self._part.is_at_name():
+            return False
         if mode & ~stat.S_IMODE(status.st_mode) and not is_closed(self._part.directory.status):
             return False
         if status.st_nlink > 1 and stat.S_IMODE(status.st_mode) != mode:
@@ -171,21 +171,34 @@ class StoredPartial(Partial):
         Where hard links are of no use it gets the bytes themselves, since pip has a copy of its own: so no more is
         written than by plain pip.
         """
-        directory = self._part.directory
         try:
             if not CAN_LINK and self.is_stored:
                 self._move_to(target)
                 return True
-            copy = PartFile.create(directory, self._fresh_name("new"), None)
-            try:
-                copy.copy_from(self._part, self.offset)
-                copy.set_mode(mode)
-                directory.move_out(copy.name, target)
-            finally:
-                remove_file(copy)
-        except OSError:
+            with Directory.opened(target.parent) as directory:
+                return self._copy_beside(target, directory, mode)
+        except (OSError, StoreUnusable):
             return False
-        return True
+
+    def _copy_beside(self, target: Path, directory: Directory, mode: int) -> bool:
+        """Copy the bytes to a file in the directory of ``target``, as pip does, and rename it.
+
+        Never in the store: there a different user may give the file the name of a part, before its mode is ``mode``.
+        """
+        copy = PartFile.create(directory, f"{target.name}{os.urandom(8).hex()}.tmp", None)
+        try:
+            copy.copy_from(self._part, self.offset)
+            copy.set_mode(mode)
+            copy.rename(target.name)
+            is_in_place = copy.is_at_name()
+        except OSError:
+            remove_file(copy)
+            raise
+        copy.close()
+        if not is_in_place:
+            # A different user has put a file under the name before it was renamed.
+            directory.remove(target.name)
+        return is_in_place
 
     def _move_to(self, target: Path) -> None:
         """Give the file the name ``target``. The record goes first, so that it is never beside a different file."""

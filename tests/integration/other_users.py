@@ -138,6 +138,34 @@ def keep_locked(path: Path, growth: int) -> Iterator[int]:
             time.sleep(0.001)
 
 
+def lock_a_link(source: Path, path: Path, growth: int) -> Iterator[int]:
+    """Make a second link of a file that this user may write to, lock it, and let it grow as `keep_locked` does."""
+    with source.open("r+b") as file:
+        os.link(source, path)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        while True:
+            file.truncate(os.fstat(file.fileno()).st_size + growth)
+            yield 1
+            time.sleep(0.001)
+
+
+def replace_what_is_new(directory: Path, own: Path) -> Iterator[int]:
+    """Put a copy of a file of the attacker's in the place of each temporary file in a directory."""
+    content = own.read_bytes()
+    seen: set[str] = set()
+    while True:
+        with contextlib.suppress(OSError):
+            for path in directory.iterdir():
+                if path.suffix in (".new", ".tmp") and path.name not in seen:
+                    seen.add(path.name)
+                    copy = directory / f"{len(seen)}.replacement"
+                    copy.write_bytes(content)
+                    copy.chmod(0o666)
+                    copy.rename(path)
+                    yield 1
+        yield 0
+
+
 def lock_what_can_be_read(directory: Path) -> Iterator[int]:
     """Lock every file of a directory that can be opened, and keep the locks."""
     held: dict[int, int] = {}

@@ -24,7 +24,9 @@ from integration.other_users import (
     attacking,
     hold_open,
     keep_locked,
+    lock_a_link,
     lock_what_can_be_read,
+    replace_what_is_new,
     swap_for_directory,
 )
 from integration.samples import CONTENT, CUT, FILE, HELD, NEXT_RUN_RANGE, PATH, SIZE, link_with_hash
@@ -178,8 +180,78 @@ class TestOpenFiles:
         assert outcome.content == CONTENT
         assert http_server.requests(PATH) == []
 
+    def test_a_private_file_of_ours_that_gets_the_name_of_a_part_is_copied(
+        self, victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        """It may be a temporary file of pip, which is given to the group later."""
+        http_server.plays(PATH, CUT, FILE)
+        link = link_with_hash(http_server)
+        with acting_as(victim):
+            machine.download_partly(link)
+        part = machine.part_path(link)
+        different = plant(part.with_name("different"), part.read_bytes(), 0o600, owner=victim)
+        different.rename(part)
+        with part.open("rb") as file, acting_as(victim), closing(machine.store.claim(artifact_of(link))) as partial:
+            assert partial.offset == HELD
+            assert os.fstat(file.fileno()).st_nlink == 0
+
+    def test_a_part_that_others_may_write_by_now_is_not_linked(
+        self, victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        http_server.plays(PATH, CUT, FILE)
+        link = link_with_hash(http_server)
+        with acting_as(victim):
+            machine.download_partly(link)
+            with closing(machine.store.claim(artifact_of(link))) as partial:
+                machine.part_path(link).chmod(0o664)
+                assert not partial.link_to(machine.cache_directory / "linked", 0o644)
+
+        assert not (machine.cache_directory / "linked").exists()
+        assert mode_of(machine.part_path(link)) == 0o664
+
+    @pytest.mark.parametrize("mask", [0o022, 0o077])
+    def test_a_file_of_a_different_user_does_not_get_into_pips_cache_in_the_place_of_a_copy(
+        self, mask: int, victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        """The directory of the store is the attacker's. The cache is sticky: there the attacker can replace nothing."""
+        share_cache(machine, 0, 0o1777)
+        make_store(machine, ATTACKER, 0o777)
+        content = CONTENT * 15  # Large enough that a copy takes some time.
+        own = plant(machine.cache_directory.parent / "own", content[:-1] + b"!")
+        example = plant(machine.store.path / "example.new", owner=victim)
+        os.umask(mask)
+        with attacking(replace_what_is_new, machine.store.path, own) as attack:
+            for number in range(3):
+                path = f"/{number}{PATH}"
+                http_server.plays(path, replace(FILE, content=content))
+                with acting_as(victim):
+                    assert machine.download(hashed_link(http_server.url(path), content)).content == content
+                assert machine.cached_body(http_server.url(path)) == content
+
+        assert attack.number > 0
+        assert example.stat().st_uid == ATTACKER
+
 
 class TestLocks:
+    @pytest.mark.parametrize("growth", [0, 100_000])
+    @pytest.mark.parametrize("mode", [0o2775, 0o1777])
+    def test_the_lock_of_a_different_user_on_a_link_of_a_file_of_ours_is_not_waited_for(
+        self, mode: int, growth: int, victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        """The bodies in pip's cache are writable for whoever may write to the cache."""
+        http_server.plays(PATH, CUT, FILE)
+        link = link_with_hash(http_server)
+        share_cache(machine, victim, mode)
+        make_store(machine, victim, mode)
+        body = plant(machine.cache_directory / "body", CONTENT, 0o666, owner=victim)
+        with attacking(lock_a_link, body, machine.part_path(link), growth), acting_as(victim):
+            machine.download_partly(link)
+            outcome = machine.download(link)
+
+        assert outcome.content == CONTENT
+        assert outcome.display.store_errors == []
+        assert http_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE]
+
     def test_the_lock_of_a_different_user_is_not_waited_for(
         self, victim: int, machine: Machine, http_server: FaultServer
     ) -> None:
@@ -334,6 +406,21 @@ class TestSizes:
         os.truncate(huge, 1 << 40)
         plant(huge.with_suffix(".json"), encode_checkpoint(Checkpoint(complete_length=1 << 41)))
         return set_age(huge, 0)
+
+    @pytest.mark.parametrize("limit", ["size", "room"])
+    def test_no_partial_of_ours_is_removed_because_of_a_link_of_a_file_of_ours_that_a_different_user_lets_grow(
+        self, limit: str, victim: int, machine: Machine, own: list[Path]
+    ) -> None:
+        """The bodies in pip's cache are writable for whoever may write to the cache."""
+        body = plant(machine.cache_directory / "body", b"body", 0o666, owner=victim)
+        path = machine.store.path / f"{'f' * 64}.part"
+        with attacking(lock_a_link, body, path, 1 << 34), acting_as(victim):
+            if limit == "size":
+                prune(machine.store.path, 14, 10 * MIB, NOW_S)
+            else:
+                make_room([machine.store.path], 100 * MIB, spare="")
+
+        assert all(each.exists() for each in own)
 
     @pytest.mark.usefixtures("huge")
     def test_pruning_removes_no_partial_of_ours_because_of_the_size_of_a_file_of_a_different_user(
