@@ -47,6 +47,11 @@ class Attempts:
         """Whether a connection that has brought something may be followed by a new one."""
         return self._options.retries > 0
 
+    @property
+    def small(self) -> int:
+        """How many connections have brought something, but little, since one that brought more."""
+        return self._budget.small
+
     def host_answered(self, *, is_useful: bool) -> None:
         """Take note that the host has answered. As long as it is only busy, or refuses Range, plain pip would retry."""
         later = limits(self._options)

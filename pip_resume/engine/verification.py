@@ -16,20 +16,27 @@ if TYPE_CHECKING:
     from pip_resume.engine.state import Exchange, State
 
 
+_CHECKS = (Outcome.CHECK, Outcome.CHECK_OR_LOST, Outcome.CHECK_OR_TOO_LITTLE, Outcome.CHECK_START_OR_LOST)
+
+
 def after_body(state: State, exchange: Exchange, position: int, gained: int) -> Finished | None:
     """Do what the end of a body at ``position`` (exclusive) means, after it added ``gained`` bytes to those held.
 
     Return None if more has to be requested. Raises ConnectionLost if the body ended too early.
     """
-    ended = Ended(exchange.head, exchange.verdict, position, state.copy.held, gained, state.earlier_end)
+    small = state.attempts.small
+    ended = Ended(exchange.head, exchange.verdict, position, state.copy.held, gained, small, state.earlier_end)
     ending = conclude(ended)
     state.display.concluded(ending, ended.held)
-    if ending.outcome in (Outcome.CHECK, Outcome.CHECK_OR_LOST, Outcome.CHECK_START_OR_LOST):
+    if ending.outcome in _CHECKS:
         return _check_end(state, exchange, ended, ending)
     if ending.outcome is Outcome.WRONG:
         return wrong_file(state, exchange)
     if ending.outcome is Outcome.LOST:
         raise ConnectionLost(ending.reason)
+    if gained == 0 and ending.outcome in (Outcome.LESS_OVERLAP, Outcome.TOO_LITTLE) and is_complete_after_all(state):
+        # The length that is known is too large.
+        return check(state, exchange)
     if ending.outcome is Outcome.LESS_OVERLAP:
         state.copy.shrink_overlap(position - exchange.verdict.first_pos)
     if ending.outcome in (Outcome.MORE, Outcome.LESS_OVERLAP):
@@ -48,7 +55,11 @@ def _check_end(state: State, exchange: Exchange, ended: Ended, ending: Ending) -
     if ended.length is not None and ended.held.offset > ended.length and not copy.has_beside:
         # Too many bytes are held, or the server sent too few: the digest decides which of the two is right.
         copy.start_beside(ended.length, with_length(ended.held.checkpoint, ended.length))
-    if not (ending.outcome is Outcome.CHECK or _is_start_complete(state, ended, ending) or _may_be_complete(state)):
+    is_right = ending.outcome is Outcome.CHECK or _may_be_complete(state)
+    if not is_right and ending.outcome is Outcome.CHECK_OR_TOO_LITTLE:
+        state.ask_plainly(ending.reason, is_ranged=exchange.request.is_ranged)
+        return None
+    if not (is_right or _is_start_complete(state, ended, ending)):
         if exchange.verdict.first_pos == 0:
             state.earlier_end = ended.position
         raise ConnectionLost(ending.reason)

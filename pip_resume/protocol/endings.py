@@ -16,6 +16,10 @@ _MOST_PARTS = 10
 """If more small parts than this are missing, a complete response is tried. So few are requested without a wait."""
 
 
+_MOST_UNKNOWN_PARTS = 2
+"""The same if the server does not say how many bytes are missing."""
+
+
 class Outcome(enum.Enum):
     """What to do after a body has ended."""
 
@@ -26,6 +30,7 @@ class Outcome(enum.Enum):
     MORE = "the server sends the file in parts: request the next one at once"
     WRONG = "these bytes cannot be the file"
     CHECK = "nothing is missing as far as anybody has said: the digest decides"
+    CHECK_OR_TOO_LITTLE = "the end is not certain: a right digest, or archive, means complete; a wrong one TOO_LITTLE"
     CHECK_START_OR_LOST = "the same for the start of what is held: more may have been sent than the file has"
     CHECK_OR_LOST = "the end is not certain: a right digest, or archive, means complete; a wrong one means LOST"
 
@@ -40,6 +45,8 @@ class Ended(NamedTuple):
     held: Held
     gained: int
     """Number of bytes that this body added to those held."""
+    small: int = 0
+    """Number of connections of this download that brought something, but little, since one that brought more."""
     earlier_end: int | None = None
     """Where an earlier complete body of this run ended with its connection, and seemed to be cut. Exclusive."""
 
@@ -76,6 +83,11 @@ class Ended(NamedTuple):
     @property
     def is_of_unknown_length(self) -> bool:
         return self.length is None and self.verdict.end is not None
+
+    @property
+    def may_need_many_parts(self) -> bool:
+        """Whether nobody says how many parts of this small size are missing, and some have come already."""
+        return self.is_of_unknown_length and self.gained < QUICK_BYTES and self.small >= _MOST_UNKNOWN_PARTS
 
     @property
     def is_all_again(self) -> bool:
@@ -144,6 +156,13 @@ ENDINGS: tuple[Ending, ...] = (
         lambda ended: ended.lacks_rest,
         Outcome.LOST,
         "the server sent only a part",
+    ),
+    Ending(
+        "a small part, complete-length unknown",
+        "RFC 9110 section 14.4",
+        lambda ended: ended.may_need_many_parts,
+        Outcome.CHECK_OR_TOO_LITTLE,
+        "the server sends only small parts",
     ),
     Ending(
         "complete-length unknown",

@@ -64,6 +64,8 @@ def _gave_up_range(situation: Situation, run: Run) -> int:
     # A part that starts so early, and is so short, ends before the first byte that was requested.
     is_usable = is_usable and not (ranges.support == "starts early" and 0 < ranges.most_bytes <= SHIFT_EARLY)
     is_usable = is_usable and not ranges.is_labelled_gzip
+    # An interim response to a range is not used, but noted with the status of the response that follows it.
+    is_usable = is_usable and not any(100 <= refusal.status < 200 for refusal in situation.refusals)
     # What a redirect leads to is the response to the same request, and so is what follows a "later".
     heads = [head for head in run.requests if head.status not in (301, 302, 303, 307, 308, 429, 503)]
     given_up = sum(

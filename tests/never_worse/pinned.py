@@ -141,6 +141,16 @@ PINNED: dict[str, Situation] = {
         refusals=(Refusal(), Refusal(of="any", status=520, begins=Moment(0.854), lasts_s=10.0)),
         user=User(gap_s=2.0, resume_retries=0),
     ),
+    "small parts without a length": Situation(
+        file=File(framing="chunked"),
+        ranges=Ranges(content_range="no length", most_bytes=2000),
+        user=KILLED,
+    ),
+    "Content-Length is too long, and no part has a length": Situation(
+        file=File(link_hash="none", framing="length too long"),
+        ranges=Ranges(content_range="no length"),
+        user=KILLED,
+    ),
     "resumed after a signed redirect, next run": Situation(
         hops=(Hop(to="signed"),),
         sleeps=(Sleep(lasts_s=60.0),),
