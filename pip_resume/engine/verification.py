@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from pip_resume.engine.origin import Origin
-from pip_resume.errors import ConnectionLost, UselessBody
+from pip_resume.errors import ConnectionLost, NoSpace, UselessBody
 from pip_resume.protocol.checkpoint import with_length
 from pip_resume.protocol.endings import Ended, Ending, Outcome, conclude
 from pip_resume.protocol.planning import OVERLAP_BYTES
@@ -43,9 +44,16 @@ def after_body(state: State, exchange: Exchange, position: int, gained: int) -> 
 def _check_end(state: State, exchange: Exchange, ended: Ended, ending: Ending) -> Finished | None:
     """Verify a file that may lack nothing. Raises ConnectionLost if its end was not certain, and it is wrong."""
     copy = state.copy
-    if ended.length is not None and ended.held.offset > ended.length and not copy.has_beside:
-        # Too many bytes are held, or the server sent too few: the digest decides which of the two is right.
-        copy.start_beside(ended.length, with_length(ended.held.checkpoint, ended.length))
+    # If too many bytes are held, or the server sent too few, the digest decides which of the two is right.
+    if (
+        ended.length is not None
+        and ended.held.offset > ended.length
+        and not copy.has_beside
+        and not _start_beside(copy, ended.length)
+    ):
+        # Without a second partial the first one is verified. If it is wrong, none of its bytes stay: they would be too
+        # many after the next body, too.
+        copy.origin = copy.origin._replace(earlier=0)
     if not (ending.outcome is Outcome.CHECK or _is_start_complete(state, ended, ending) or _may_be_complete(state)):
         if exchange.verdict.first_pos == 0:
             state.earlier_end = ended.position
@@ -58,11 +66,24 @@ def _is_start_complete(state: State, ended: Ended, ending: Ending) -> bool:
     copy = state.copy
     if ending.outcome is not Outcome.CHECK_START_OR_LOST or copy.has_beside:
         return False
-    copy.start_beside(ended.position, with_length(ended.held.checkpoint, ended.position))
+    if not _start_beside(copy, ended.position):
+        return False
     is_complete = _may_be_complete(state)
     if not is_complete:
         copy.drop_beside()
     return is_complete
+
+
+def _start_beside(copy: LocalCopy, length: int) -> bool:
+    """Start a second partial with all bytes of the file: the first ``length`` of those held; False if that fails.
+
+    Raises ConnectionLost if the bytes held are lost.
+    """
+    try:
+        copy.write(functools.partial(copy.start_beside, length, with_length(copy.held.checkpoint, length)))
+    except (NoSpace, OSError):
+        return False
+    return True
 
 
 def _may_be_complete(state: State) -> bool:
