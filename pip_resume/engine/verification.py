@@ -97,7 +97,7 @@ def check(state: State, exchange: Exchange | None) -> Finished | None:
     ``exchange`` is None if no request was needed.
     """
     if state.copy.has_digest:
-        is_right = _is_left_to_pip(state, exchange) or state.copy.has_right_digest()
+        is_right = _leave_to_pip(state, exchange) or state.copy.has_right_digest()
     else:
         is_right = _is_plausible(state, exchange)
     if is_right:
@@ -105,13 +105,13 @@ def check(state: State, exchange: Exchange | None) -> Finished | None:
     return wrong_file(state, exchange)
 
 
-def _is_left_to_pip(state: State, exchange: Exchange | None) -> bool:
-    """Whether a file is handed over without a look at its hash: one of pip's cache, which was not read so far.
+def _leave_to_pip(state: State, exchange: Exchange | None) -> bool:
+    """Leave the hash of a file of pip's cache to pip, which hashes it next; return False if it has to be hashed here.
 
-    Not if an earlier run has stored bytes of the file: a right one takes their place.
+    It is hashed here if the store has bytes of it: those are removed only for a file that was found right.
     """
     is_cached = exchange is not None and exchange.head.from_cache and not state.copy.store.may_find_earlier()
-    return is_cached and state.copy.current.is_unread and state.transport.is_left_to_pip()
+    return is_cached and state.copy.current.is_unread and state.transport.leave_to_pip()
 
 
 def _is_plausible(state: State, exchange: Exchange | None) -> bool:
@@ -156,20 +156,23 @@ def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
 
 
 def _start_over(state: State) -> None:
-    """Request the complete file. What an earlier run has left goes when this file is right, all else at once."""
+    """Request the complete file.
+
+    Bytes of an earlier run that may be right stay until a right file takes their place; all others go now.
+    """
     reason = "its hash is not the expected one" if state.copy.has_digest else "the archive is damaged"
     state.display.starting_over(reason)
-    if _returns_to_earlier(state.copy):
+    if _return_to_earlier(state.copy):
         state.trust = state.trust.after_refusal(is_ranged=True)
     else:
         state.copy.reset()
     state.attempts.begin_at(0)
 
 
-def _returns_to_earlier(copy: LocalCopy) -> bool:
-    """Hold only what an earlier run has left, and return True: a wrong server must not erase it.
+def _return_to_earlier(copy: LocalCopy) -> bool:
+    """Cut the bytes back to those of an earlier run, which a wrong file must not remove; return False if that fails.
 
-    False if that is nothing, or was complete and so is wrong itself, and without a hash.
+    It is not done without a hash, without such bytes, or if they were the complete file, which is wrong then.
     """
     earlier = copy.origin.earlier
     if not copy.has_digest or not earlier or copy.has_beside or copy.held.checkpoint.complete_length == earlier:

@@ -133,7 +133,7 @@ class PipDisplay:
         self, failure: FailedAttempt, complete_length: int | None, budget: Budget, limits: Limits, delay_s: float
     ) -> None:
         """Write a line: for each lost connection if there are few, and once for an outage."""
-        if budget.barren == 0 and failure.stage is Stage.BODY:
+        if budget.without_progress == 0 and failure.stage is Stage.BODY:
             self._is_in_outage = False
             self._connection_lost(failure, complete_length)
             return
