@@ -194,7 +194,7 @@ class PipDisplay:
         self._warn("Requesting all of %s: %s", self.name, reason)
 
     def range_ignored(self, *, is_conditional: bool) -> None:
-        reason = " (it may have changed)" if is_conditional else ": it ignores Range"
+        reason = " (the file may have changed)" if is_conditional else ", because it ignores Range"
         self._warn("The server sends all of %s again%s", self.name, reason)
 
     def waiting_for_other(self, offset: int, complete_length: int | None) -> None:
