@@ -105,7 +105,7 @@ class Artifact(NamedTuple):
 
     @property
     def is_https(self) -> bool:
-        """Whether the server is authenticated by a certificate."""
+        """Whether the URL is https. With pip's --trusted-host no certificate proves who the server is."""
         return self.url.lower().startswith("https://")
 
     @property

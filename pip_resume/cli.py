@@ -26,10 +26,10 @@ _DESCRIPTION = "Continue broken downloads of pip: set PIP_RESUME=1, and use pip 
 _EXIT_CODES = """\
 exit codes:
   0    done; doctor: works; demo: the plugin resumed
-  1    purge: another pip holds something that was to go;
+  1    purge: some partial downloads are in use by another pip;
        doctor: works within one run only, or is switched off;
        demo: the plugin did not resume
-  2    a mistake in the command, or something that the system refuses;
+  2    usage error, or an error reported by the operating system;
        doctor: does not work
   130  interrupted by Ctrl-C
 
@@ -186,7 +186,9 @@ class _ForPip(argparse.Action):
 
 def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _command(
-        commands, "doctor", "say whether it is on, reaches this environment's pip, and would resume with its index"
+        commands,
+        "doctor",
+        "say whether pip-resume is on, reaches this environment's pip, and would resume with that pip's index",
     )
     parser.add_argument(
         "project",
@@ -217,7 +219,9 @@ def _add_hook(commands: argparse._SubParsersAction[_Parser]) -> None:
     parts = parser.add_subparsers(metavar="PART")
     path = _command(parts, "path", "print the directory that belongs in front of PYTHONPATH")
     path.set_defaults(run=_hook_path)
-    line = _command(parts, "env", "print the line that puts it there, for a shell to evaluate")
+    line = _command(
+        parts, "env", "print the shell command that puts the directory of 'hook path' in front of PYTHONPATH"
+    )
     line.add_argument("--shell", choices=SHELLS, default=DEFAULT_SHELL, help="default: %(default)s")
     line.set_defaults(run=_hook_env)
 

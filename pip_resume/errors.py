@@ -59,9 +59,10 @@ class UnsupportedPip(ResumeError):
 
 
 class ConnectionLost(ResumeError):
-    """The connection ended before the body did. The bytes that arrived are good, and the rest can be requested.
+    """An attempt failed, and a later one may succeed. If it is of this class itself, the body ended too early.
 
-    The text is the cause in a few words for people ("reset by peer"). Nothing in it comes from the server.
+    Then the bytes that arrived are good, and the rest can be requested. The text is the cause in a few words for people
+    ("reset by peer"). Nothing in it comes from the server.
     """
 
     stage = Stage.BODY
@@ -142,7 +143,10 @@ class WrongBytes(ResumeError):
 
 
 class GaveUp(ResumeError):
-    """The retry budget is spent. ``report`` tells the user what happened and what is left."""
+    """The limits of a download are spent, or the server asks for a longer wait than the user allows.
+
+    ``report`` tells the user what happened and what is left.
+    """
 
     def __init__(self, report: Report) -> None:
         super().__init__(f"gave up the download of {report.filename}")

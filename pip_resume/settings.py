@@ -3,7 +3,8 @@
 An invalid value produces a warning and the default; it never fails an install.
 
 Sizes use the units that pip prints: ``K``, ``KB``, ``M``, ``MB``, ... are powers of 1000, and only an ``i`` (``KiB``,
-``GiB``, ``Gi``) makes them powers of 1024. A number without a unit is bytes. Durations always need a unit.
+``GiB``, ``Gi``) makes them powers of 1024. A number without a unit is bytes, or seconds in ``PIP_RESUME_PATIENCE``.
+The durations of ``pip-resume purge`` need a unit.
 """
 
 from __future__ import annotations
@@ -45,12 +46,12 @@ _UNIT_S = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
 class Settings(NamedTuple):
-    """The limits for what is stored.
+    """The values of our variables.
 
     ``keep_days``: partials that have not grown for more than this many days are removed; 0 removes every partial that
     no pip is using.
-    ``max_size``: the most bytes that all partials together may have; 0 likewise.
-    ``patience_s``: seconds without a new byte after which a download is given up; None if it was not set.
+    ``max_size``: the most bytes that this user's partials in one store may have; 0 likewise.
+    ``patience_s``: seconds without progress after which a download is given up; None if it was not set.
     ``retries``: PIP_RESUME_RETRIES, for pips that do not read it themselves; None if it was not set.
     ``complaints``: one sentence for each variable with an invalid value; its default is used instead.
     """

@@ -152,7 +152,7 @@ def _loaded(module: ModuleType) -> None:
         shown = value if len(value) <= _LONGEST_QUOTE else f"{value[:_LONGEST_QUOTE]}..."
         _warn(
             f"{SWITCH} is {shown!a}, which is neither on ({', '.join(ON)}) nor off ({', '.join(OFF)}): "
-            "pip-resume stays off and plain pip downloads."
+            "pip-resume stays off, and pip's own download is used."
         )
 
 
@@ -216,7 +216,7 @@ def _try(action: Callable[[ModuleType], None], module: ModuleType) -> None:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         _warn(
             f"pip-resume {_version('pip_resume')} cannot work with this pip {_version('pip')} ({reason}): "
-            f"plain pip downloads. Upgrade pip-resume, or set {SWITCH}=0 to be rid of this line."
+            f"falling back to pip's own download. Upgrade pip-resume, or set {SWITCH}=0 to silence this warning."
         )
 
 

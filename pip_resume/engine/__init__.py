@@ -1,4 +1,4 @@
-"""What a download does, from the first request to the file that pip gets. It knows neither pip nor paths on disk.
+"""What a download does, from the first request to the file that pip gets. It does not know pip.
 
 `transfer`      the one loop: request, judge, write down, judge the end, wait, until the file is complete and verified
 `stored_bytes`  what the user is told about stored bytes, and about a server that ignores Range

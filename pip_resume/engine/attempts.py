@@ -40,7 +40,7 @@ class Attempts:
         self.has_response = False
         """Whether the host has answered."""
         self.has_useful_response = False
-        """Whether it was more than that it is busy."""
+        """Whether one of its responses did not ask us to try again later."""
 
     @property
     def are_allowed(self) -> bool:
@@ -93,7 +93,7 @@ class Attempts:
         body_attempts = 1 + len(self._options.connect_waits_s)
         self._budget = self._budget.after(new_bytes + self._compared, self._body_bytes, body_attempts)
         self._compared = self._body_bytes = 0
-        if self._budget.barren == 0:
+        if self._budget.without_progress == 0:
             self._progress_s = self._byte_s
         idle_s = self._watch.elapsed_s - self._progress_s
         asked_s = (lost.retry_after_s if isinstance(lost, ServerBusy) else None) or 0.0

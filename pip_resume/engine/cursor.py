@@ -93,7 +93,8 @@ class Cursor:
         """Handle a body that differs from what is held at ``position``.
 
         A complete one goes on beside it. With a hash, a part that began equal shows that the end of what is held is
-        damaged. Of an earlier run's bytes only those that were requested are cut. Raises WrongBytes for any other part.
+        damaged. Bytes of an earlier run are cut only from the requested first-pos on. Raises WrongBytes for any other
+        part.
         """
         earlier = self._copy.origin.earlier
         first_cut = max(self.first_pos, min(self._requested, earlier))

@@ -74,8 +74,8 @@ class Transport(Protocol):
     def cached_file(self, response: Response) -> Path | None:
         """Return the file in which pip's cache has the body of ``response``, to be read only; None without one."""
 
-    def is_left_to_pip(self) -> bool:
-        """Whether pip hashes the file itself, and asks again for one that is wrong. So it need not be hashed before."""
+    def leave_to_pip(self) -> bool:
+        """Leave the hash of the file to pip; return False if pip would not verify it and request a wrong one again."""
 
     def evict(self, response: Response) -> None:
         """Remove the entry that pip's HTTP cache has for this response. Raises nothing."""
@@ -114,7 +114,7 @@ class Display(Protocol):
         """An attempt failed; the next one follows after ``delay_s`` seconds, until ``limits`` are spent."""
 
     def waiting(self, left_s: float, idle_s: float) -> None:
-        """A wait goes on for ``left_s`` seconds, and no new byte has arrived for ``idle_s``. Called each second."""
+        """A wait goes on for ``left_s`` seconds; the last progress was ``idle_s`` seconds ago. Called each second."""
 
     def starting_over(self, reason: str) -> None:
         """Bytes that are held are not used."""

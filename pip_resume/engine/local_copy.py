@@ -115,7 +115,7 @@ class LocalCopy:
         Raises PartialBusy.
         """
         if verdict.first_pos == 0:
-            # All bytes come again, so they are compared with those that may be lost.
+            # A body from 0 is compared with the first partial. If it differs, it starts a second one anew.
             self.drop_beside()
         if self._main is None:
             stored = self.store.claim_for(head, verdict.complete_length)
@@ -152,9 +152,7 @@ class LocalCopy:
     @property
     def is_overtaken(self) -> bool:
         """Whether the second partial takes the place of the first: it is longer, and no hash can prove either."""
-        if self._beside is None or self._main is None or self.has_digest:
-            return False
-        return self._beside.offset > self._main.offset
+        return bool(not self.has_digest and self._beside and self._main and self._beside.offset > self._main.offset)
 
     def settle(self) -> None:
         """Let the second partial, if there is one, take the place of the first. Raises nothing."""
@@ -206,7 +204,7 @@ class LocalCopy:
     def continue_cached(self, head: ResponseHead, complete_length: int | None) -> None:
         """Continue with the start of the file that pip's cache has, unless an earlier run has stored more of it.
 
-        Raises PartialBusy.
+        If it cannot be copied, continue with less of it. Raises PartialBusy.
         """
         cached, self._main = self.current, None
         try:
@@ -214,7 +212,8 @@ class LocalCopy:
             self._main = stored or Partial.in_directory(self._location, self._artifact)
             self.origin = Origin(overlap=OVERLAP_BYTES, is_this_run=False, is_compared=False)
             if self._main.offset < cached.offset:
-                self._main.replace_by(cached)
+                with contextlib.suppress(ConnectionLost, NoSpace, OSError):
+                    self.write(lambda: self.current.replace_by(cached))
         finally:
             cached.discard()
 
@@ -263,10 +262,7 @@ class LocalCopy:
             abandoned.discard()
 
     def sync_if_due(self) -> None:
-        """Sync in the background what the next run finds, if that was long ago, or many bytes ago.
-
-        If the last sync still runs, do it when that has ended.
-        """
+        """Sync in the background what the next run finds, if that is due, and if no earlier sync still runs."""
         is_due = self._syncs.is_due(self.current.offset) and self._beside is None
         if is_due and isinstance(self._main, StoredPartial) and self._main.sync_in_background():
             self._syncs.has_begun(self.current.offset)
@@ -289,7 +285,10 @@ class LocalCopy:
                 partial.close()
 
     def write(self, step: Callable[[], None]) -> None:
-        """Do something that writes to the disk. If that fails, do it again elsewhere. Raises what cannot be avoided."""
+        """Run ``step``, which writes. After an OSError continue in pip's temporary directory, and run it again.
+
+        Raises NoSpace or OSError if it fails there as well, ConnectionLost if the bytes held cannot be copied there.
+        """
         while True:
             try:
                 step()

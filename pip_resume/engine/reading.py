@@ -22,7 +22,7 @@ MIN_BYTES_PER_S = 1024
 SPEED_WINDOW_S = 30.0
 """The time over which a speed is measured: twice pip's own ``--timeout``."""
 SLOW_SHARE = 4
-"""A connection is slow if this run has had one that was this many times faster."""
+"""A connection below MIN_BYTES_PER_S is slow if this run has had one that was this many times faster."""
 CRAWLING_SHARE = 128
 """A connection is slow in any case if this run has had one that was this many times faster."""
 _MEASURED_S = 0.5
@@ -46,7 +46,7 @@ class Speeds:
             self.fastest = max(self.fastest, size / seconds)
 
     def expect_less(self) -> None:
-        """Forget most of it, after a connection that was too slow: after three of them the network is slow now."""
+        """Divide the fastest speed by 16 after a connection that was too slow: a network may stay slow."""
         self.fastest /= SLOW_SHARE**2
 
 

@@ -35,7 +35,7 @@ def say_what_is_stored(error: BaseException, state: State) -> None:
 
 
 def note_range(state: State, exchange: Exchange) -> None:
-    """Take note of whether the server honours Range, and say once that it does not."""
+    """Take note of whether the server honours Range. Say once that it does not, but each time if If-Range was sent."""
     if exchange.verdict.first_pos > 0:
         state.is_range_ignored = False
     elif exchange.ignored_range and _may_be_the_file(state, exchange) and not state.is_range_ignored:

@@ -129,6 +129,7 @@ class _Run:
                 return self._act(self._judge(request, response))
         except ConnectionLost as lost:
             if lost.stage is not Stage.BODY:
+                # A request that could not be sent says nothing about Range. A probe has to end in any case.
                 if not isinstance(lost, NoResponse) or lost.was_sent or state.trust.is_probing:
                     state.learn(state.trust.after_no_response(is_ranged=request.is_ranged))
                 if is_first and not state.copy.has_any and (finished := self._from_cache()) is not None:
@@ -166,7 +167,7 @@ class _Run:
         return response
 
     def _may_use_cache(self, request: Request) -> bool:
-        """Whether a request may ask if pip's cache is up to date, as the first one, which had no usable response."""
+        """Whether a request may use pip's cache: a plain one whose body is used, if no response so far was useful."""
         state = self._state
         return not request.fields and not state.trust.is_probing and not state.attempts.has_useful_response
 
@@ -243,8 +244,8 @@ class _Run:
     def _can_resume(self, exchange: Exchange) -> bool:
         """Whether a new connection would continue a body whose connection is too slow.
 
-        Only a response shows it: some gateways refuse Range, and then this connection is the best there is. Its body is
-        not read.
+        A ranged request is sent to find out, and its response is closed after its head. Some gateways refuse Range:
+        then the slow connection is kept.
         """
         state = self._state
         held = state.copy.held
@@ -287,7 +288,7 @@ class _Run:
         )
 
     def _after_wrong_part(self, reason: str) -> None:
-        """Request the complete file: the part that the server sent is not of the file that is held."""
+        """Drop the second partial, or else request the complete file: the part that was sent is of a different file."""
         if self._state.copy.has_beside:
             self._state.copy.drop_beside()
         else:
@@ -305,7 +306,7 @@ class _Run:
             # Continue after what this response has shown to be right, else the next part differs as well.
             state.is_tail_wrong = False
             state.copy.keep_start(cursor.position)
-        if is_file or not exchange.ignored_range:  # The length of a page says nothing about the connection.
+        if is_file:  # The length of a page says nothing about the connection.
             state.copy.after_loss(cursor.position - cursor.first_pos)
 
     def _after_loss(self, lost: ConnectionLost) -> Finished | None:

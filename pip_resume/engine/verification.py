@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from pip_resume.engine.origin import Origin
-from pip_resume.errors import ConnectionLost, UselessBody
+from pip_resume.errors import ConnectionLost, NoSpace, UselessBody
 from pip_resume.protocol.checkpoint import with_length
 from pip_resume.protocol.endings import Ended, Ending, Outcome, conclude
 from pip_resume.protocol.planning import OVERLAP_BYTES
@@ -52,9 +53,16 @@ def after_body(state: State, exchange: Exchange, position: int, gained: int) -> 
 def _check_end(state: State, exchange: Exchange, ended: Ended, ending: Ending) -> Finished | None:
     """Verify a file that may lack nothing. Raises ConnectionLost if its end was not certain, and it is wrong."""
     copy = state.copy
-    if ended.length is not None and ended.held.offset > ended.length and not copy.has_beside:
-        # Too many bytes are held, or the server sent too few: the digest decides which of the two is right.
-        copy.start_beside(ended.length, with_length(ended.held.checkpoint, ended.length))
+    # If too many bytes are held, or the server sent too few, the digest decides which of the two is right.
+    if (
+        ended.length is not None
+        and ended.held.offset > ended.length
+        and not copy.has_beside
+        and not _start_beside(copy, ended.length)
+    ):
+        # Without a second partial the first one is verified. If it is wrong, none of its bytes stay: they would be too
+        # many after the next body, too.
+        copy.origin = copy.origin._replace(earlier=0)
     is_right = ending.outcome is Outcome.CHECK or _may_be_complete(state)
     if not is_right and ending.outcome is Outcome.CHECK_OR_TOO_LITTLE:
         state.ask_plainly(ending.reason, is_ranged=exchange.request.is_ranged)
@@ -71,11 +79,24 @@ def _is_start_complete(state: State, ended: Ended, ending: Ending) -> bool:
     copy = state.copy
     if ending.outcome is not Outcome.CHECK_START_OR_LOST or copy.has_beside:
         return False
-    copy.start_beside(ended.position, with_length(ended.held.checkpoint, ended.position))
+    if not _start_beside(copy, ended.position):
+        return False
     is_complete = _may_be_complete(state)
     if not is_complete:
         copy.drop_beside()
     return is_complete
+
+
+def _start_beside(copy: LocalCopy, length: int) -> bool:
+    """Start a second partial with all bytes of the file: the first ``length`` of those held; False if that fails.
+
+    Raises ConnectionLost if the bytes held are lost.
+    """
+    try:
+        copy.write(functools.partial(copy.start_beside, length, with_length(copy.held.checkpoint, length)))
+    except (NoSpace, OSError):
+        return False
+    return True
 
 
 def _may_be_complete(state: State) -> bool:
@@ -89,7 +110,7 @@ def check(state: State, exchange: Exchange | None) -> Finished | None:
     ``exchange`` is None if no request was needed.
     """
     if state.copy.has_digest:
-        is_right = _is_left_to_pip(state, exchange) or state.copy.has_right_digest()
+        is_right = _leave_to_pip(state, exchange) or state.copy.has_right_digest()
     else:
         is_right = _is_plausible(state, exchange)
     if is_right:
@@ -97,13 +118,13 @@ def check(state: State, exchange: Exchange | None) -> Finished | None:
     return wrong_file(state, exchange)
 
 
-def _is_left_to_pip(state: State, exchange: Exchange | None) -> bool:
-    """Whether a file is handed over without a look at its hash: one of pip's cache, which was not read so far.
+def _leave_to_pip(state: State, exchange: Exchange | None) -> bool:
+    """Leave the hash of a file of pip's cache to pip, which hashes it next; return False if it has to be hashed here.
 
-    Not if an earlier run has stored bytes of the file: a right one takes their place.
+    It is hashed here if the store has bytes of it: those are removed only for a file that was found right.
     """
     is_cached = exchange is not None and exchange.head.from_cache and not state.copy.store.may_find_earlier()
-    return is_cached and state.copy.current.is_unread and state.transport.is_left_to_pip()
+    return is_cached and state.copy.current.is_unread and state.transport.leave_to_pip()
 
 
 def _is_plausible(state: State, exchange: Exchange | None) -> bool:
@@ -148,20 +169,23 @@ def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
 
 
 def _start_over(state: State) -> None:
-    """Request the complete file. What an earlier run has left goes when this file is right, all else at once."""
+    """Request the complete file.
+
+    Bytes of an earlier run that may be right stay until a right file takes their place; all others go now.
+    """
     reason = "its hash is not the expected one" if state.copy.has_digest else "the archive is damaged"
     state.display.starting_over(reason)
-    if _returns_to_earlier(state.copy):
+    if _return_to_earlier(state.copy):
         state.trust = state.trust.after_refusal(is_ranged=True)
     else:
         state.copy.reset()
     state.attempts.begin_at(0)
 
 
-def _returns_to_earlier(copy: LocalCopy) -> bool:
-    """Hold only what an earlier run has left, and return True: a wrong server must not erase it.
+def _return_to_earlier(copy: LocalCopy) -> bool:
+    """Cut the bytes back to those of an earlier run, which a wrong file must not remove; return False if that fails.
 
-    False if that is nothing, or was complete and so is wrong itself, and without a hash.
+    It is not done without a hash, without such bytes, or if they were the complete file, which is wrong then.
     """
     earlier = copy.origin.earlier
     if not copy.has_digest or not earlier or copy.has_beside or copy.held.checkpoint.complete_length == earlier:

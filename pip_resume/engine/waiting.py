@@ -18,16 +18,16 @@ _POLL_S = 0.5
 """How often to look whether another pip has finished: a delay that nobody notices beside a download."""
 _POLL_AT_END_S = 0.1
 """The same once all bytes are there: then it only verifies them."""
-MIN_BYTES_PER_S = 10 * 1024
+SLOWEST_OTHER_BYTES_PER_S = 10 * 1024
 """A pip that is slower than this over SPEED_WINDOW_S is not worth waiting for."""
 
 
 def wait_for_other(store: Store, artifact: Artifact, display: Display, clock: Clock, speeds: Speeds) -> bool:
     """Wait until no other pip holds the lock of the artifact; return False if that pip is too slow to wait for.
 
-    Too slow is below MIN_BYTES_PER_S, or below a quarter of the fastest connection that this run has had.
+    Too slow is below SLOWEST_OTHER_BYTES_PER_S, or below a quarter of the fastest connection that this run has had.
     """
-    slowest = max(MIN_BYTES_PER_S, speeds.fastest / SLOW_SHARE)
+    slowest = max(SLOWEST_OTHER_BYTES_PER_S, speeds.fastest / SLOW_SHARE)
     watch = Stopwatch(clock)
     start_s, start_offset, last_offset = 0.0, 0, float("inf")
     while True:

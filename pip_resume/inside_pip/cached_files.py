@@ -38,7 +38,7 @@ def undo(preparer: type[Any] | None) -> None:
 
 
 def leave_to_pip(link: Link) -> bool:
-    """Whether pip checks the file of this link after the download, and we follow that check.
+    """Leave the hash of this link's file to pip; return False if pip does not check it next, or we cannot follow that.
 
     Only for wheels: pip cannot prepare a source distribution a second time. Only if the link has a hash, without which
     pip may check nothing. False after a check that has failed.

@@ -133,7 +133,7 @@ class PipDisplay:
         self, failure: FailedAttempt, complete_length: int | None, budget: Budget, limits: Limits, delay_s: float
     ) -> None:
         """Write a line: for each lost connection if there are few, and once for an outage."""
-        if budget.barren == 0 and failure.stage is Stage.BODY:
+        if budget.without_progress == 0 and failure.stage is Stage.BODY:
             self._is_in_outage = False
             self._connection_lost(failure, complete_length)
             return
@@ -194,7 +194,7 @@ class PipDisplay:
         self._warn("Requesting all of %s: %s", self.name, reason)
 
     def range_ignored(self, *, is_conditional: bool) -> None:
-        reason = " (it may have changed)" if is_conditional else ": it ignores Range"
+        reason = " (the file may have changed)" if is_conditional else ", because it ignores Range"
         self._warn("The server sends all of %s again%s", self.name, reason)
 
     def waiting_for_other(self, offset: int, complete_length: int | None) -> None:

@@ -59,7 +59,7 @@ def _hint(report: Report) -> str:
     """Say what is left, and what to do next."""
     again = "run the same command again"
     if report.retry_after_s is not None:
-        again = f"the server asks to wait {math.ceil(report.retry_after_s / 60)} min, then {again}"
+        again = f"wait {math.ceil(report.retry_after_s / 60)} min, as the server asks, then {again}"
     if report.is_range_ignored:
         return f"The server ignores Range: {again} to start over"
     if report.is_stored:

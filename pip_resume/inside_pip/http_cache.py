@@ -1,4 +1,4 @@
-"""pip's HTTP cache: look up, bypass buffering, store a finished file, evict a wrong entry."""
+"""pip's HTTP cache: look up, store a finished file, evict a wrong entry."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def store(
     Return False if the controller's rules forbid that, or the file is too large for this pip.
 
     Each ``deliver(path, mode)`` tries to put the file at ``path`` and tells whether it did; the first that does ends
-    the search. The body is stored first, the entry last, except as ``_is_entry_stored`` says.
+    the search. The body is stored first, the entry last, except as ``_store_entry_first`` says.
     """
     adapter: Any = session.get_adapter(request.url or "")
     controller = getattr(adapter, "controller", None)
@@ -185,7 +185,7 @@ def store(
     if is_separate:
         if cache.get(caught.key) is not None:
             cache.delete(caught.key)  # The old entry must not belong to the new body, not even for a moment.
-        is_entry_stored = _is_entry_stored(cache, caught.key, caught.entry)
+        is_entry_stored = _store_entry_first(cache, caught.key, caught.entry)
         _store_body(cache, caught.key, body, deliver)
         if is_entry_stored:
             return True
@@ -193,7 +193,7 @@ def store(
     return True
 
 
-def _is_entry_stored(cache: Any, key: str, entry: bytes) -> bool:
+def _store_entry_first(cache: Any, key: str, entry: bytes) -> bool:
     """Store the entry before its body where a stored file is moved into the cache; return whether that was done.
 
     Otherwise the next pip would find the file neither in the store nor in the cache, until its entry is written. pip

@@ -29,8 +29,8 @@ def is_own(session: object) -> bool:
 def for_first_request(session: PipSession) -> PipSession:
     """Return a copy that sends a request as pip would, with its cache and its retries.
 
-    Only response bodies are not copied for the cache: up to pip 23.2 the copy is in memory, since then in a temporary
-    file, and CacheControl may take a body that is cut for complete.
+    The one difference: response bodies are not copied for the cache. Up to pip 23.2 the copy is in memory, since then
+    in a temporary file, and CacheControl may take a body that is cut for complete.
     """
     return _copy(session, lambda _adapter: None)
 

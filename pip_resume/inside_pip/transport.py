@@ -176,7 +176,7 @@ class PipTransport:
             self._pass_over(error)
             return None
 
-    def is_left_to_pip(self) -> bool:
+    def leave_to_pip(self) -> bool:
         return cached_files.leave_to_pip(self._link)
 
     def evict(self, response: Response) -> None:

@@ -7,7 +7,7 @@
 `messages`     a request, the head of its response, and what is held, as values
 `checkpoint`   the record beside a partial
 `http_fields`  the HTTP fields that decide about a resume, parsed
-`retry`        how long a download goes on without a new byte, and its waits
+`retry`        how long a download goes on without progress, and its waits
 `statuses`     the statuses that decide about a retry, with the source of each
 `trust`        what this run still believes of the server, and what the next request is
 """

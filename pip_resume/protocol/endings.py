@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from pip_resume.protocol.verdicts import Verdict
 
 _MOST_PARTS = 10
-"""If more small parts than this are missing, a complete response is tried. So few are requested without a wait."""
+"""If more parts of the size of a small one are missing than this, the complete file is requested.
+
+Up to this many are requested one after the other, without a wait.
+"""
 
 
 _MOST_UNKNOWN_PARTS = 2

@@ -1,6 +1,6 @@
-"""How long a download goes on without a new byte, and how long it waits between attempts, as values. No I/O.
+"""How long a download goes on without progress, and how long it waits between attempts, as values. No I/O.
 
-The limits hold together: a download is given up when the attempts *and* the time without a new byte are both spent.
+The limits hold together: a download is given up when the attempts *and* the time without progress are both spent.
 Time and chance are arguments.
 """
 
@@ -20,16 +20,20 @@ PROGRESS_BYTES = 4 * 1024
 QUICK_BYTES = 64 * 1024
 """A connection that brought this much is followed by the next without a wait."""
 SHORT_DELAY_S = 1.05
-"""The wait after the second connection in a row that brought less. So one file causes at most 30 requests in any 30 s.
+"""The wait after a connection that brought something, but less, if it was not the first such one.
 
-The first one is followed at once, as by plain pip: a single cut near the start of a file must not cost a second.
+So connections that all do so cause at most 30 requests in any 30 s. The first one is followed at once, as by plain pip:
+a single cut near the start of a file must not cost a second.
 """
 FIRST_DELAY_S = 0.5
-"""The wait after an attempt that brought nothing, plus SHARE_OF_OUTAGE of the time since the last new byte."""
+"""The wait after an attempt that brought nothing, plus SHARE_OF_OUTAGE of the time since the last progress."""
 SHARE_OF_OUTAGE = 0.1
 """So the end of an outage is noticed after a tenth of its length."""
 DELAY_AFTER_SILENCE_S = 1.5
-"""The wait after an attempt that took longer than its wait would. The mean of pip's own waits is 1.25 s."""
+"""In an outage: the longest wait after an attempt that itself took longer than the wait computed for it.
+
+The mean of pip's own waits is 1.25 s.
+"""
 MAX_DELAY_S = 15.0
 """The longest wait of our own: pip's default ``--timeout``."""
 MAX_USELESS_DELAY_S = 60.0
@@ -52,7 +56,7 @@ class Options(NamedTuple):
     retries: int = DEFAULT_RETRIES
     """pip's --resume-retries. 0 gives up at the first lost connection."""
     patience_s: float = DEFAULT_PATIENCE_S
-    """PIP_RESUME_PATIENCE: seconds since the last new byte. 0 means that the attempts alone count."""
+    """PIP_RESUME_PATIENCE: seconds since the last progress. 0 means that the attempts alone count."""
     connect_waits_s: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 4.0)
     """pip's own wait before each of its ``--retries``."""
     longest_retry_after_s: float = float("inf")
@@ -62,12 +66,12 @@ class Options(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """How long a download goes on without a new byte: until attempts, time and waits are all spent."""
+    """How long a download goes on without progress: until attempts, time and waits are all spent."""
 
     attempts: int
-    """Number of attempts without a new byte that have to fail."""
+    """Number of attempts without progress that have to fail."""
     idle_s: float
-    """Seconds without a new byte that have to pass."""
+    """Seconds since the last progress that have to pass."""
     waits_s: tuple[float, ...] | None = None
     """The wait before each attempt, again and again; None for waits that grow with the outage."""
     waited_s: float = 0.0
@@ -115,14 +119,14 @@ class Budget(NamedTuple):
 
     failed: int = 0
     """Attempts since the last progress, including the one that made it."""
-    barren: int = 0
+    without_progress: int = 0
     """Attempts in a row that were too small to count as progress."""
     gained: int = 0
     """New bytes since the last progress, in attempts too small to count as progress."""
     last_gain: int = 0
     """New bytes in the last attempt."""
     useless: int = 0
-    """Bodies since the last progress that were worth waiting for, had they been new: at least QUICK_BYTES."""
+    """Bodies of at least QUICK_BYTES since the last progress that brought too little to be progress."""
     waited_s: float = 0.0
     """Seconds of waits since the last progress."""
     small: int = 0
@@ -141,7 +145,7 @@ class Budget(NamedTuple):
         failed = self.failed + (body_attempts if is_useless else 1)
         return self._replace(
             failed=failed,
-            barren=self.barren + 1,
+            without_progress=self.without_progress + 1,
             gained=gained,
             last_gain=new_bytes,
             small=self._small(new_bytes),
@@ -168,8 +172,8 @@ class Budget(NamedTuple):
     def delay_s(self, limits: Limits, idle_s: float, chance: float, attempt_s: float = 0.0) -> float:
         """Return the seconds before the next attempt. ``chance`` in [0, 1) shortens it.
 
-        In an outage the wait is short if the attempt took longer, ``attempt_s`` seconds: a server that was silent for
-        that long has been waited for already.
+        In an outage the wait is at most DELAY_AFTER_SILENCE_S if the attempt itself, with ``attempt_s`` seconds, took
+        longer than the wait: a server that was silent for that long has been waited for already.
         """
         if self.last_gain >= QUICK_BYTES:
             return 0.0

@@ -9,10 +9,11 @@ PROBE   --not answered-->                RANGE   it says nothing about Range
 PROBE   --no file-->                     RANGE   a portal, or an overloaded server: it says nothing either
 RETRY   --brought bytes-->               RANGE   Range works
 RETRY   --barren-->                      PLAIN   the host answers, but not to Range: read a plain response
-PLAIN   --connection lost-->             RANGE   unless this run has asked plainly MOST_REFUSALS times
+PLAIN   --body lost-->                   RANGE   unless this run has given up Range MOST_REFUSALS times
+PLAIN   --no response-->                 PLAIN   it says nothing about Range
 PLAIN   --lost without a new byte-->     RETRY   after so many refusals: Range costs less than one more such body
-any     --response not usable-->         PLAIN   once; what the plain request answers counts
-any     --MOST_WRONG wrong files-->      PLAIN   to the end: pip judges the next file
+any     --response not usable-->         PLAIN   if the plain response is not usable either, it counts as a wrong file
+any     --MOST_WRONG wrong files-->      PLAIN   to the end; pip judges (see `Trust.is_spent`)
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class Trust(NamedTuple):
 
     @property
     def is_spent(self) -> bool:
-        """Whether pip judges the next wrong file."""
+        """Whether pip judges: the file that was found wrong, or the next one if that had bytes of an earlier run."""
         return self.wrong >= MOST_WRONG
 
     @property
@@ -107,7 +108,7 @@ class Trust(NamedTuple):
         return self._replace(barren=barren, asking=Asking.PROBE if barren >= MOST_BARREN else self.asking)
 
     def after_probe(self, status: int) -> Trust:
-        """After a response to the plain request that shows whether the host answers. Only the file is an answer."""
+        """After a response to the probe. A status in HAS_FILE counts as the file, whatever the body is."""
         return self._replace(asking=Asking.RETRY if status in HAS_FILE else Asking.RANGE)
 
     def after_no_response(self, *, is_ranged: bool) -> Trust:

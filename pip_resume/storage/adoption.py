@@ -33,7 +33,7 @@ def trusted_length(artifact: Artifact, part: PartFile, checkpoint: Checkpoint, b
         is_boot_unknown = not checkpoint.boot_id or not boot_id
         return offset if is_same_boot or is_boot_unknown else synced
     if not (artifact.is_https and checkpoint.is_https):
-        # Anybody on the way may have sent what came over http, or only a weak hash has proved it.
+        # Anybody on the way may have sent what came over http.
         return 0
     if is_same_boot:
         # A record beside a different file says nothing about it. (A copy on a different machine has a different inode.)

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 DAY_S = 86400.0
 LEFTOVER_S = 3600.0
-"""A file that waits to be renamed for this long was left by a killed process: a rename follows within a second."""
+"""A temporary file without a lock that was not changed for this long was left by a killed process."""
 _MARKER = "pruned"
 """A file whose age is the time since the last opportunistic pruning."""
 _STEM = r"[0-9a-f]{64}(?:-u[0-9]+)?"
 _PART_NAME = rf"{_STEM}\.part"
 _RECORD_NAME = rf"{_STEM}\.json"
-_TEMPORARY_NAME = rf"{_STEM}\.[0-9]+-[0-9]+-[0-9a-f]{{8}}\.(?:tmp|new|link)"
+_TEMPORARY_NAME = rf"{_STEM}\.[0-9]+-[0-9]+-[0-9a-f]{{8}}\.(?:tmp|new)"
 """Only names that match one of these are ever removed: a directory of ours may be exchanged for somebody else's.
 
 Strings: `re` compiles each at its first use.
@@ -167,8 +167,8 @@ def prune(path: Path, keep_days: float, max_size: int, now_s: float, *, spare: I
     """Remove what is too old or too much, oldest first, and what killed processes have left. Skip what is locked.
 
     Files of different users are removed by age only, if the system allows it: ``max_size`` is a limit for each user.
-    ``spare`` has the keys of artifacts that are about to be downloaded. Returns the number of bytes removed. Raises
-    nothing: what cannot be removed stays.
+    ``spare`` has the keys of artifacts whose partials stay. Returns the number of bytes removed. Raises nothing: what
+    cannot be removed stays.
     """
     removed = 0
     with contextlib.suppress(OSError, StoreUnusable), Directory.opened(path) as directory:

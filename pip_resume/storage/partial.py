@@ -152,7 +152,7 @@ class Partial:
             return False
 
     def place(self, destination: Path) -> None:
-        """Make the bytes the file at ``destination``, with the mode that pip's own ``open`` would give it."""
+        """Put the bytes at ``destination``, with the mode that pip's own ``open`` would give it."""
         if self._part.is_at_name():
             self._part.close()  # Windows does not rename an open file.
             self._part.rename(destination.name)

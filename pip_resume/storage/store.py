@@ -1,4 +1,4 @@
-"""The partials on disk: find, lock, and decide how much of an earlier run's file can be used."""
+"""The partials on disk: find one, lock it, or make one."""
 
 from __future__ import annotations
 
@@ -262,7 +262,7 @@ def _name_of(artifact: Artifact, *, is_personal: bool = False) -> str:
 
 @functools.lru_cache(maxsize=4)
 def is_too_deep(cache_directory: Path) -> bool:
-    """Whether pip, which purges the store, cannot use its names since they are too long for Windows.
+    """Whether the store's names would be too long for Windows, so that ``pip cache purge`` could not remove them.
 
     pip's own names in its cache are longer, so that its cache does not work there either.
     """

@@ -69,9 +69,10 @@ class StoredPartial(Partial):
                 self._is_note_due = True
 
     def append(self, block: bytes | memoryview) -> None:
-        """See Partial.append. Where locks do not work another pip may write to the same file.
+        """See Partial.append.
 
-        With a hash it writes the same bytes. Without one continue in a new file.
+        Where locks do not work another pip may write to the same file. If the link has a hash, it writes the same
+        bytes. If not, and the file has a different size by now, continue in a new file.
         """
         if self.artifact.digest is None and self._part.status.st_size != self.offset:
             self.take_over(self.beside(self.offset, self.checkpoint))
@@ -166,10 +167,10 @@ class StoredPartial(Partial):
         return False
 
     def copy_to(self, target: Path, mode: int) -> bool:
-        """Make a copy of the bytes the file at ``target``; return False if that is not possible.
+        """Copy the bytes to ``target``; return False if that is not possible.
 
-        Where hard links are of no use it gets the bytes themselves, since pip has a copy of its own: so no more is
-        written than by plain pip.
+        Where hard links are of no use (Windows) the part file itself is moved there, since pip has a copy already: so
+        no more is written than by plain pip.
         """
         try:
             if not CAN_LINK and self.is_stored:

@@ -68,7 +68,7 @@ def test_switched_off_the_report_says_how_to_switch_the_plugin_on(environments: 
     ended = run_doctor(environments.with_plugin("26.3"), PIP_RESUME=value)
 
     assert ended.returncode == 1
-    assert "    type: export PIP_RESUME=1\n" in ended.stdout
+    assert "    fix: export PIP_RESUME=1\n" in ended.stdout
     assert ended.stdout.endswith("Verdict: switched off: it would work\n")
 
 
@@ -185,7 +185,7 @@ def test_in_a_damaged_package_the_doctor_runs_and_names_the_missing_file(
     assert "Traceback" not in ended.stdout + ended.stderr
     assert f"missing or changed since they were installed: pip_resume/{missing}" in ended.stdout
     assert "ensurepip" not in ended.stdout
-    assert f"    type: {reinstall_command(pip)}\n" in ended.stdout
+    assert f"    fix: {reinstall_command(pip)}\n" in ended.stdout
 
 
 @pytest.mark.parametrize("pip_version", ["21.3.1", "26.3"])
@@ -203,7 +203,7 @@ def test_a_name_that_this_pip_does_not_have_is_reported(environments: Environmen
     assert finding["text"] == "this pip has no pip._internal.network.download._get_http_response_filename"
     assert (report["probe"]["fired"], report["probe"]["patched"]) == (True, False)
     (finding,) = findings(report, "live probe", "broken")
-    assert "plain pip downloads" in finding["text"]
+    assert "falling back to pip's own download" in finding["text"]
     assert finding["remedy"] == f"{pip.python} -m pip install --upgrade 'pip-resume>{pip_resume.__version__}'"
 
 

@@ -329,7 +329,7 @@ def test_a_project_without_a_file_for_this_python_is_reported(
 
     text, _ = only_problem(ask(doctors(pip_version), "sample", *index_options(http_server)))
 
-    assert text == "No matching distribution found for sample: no file there is for this Python"
+    assert text == "No matching distribution found for sample: the index has no file of it for this Python"
 
 
 @OLDEST_AND_NEWEST

@@ -212,7 +212,7 @@ def test_a_retry_after_longer_than_the_patience_ends_the_download_at_once_with_a
 
     assert result.returncode == 1
     assert http_server.statuses(BIG.path) == [200, 503]
-    stored = f"What was downloaded is kept: the server asks to wait 60 min, then {AGAIN}."
+    stored = f"What was downloaded is kept: wait 60 min, as the server asks, then {AGAIN}."
     assert stored in without_frame(result.stderr)
     assert ("WARNING" in result.stderr) == (verbosity != "-qq")
     assert bool(result.stdout) == (not verbosity)

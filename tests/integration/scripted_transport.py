@@ -230,7 +230,7 @@ class ScriptedTransport:
     def cached_file(self, response: object) -> Path | None:
         return None
 
-    def is_left_to_pip(self) -> bool:
+    def leave_to_pip(self) -> bool:
         return False
 
     def evict(self, response: object) -> None:

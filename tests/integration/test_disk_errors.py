@@ -19,9 +19,12 @@ from integration.samples import (
     CONTENT,
     CUT,
     FILE,
+    HELD,
+    LOGIN_PAGE,
     OTHER_CONTENT,
     PATH,
     SIZE,
+    UNTIL_CLOSE,
     WITHOUT_RANGES,
     link_with_hash,
 )
@@ -31,6 +34,7 @@ from servers.fault_server import FaultServer, FileAnswer
 
 from pip_resume.protocol.checkpoint import Checkpoint
 from pip_resume.protocol.planning import OVERLAP_BYTES
+from pip_resume.storage.part_file import PartFile
 from pip_resume.storage.store import SPARE_BYTES, Store
 from pip_resume.wording import format_size
 
@@ -75,15 +79,24 @@ class Scenario:
     """What an earlier run has stored, what the server has now, and what the run may cost."""
 
     before: FileAnswer | None
-    """The response of the earlier run, which was cut. None: there was no earlier run."""
+    """The response of the earlier run, which failed. None: there was no earlier run."""
     response: FileAnswer
     sent_at_most: int = SIZE + OVERLAP_BYTES
+    cached_bytes: int | None = None
+    """How many bytes from the start of the file pip's cache has, as if they were complete. None: there is no entry."""
 
 
 FIRST = Scenario(None, FILE)
 CONTINUES = Scenario(CUT, FILE)
 # While neither of the two files can be written, nobody knows which one is right.
 REPLACES = Scenario(replace(CUT, content=OTHER_CONTENT), WITHOUT_RANGES, sent_at_most=2 * SIZE)
+TOO_LONG = replace(UNTIL_CLOSE, content=CONTENT + LOGIN_PAGE.body, ranges=False)
+"""The file, and after it an error page of a gateway. More bytes are stored then than the file has."""
+TOO_LONG_THEN_LENGTH = Scenario(TOO_LONG, WITHOUT_RANGES, sent_at_most=2 * SIZE)
+# The first body may be cut where it ends. The second one ends there as well.
+TOO_LONG_THEN_NO_LENGTH = Scenario(TOO_LONG, replace(UNTIL_CLOSE, ranges=False), sent_at_most=2 * SIZE + OVERLAP_BYTES)
+CACHED_START = Scenario(None, FILE, sent_at_most=SIZE - HELD + OVERLAP_BYTES, cached_bytes=HELD)
+CACHED_START_IS_LONGER = replace(CACHED_START, before=replace(CUT, cut_after=HELD // 2))
 CASES = [
     pytest.param(FIRST, FULL, id="the first run: ENOSPC, the disk is full"),
     pytest.param(FIRST, QUOTA_EXCEEDED, id="the first run: EDQUOT, the user's quota is exceeded"),
@@ -107,6 +120,20 @@ CASES = [
     pytest.param(REPLACES, READ_ONLY, id="a run that replaces wrong bytes: EROFS, remounted read-only after an error"),
     pytest.param(REPLACES, BAD_SECTOR, id="a run that replaces wrong bytes: EIO once, a bad sector or a cable"),
     pytest.param(REPLACES, DISCONNECTED, id="a run that replaces wrong bytes: EIO, the disk was disconnected"),
+    *(
+        pytest.param(scenario, error, id=f"{name}: {error_name}")
+        for name, scenario in (
+            ("too many bytes are stored", TOO_LONG_THEN_LENGTH),
+            ("too many bytes are stored, the body has no length", TOO_LONG_THEN_NO_LENGTH),
+            ("pip's cache has the start of the file", CACHED_START),
+            ("pip's cache has more of the file than the store", CACHED_START_IS_LONGER),
+        )
+        for error_name, error in (
+            ("ENOSPC, the disk is full", FULL),
+            ("EROFS, remounted read-only after an error", READ_ONLY),
+            ("EIO once, a bad sector or a cable", BAD_SECTOR),
+        )
+    ),
 ]
 
 
@@ -124,10 +151,29 @@ def failing(machine: Machine, error: DiskError, first: int) -> Iterator[CountedC
         yield calls
 
 
-def check_next_run(machine: Machine, link: Link) -> None:
-    """Check that the stored bytes are the start of a file, with no hole, and that the next run completes it."""
+def prepared(scenario: Scenario, directory: Path, server: FaultServer) -> Machine:
+    """Return a machine after the earlier run of a scenario. The server has what it has now."""
+    machine = Machine(directory)
+    if scenario.before is not None:
+        server.plays(PATH, scenario.before)
+        machine.download_partly(link_with_hash(server))
+    if scenario.cached_bytes is not None:
+        server.plays(PATH, FILE)
+        machine.download_with_plain_pip(server.url(PATH))
+        (body,) = machine.cache_directory.rglob("*.body")
+        body.write_bytes(CONTENT[: scenario.cached_bytes])
+    server.plays(PATH, scenario.response)
+    server.forget()
+    return machine
+
+
+def check_next_run(machine: Machine, link: Link, earlier: bytes = CONTENT) -> None:
+    """Check that the stored bytes are the start of the file, or of what was sent earlier, with no hole.
+
+    Check that the next run completes it.
+    """
     stored = machine.stored(link) or b""
-    assert stored in (CONTENT[: len(stored)], OTHER_CONTENT[: len(stored)])
+    assert stored in (CONTENT[: len(stored)], earlier[: len(stored)])
     assert machine.download(link).content == CONTENT
 
 
@@ -141,16 +187,7 @@ def test_a_failing_disk_costs_the_stored_bytes_and_not_the_download(
     scenario: Scenario, error: DiskError, tmp_path: Path, http_server: FaultServer
 ) -> None:
     link = link_with_hash(http_server)
-
-    def prepared(name: object) -> Machine:
-        machine = Machine(tmp_path / str(name))
-        if scenario.before is not None:
-            http_server.plays(PATH, scenario.before)
-            machine.download_partly(link)
-        http_server.plays(PATH, scenario.response)
-        return machine
-
-    machine = prepared("without an error")
+    machine = prepared(scenario, tmp_path / "without an error", http_server)
     with failing(machine, error, 0) as calls:
         machine.download(link)
     assert len(calls.made) > FEWEST_CALLS
@@ -158,8 +195,7 @@ def test_a_failing_disk_costs_the_stored_bytes_and_not_the_download(
 
     warnings = 0
     for first in numbers_to_try(len(calls.made)):
-        machine = prepared(first)
-        http_server.forget()
+        machine = prepared(scenario, tmp_path / str(first), http_server)
         with failing(machine, error, first) as calls_with_error:
             outcome = machine.download(link)
 
@@ -168,8 +204,31 @@ def test_a_failing_disk_costs_the_stored_bytes_and_not_the_download(
         assert len(outcome.display.store_errors) <= 1
         assert http_server.sent(PATH) <= scenario.sent_at_most, calls_with_error.made[first - 1 :]
         warnings += len(outcome.display.store_errors)
-        check_next_run(machine, link)
+        check_next_run(machine, link, CONTENT if scenario.before is None else scenario.before.content)
     assert warnings > 0
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        pytest.param(TOO_LONG_THEN_LENGTH, id="too many bytes are stored"),
+        pytest.param(replace(CACHED_START, sent_at_most=SIZE), id="pip's cache has the start of the file"),
+    ],
+)
+def test_without_room_for_a_copy_of_the_held_bytes_the_file_is_downloaded_again(
+    scenario: Scenario, tmp_path: Path, http_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ENOSPC in pip's cache directory and in its temporary directory, but only for copies."""
+    machine = prepared(scenario, tmp_path / "machine", http_server)
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(PartFile, "copy_from", fail)
+    outcome = machine.download(link_with_hash(http_server))
+
+    assert outcome.content == CONTENT
+    assert http_server.sent(PATH) <= scenario.sent_at_most
 
 
 @pytest.mark.parametrize("lasts", [pytest.param(False, id="one sector"), pytest.param(True, id="the whole disk")])

@@ -158,7 +158,7 @@ class TestSpare:
 
 
 class TestLeftovers:
-    @pytest.mark.parametrize("ending", ["tmp", "new", "link"])
+    @pytest.mark.parametrize("ending", ["tmp", "new"])
     def test_a_temporary_file_of_a_killed_process_is_removed_after_an_hour(self, ending: str, store: Store) -> None:
         part = leave_partial(store)
         old, young = (part.with_suffix(f".7-{number}-0123abcd.{ending}") for number in (1, 2))

@@ -164,7 +164,7 @@ def test_a_broken_download_step_gives_one_warning_and_pip_goes_on(tree: Path, st
     assert (finished.returncode, finished.stdout) == (0, "pip's own\n")
     (line,) = finished.stderr.splitlines()
     assert line.startswith(f"WARNING: pip-resume 7.8.9 cannot work with this pip 99.1 ({reason}")
-    assert "plain pip downloads" in line
+    assert "falling back to pip's own download" in line
     assert "PIP_RESUME=0" in line
 
 

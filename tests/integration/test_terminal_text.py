@@ -103,11 +103,11 @@ AT_80 = {
         "  Resumed a-1.whl: 10.0 of 40.0 MB did not have to be downloaded again",
     ],
     "ignore_range": [
-        "  WARNING: The server sends all of a-1.whl again: it ignores Range",
+        "  WARNING: The server sends all of a-1.whl again, because it ignores Range",
         "  WARNING: Kept 10.0 of 40.0 MB of a-1.whl; the server ignores Range, so the nex",
         "t run starts at 0",
     ],
-    "ignore_condition": ["  WARNING: The server sends all of a-1.whl again (it may have changed)"],
+    "ignore_condition": ["  WARNING: The server sends all of a-1.whl again (the file may have changed)"],
     "start_over": [
         "  WARNING: Starting over with a-1.whl: its hash is not the expected one",
         "  WARNING: Requesting all of a-1.whl: requests for a range have failed",

@@ -19,7 +19,7 @@ from servers.fault_server import FaultServer, Then
 
 from pip_resume.engine.clock import SystemClock
 from pip_resume.engine.reading import BLOCK_BYTES, SPEED_WINDOW_S, Speeds
-from pip_resume.engine.waiting import MIN_BYTES_PER_S
+from pip_resume.engine.waiting import SLOWEST_OTHER_BYTES_PER_S
 from pip_resume.protocol.checkpoint import Checkpoint
 from pip_resume.protocol.planning import OVERLAP_BYTES
 from pip_resume.storage import part_file
@@ -173,7 +173,7 @@ class TestWaiting:
     @pytest.mark.parametrize(
         ("fastest", "speed"),
         [
-            pytest.param(0, MIN_BYTES_PER_S - 100, id="less than 10 KiB per second"),
+            pytest.param(0, SLOWEST_OTHER_BYTES_PER_S - 100, id="less than 10 KiB per second"),
             pytest.param(0, 1000 / 29, id="1000 bytes in 29 s"),
             pytest.param(60_000, 14_900, id="less than a quarter of this run's fastest connection"),
         ],
@@ -194,7 +194,7 @@ class TestWaiting:
     @pytest.mark.parametrize(
         ("fastest", "speed"),
         [
-            pytest.param(0, MIN_BYTES_PER_S + 100, id="more than 10 KiB per second"),
+            pytest.param(0, SLOWEST_OTHER_BYTES_PER_S + 100, id="more than 10 KiB per second"),
             pytest.param(60_000, 15_100, id="more than a quarter of this run's fastest connection"),
         ],
     )

@@ -291,7 +291,7 @@ def test_a_large_body_without_anything_new_counts_more_than_once(body_bytes: int
 def test_large_bodies_without_anything_new_are_counted_until_there_is_progress() -> None:
     budget = spend(0).after(5, QUICK_BYTES, 6).after(0).after(0, QUICK_BYTES, 6)
 
-    assert (budget.failed, budget.barren, budget.gained, budget.useless) == (14, 4, 5, 2)
+    assert (budget.failed, budget.without_progress, budget.gained, budget.useless) == (14, 4, 5, 2)
     assert budget.after(PROGRESS_BYTES, QUICK_BYTES, 6) == Budget(1, 0, 0, PROGRESS_BYTES, small=2)
 
 
@@ -310,7 +310,7 @@ def test_large_bodies_without_anything_new_are_counted_until_there_is_progress()
 def test_large_bodies_without_anything_new_are_requested_less_and_less_often(
     useless: int, idle_s: float, delay_s: float
 ) -> None:
-    budget = Budget(failed=1, barren=1, useless=useless)
+    budget = Budget(failed=1, without_progress=1, useless=useless)
 
     assert budget.delay_s(WITHOUT_LIMITS, idle_s, chance=0.0) == delay_s
     assert budget.delay_s(WITHOUT_LIMITS, idle_s, chance=1.0) == 0.75 * delay_s

@@ -62,7 +62,7 @@ def run(requirement: str, options: Sequence[Sequence[str]]) -> int:
     for finding, line in zip(findings, align(rows, right=frozenset())):
         print(line)
         if finding.remedy:
-            print(printable(f"    type: {finding.remedy}"))
+            print(printable(f"    fix: {finding.remedy}"))
     exit_code, _short, words = verdict(findings)
     print(f"\nVerdict: {words}")
     return exit_code

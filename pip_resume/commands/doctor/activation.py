@@ -94,7 +94,7 @@ def live(probe: Probe) -> list[Finding]:
     if probe.error is not None and not probe.fired:
         return [Finding(BROKEN, "live probe", f"pip cannot be started: {probe.error}", with_python("-m pip list"))]
     if not probe.armed:
-        text = "pip starts without pip-resume: no way into it is open"
+        text = "pip starts without pip-resume: neither the .pth file nor PYTHONPATH takes effect"
         return [Finding(BROKEN, "live probe", text, put_in_front())]
     if not probe.fired or not probe.patched:
         stage = "pip's download step was not replaced" if probe.fired else "pip's download module was not noticed"

@@ -149,7 +149,8 @@ def _not_reached(seen: Seen) -> Finding | None:
         return Finding(NOTE, "index", text, doctor_with("PROJECT"))
     if "file" in seen:
         return None
-    text = f"No matching distribution found for {seen.get('project', '?')}: no file there is for this Python"
+    project = seen.get("project", "?")
+    text = f"No matching distribution found for {project}: the index has no file of it for this Python"
     return Finding(BROKEN, "index", text, doctor_with("PROJECT"))
 
 
