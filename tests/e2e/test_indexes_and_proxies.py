@@ -125,6 +125,7 @@ def test_a_url_is_resumed_by_its_hash_or_its_validator(
 
 
 @OLDEST_AND_NEWEST
+@pytest.mark.parametrize("is_proxy_encrypted", [False, True], ids=["http proxy", "https proxy"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_download_through_a_proxy_is_resumed(
     environments: Environments,
@@ -133,13 +134,16 @@ def test_a_download_through_a_proxy_is_resumed(
     certificates: Certificates,
     pip_version: str,
     scheme: str,
+    is_proxy_encrypted: bool,
 ) -> None:
+    """An https proxy before an https server is TLS within TLS."""
     pip = environments.with_plugin(pip_version)
     server = http_server if scheme == "http" else https_server
     publish_broken(server, BIG, then=Then.CLOSE)
-    with Proxy() as proxy:
+    with Proxy(certificates.server_context() if is_proxy_encrypted else None) as proxy:
         result = pip.run(*download_command(*index_options(server, certificates), "--proxy", proxy.url, "big"))
         assert result.returncode == 0, result.text
+        assert result.seconds < 10
         assert proxy.connections >= 2
     assert_resumed(pip, server, is_cached_by_pip=scheme == "https")
 

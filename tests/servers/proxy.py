@@ -1,4 +1,4 @@
-"""A proxy for http and https that can stop in the middle of a response.
+"""A proxy for http and https that can stop in the middle of a response, and that clients may reach over TLS.
 
 RFC 9112 section 3.2.2, RFC 9110 section 9.3.6.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import ssl
 import threading
 from urllib.parse import urlsplit
 
@@ -24,7 +25,9 @@ class Proxy:
     Each connection of a client gets its own connection to the server.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        """With `tls` the connections of clients are encrypted: an https request is TLS within TLS then."""
+        self._tls = tls
         self.connections = 0
         """Number of connections accepted so far."""
         self._left: int | None = None
@@ -36,7 +39,8 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._listener.port}"
+        start = "http://127.0.0.1" if self._tls is None else "https://localhost"
+        return f"{start}:{self._listener.port}"
 
     def dies_after(self, size: int) -> None:
         """Close all connections and stop to listen after this many bytes were sent to clients."""
@@ -70,24 +74,30 @@ class Proxy:
     def _attend(self, client: socket.socket) -> None:
         # OSError: one of the two has closed its connection. That ends the other connection.
         with client, contextlib.suppress(OSError):
-            head = read_head(client)
-            method, target, rest = head.split(b" ", 2)
-            address = target if method == b"CONNECT" else urlsplit(target).netloc
-            host, _, port = address.decode().rpartition(":")
-            with socket.create_connection((host, int(port)), TIMEOUT_S) as server:
-                if method == b"CONNECT":
-                    client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                else:
-                    server.sendall(b" ".join([method, urlsplit(target).path, rest]))
-                self._relay(client, server)
+            if self._tls is None:
+                self._serve(client)
+            else:
+                with self._tls.wrap_socket(client, server_side=True) as encrypted:
+                    self._serve(encrypted)
         with self._lock:
             self._open.discard(client)
+
+    def _serve(self, client: socket.socket) -> None:
+        method, target, rest = read_head(client).split(b" ", 2)
+        address = target if method == b"CONNECT" else urlsplit(target).netloc
+        host, _, port = address.decode().rpartition(":")
+        with socket.create_connection((host, int(port)), TIMEOUT_S) as server:
+            if method == b"CONNECT":
+                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                server.sendall(b" ".join([method, urlsplit(target).path, rest]))
+            self._relay(client, server)
 
     def _relay(self, client: socket.socket, server: socket.socket) -> None:
         """Copy in both directions until one side closes or the proxy stops."""
         while True:
             for ready in select.select([client, server], [], [], TIMEOUT_S)[0]:
-                data = ready.recv(BLOCK_BYTES)
+                data = received(ready)
                 if not data:
                     return
                 if ready is client:
@@ -112,6 +122,14 @@ class Proxy:
             for client in self._open:
                 with contextlib.suppress(OSError):
                     client.shutdown(socket.SHUT_RDWR)
+
+
+def received(connection: socket.socket) -> bytes:
+    """Return what has arrived, which has to be something, also what is decrypted already: `select` does not see it."""
+    data = connection.recv(BLOCK_BYTES)
+    while isinstance(connection, ssl.SSLSocket) and connection.pending():
+        data += connection.recv(BLOCK_BYTES)
+    return data
 
 
 def read_head(client: socket.socket) -> bytes:

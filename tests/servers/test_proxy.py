@@ -34,6 +34,13 @@ def test_http_and_https_are_passed_on(proxy: Proxy, fault_server: FaultServer, c
     assert (proxy.connections, fault_server.connections) == (1, 1)
 
 
+def test_over_tls_http_and_https_are_passed_on(fault_server: FaultServer, certificates: Certificates) -> None:
+    fault_server.plays("/f", FILE)
+
+    with Proxy(certificates.server_context()) as proxy:
+        assert get(proxy, fault_server.url("/f"), certificates) == CONTENT
+
+
 def test_a_proxy_stops_after_a_number_of_bytes_and_can_be_revived(
     proxy: Proxy, fault_server: FaultServer, certificates: Certificates
 ) -> None:
