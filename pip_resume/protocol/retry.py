@@ -77,6 +77,11 @@ class Limits(NamedTuple):
     waited_s: float = 0.0
     """Seconds of waits that have to pass, as in plain pip: its requests take time as well."""
 
+    @property
+    def mean_wait_s(self) -> float:
+        """The mean of plain pip's waits, in seconds; 1.25 with its defaults."""
+        return self.waited_s / self.attempts if self.attempts else 0.0
+
 
 def limits(options: Options) -> Limits:
     """Return the limits of a download. They are never shorter than those of plain pip with the same options.
@@ -172,8 +177,8 @@ class Budget(NamedTuple):
     def delay_s(self, limits: Limits, idle_s: float, chance: float, attempt_s: float = 0.0) -> float:
         """Return the seconds before the next attempt. ``chance`` in [0, 1) shortens it.
 
-        In an outage the wait is at most DELAY_AFTER_SILENCE_S if the attempt itself, with ``attempt_s`` seconds, took
-        longer than the wait: a server that was silent for that long has been waited for already.
+        In an outage the wait is at most DELAY_AFTER_SILENCE_S, or plain pip's mean wait, if the attempt itself took
+        longer, ``attempt_s`` seconds: a server that was silent for that long has been waited for already.
         """
         if self.last_gain >= QUICK_BYTES:
             return 0.0
@@ -181,9 +186,10 @@ class Budget(NamedTuple):
             return SHORT_DELAY_S if self.small > 1 else 0.0
         if limits.waits_s is not None:
             return limits.waits_s[(self.failed - 1) % len(limits.waits_s)]
-        outage_delay_s = min(FIRST_DELAY_S + SHARE_OF_OUTAGE * idle_s, MAX_DELAY_S)
+        # With many --retries plain pip waits longer. Shorter waits would be thousands, until as much has been waited.
+        outage_delay_s = min(FIRST_DELAY_S + SHARE_OF_OUTAGE * idle_s, max(MAX_DELAY_S, limits.mean_wait_s))
         if attempt_s > outage_delay_s:
-            outage_delay_s = min(outage_delay_s, DELAY_AFTER_SILENCE_S)
+            outage_delay_s = min(outage_delay_s, max(DELAY_AFTER_SILENCE_S, limits.mean_wait_s))
         useless_delay_s = min(2.0 ** min(self.useless, 10), MAX_USELESS_DELAY_S) if self.useless else 0.0
         return max(outage_delay_s, useless_delay_s) * (1 - JITTER * chance)
 

@@ -18,6 +18,8 @@ BARREN_RANGES = 3
 """So many ranged requests may come to nothing before a plain one is read: two, then one after its head."""
 
 
+SMALL_PART_BYTES = 64 * 1024
+"""Parts below this size are not requested without an end."""
 MOST_REFUSALS = 2
 """So often does one run find out that a server does not answer to Range."""
 
@@ -47,6 +49,8 @@ def healing_bytes(situation: Situation, ours: Played) -> int:
     # Without a hash each page within a body is a part that differs, after which the complete file is requested.
     restarts = 0 if _can_be_joined(situation) and not has_pages else sum(run.breaks for run in ours.runs)
     refused = sum(_gave_up_range(situation, run) for run in ours.runs)
+    # A sleep in the middle of a body costs that body where Range is ignored. Plain pip may have slept between its runs.
+    refused += len(situation.sleeps) if situation.ranges.support == "ignored" else 0
     return situation.file.size * (in_vain + restarts + refused + sends_wrong_bytes(situation))
 
 
@@ -54,7 +58,10 @@ def healing_s(situation: Situation, ours: Played) -> float:
     """Return the seconds that right bytes may take. A fresh download may come over a slow connection."""
     slowest = min((slow.bytes_per_s for slow in situation.slow), default=situation.bytes_per_s)
     fresh_s = healing_bytes(situation, ours) / min(slowest, situation.bytes_per_s)
-    return fresh_s + overlap_bytes(situation, ours) / situation.bytes_per_s
+    # A silence that falls between two parts is noticed by nobody.
+    silences = sum(cut.how == "silence" for cut in situation.cuts) if situation.ranges.most_bytes else 0
+    unnoticed_s = silences * situation.user.timeout_s
+    return fresh_s + unnoticed_s + overlap_bytes(situation, ours) / situation.bytes_per_s
 
 
 def _gave_up_range(situation: Situation, run: Run) -> int:
@@ -63,6 +70,8 @@ def _gave_up_range(situation: Situation, run: Run) -> int:
     is_usable = ranges.support in ("honoured", "starts early") and ranges.content_range != "missing"
     # A part that starts so early, and is so short, ends before the first byte that was requested.
     is_usable = is_usable and not (ranges.support == "starts early" and 0 < ranges.most_bytes <= SHIFT_EARLY)
+    # Where many small parts are missing, the complete file is likely to be faster.
+    is_usable = is_usable and not 0 < ranges.most_bytes < SMALL_PART_BYTES
     is_usable = is_usable and not ranges.is_labelled_gzip
     # An interim response to a range is not used, but noted with the status of the response that follows it.
     is_usable = is_usable and not any(100 <= refusal.status < 200 for refusal in situation.refusals)
@@ -162,6 +171,18 @@ def sends_wrong_bytes(situation: Situation) -> bool:
         or situation.serves_stale
         or any(cut.how == "error page" for cut in situation.cuts)
     )
+
+
+def asked_to_wait_s(situation: Situation, plain: Played, ours: Played) -> float:
+    """Return the seconds that a server has asked for more often than it has asked plain pip.
+
+    Who sends a request while it is busy has to wait as long as it says. A moment later it may not be busy any more.
+    """
+    longest_s = max((each.retry_after_s for each in situation.refusals if each.retry_after != "none"), default=0)
+    told, told_plain = (
+        sum(head.status in (429, 503) for run in side.runs for head in run.requests) for side in (ours, plain)
+    )
+    return float(longest_s * max(told - told_plain, 0))
 
 
 def barren_s(ours: Played) -> float:

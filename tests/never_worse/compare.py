@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from never_worse.allowance import OVERLAP_BYTES, allowed_bytes, barren_s, healing_s, may_be_luck, sends_wrong_bytes
+from never_worse.allowance import (
+    OVERLAP_BYTES,
+    allowed_bytes,
+    asked_to_wait_s,
+    barren_s,
+    healing_s,
+    may_be_luck,
+    sends_wrong_bytes,
+)
 from never_worse.playing import play
 
 if TYPE_CHECKING:
@@ -82,7 +90,7 @@ def _later_or_dearer(situation: Situation, plain: Played, ours: Played) -> Itera
     if ours.body_bytes > most:
         yield Violation("more bytes", f"{ours.body_bytes}, plain pip {plain.body_bytes}, allowed {most}")
     is_one_run = plain.runs_needed == 1
-    allowed_s = SLOWER_BY_S + healing_s(situation, ours)
+    allowed_s = SLOWER_BY_S + healing_s(situation, ours) + asked_to_wait_s(situation, plain, ours)
     if not is_one_run:
         allowed_s += barren_s(ours) + situation.user.timeout_s
         allowed_s += SAVED_RUN_S * max(0, (plain.runs_needed or 0) - ours.runs_needed)

@@ -8,6 +8,7 @@ import pytest
 from unit.plain_pip import BACKOFF_FACTOR, LONGEST_WAIT_S, Tries, tries_of, waits_of
 
 from pip_resume.protocol.retry import (
+    MAX_DELAY_S,
     PROGRESS_BYTES,
     QUICK_BYTES,
     Budget,
@@ -398,3 +399,15 @@ def test_after_a_long_silence_the_wait_is_short_however_long_the_outage_is() -> 
     assert budget.delay_s(limits(Options()), idle_s=120.0, chance=0.0, attempt_s=15.0) == 1.5
     assert budget.delay_s(limits(Options()), idle_s=120.0, chance=0.0, attempt_s=12.0) == 12.5
     assert budget.delay_s(limits(Options()), idle_s=5.0, chance=0.0, attempt_s=15.0) == 1.0
+
+
+def test_with_many_retries_the_waits_are_as_long_as_those_of_plain_pip_on_average() -> None:
+    """Else a server that is silent is requested thousands of times, until plain pip would give up."""
+    options = Options(retries=30, connect_waits_s=connect_waits_s(20, 0.25, 120))
+    mean_s = 30 * sum(options.connect_waits_s) / (30 * 21)
+
+    assert mean_s > MAX_DELAY_S
+    assert limits(options).mean_wait_s == pytest.approx(mean_s)
+    assert spend(0).delay_s(limits(options), 100_000.0, 0.0, attempt_s=16.0) == pytest.approx(mean_s)
+    assert spend(0).delay_s(limits(options), 100_000.0, 0.0, attempt_s=100_000.0) == pytest.approx(mean_s)
+    assert spend(0).delay_s(limits(options), 10.0, 0.0) == 1.5
