@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pip_resume.errors import ConnectionLost, FailedAttempt, GaveUp, NoResponse, Report, ServerBusy
-from pip_resume.protocol.retry import Budget, Limits, Options, Reached, larger, limits, limits_before_response
+from pip_resume.protocol.retry import (
+    SHORT_DELAY_S,
+    Budget,
+    Limits,
+    Options,
+    Reached,
+    larger,
+    limits,
+    limits_before_response,
+)
 
 if TYPE_CHECKING:
     from pip_resume.engine.clock import Clock, Stopwatch
@@ -82,6 +91,10 @@ class Attempts:
         if compared:
             self._compared += compared
             self.bytes_arrived()
+
+    def pause(self) -> None:
+        """Wait a second before a request that need not wait for anything, so that there are not too many of them."""
+        self._wait(SHORT_DELAY_S, self._watch.elapsed_s - self._progress_s)
 
     def wait_after(self, lost: ConnectionLost, held: Held) -> None:
         """Record a failed attempt and wait until the next one is due. Raises GaveUp if there is none."""

@@ -151,6 +151,11 @@ PINNED: dict[str, Situation] = {
         ranges=Ranges(content_range="no length"),
         user=KILLED,
     ),
+    "small parts, and connections that end early": Situation(
+        file=File(size=300_000),
+        ranges=Ranges(most_bytes=2000),
+        cuts=(Cut("reset", every=8000),),
+    ),
     "resumed after a signed redirect, next run": Situation(
         hops=(Hop(to="signed"),),
         sleeps=(Sleep(lasts_s=60.0),),
