@@ -35,6 +35,8 @@ class Attempts:
     ) -> None:
         """``first_limits`` hold until the host has answered."""
         self._limits = first_limits
+        self._before = (False, first_limits)
+        """What held before the last response: whether the host had a useful one, and the limits."""
         self._options = options
         self._budget = Budget()
         self._display = display
@@ -64,9 +66,15 @@ class Attempts:
     def host_answered(self, *, is_useful: bool) -> None:
         """Take note that the host has answered. As long as it is only busy, or refuses Range, plain pip would retry."""
         later = limits(self._options)
+        self._before = (self.has_useful_response, self._limits)
         self.has_response = True
         self.has_useful_response |= is_useful
         self._limits = later if self.has_useful_response else larger(self._limits, later)
+
+    def response_was_useless(self) -> None:
+        """Take note that the last response was no part of the file, as a page in the place of a range."""
+        self.has_useful_response, before = self._before
+        self._limits = self._limits if self.has_useful_response else larger(before, limits(self._options))
 
     def pip_has_retried(self) -> None:
         """Take note that the request that has just failed had pip's own ``--retries``."""

@@ -308,6 +308,8 @@ class _Run:
             state.copy.keep_start(cursor.position)
         if is_file:  # The length of a page says nothing about the connection.
             state.copy.after_loss(cursor.position - cursor.first_pos)
+        else:
+            state.attempts.response_was_useless()
 
     def _after_loss(self, lost: ConnectionLost) -> Finished | None:
         """Wait for the next attempt. Raises GaveUp, or PipError if pip has the better message."""

@@ -29,8 +29,10 @@ _MARKER = "pruned"
 _STEM = r"[0-9a-f]{64}(?:-u[0-9]+)?"
 _PART_NAME = rf"{_STEM}\.part"
 _RECORD_NAME = rf"{_STEM}\.json"
-_TEMPORARY_NAME = rf"{_STEM}\.[0-9]+-[0-9]+-[0-9a-f]{{8}}\.(?:tmp|new)"
+_TEMPORARY_NAME = rf"{_STEM}\.[0-9]+-[0-9]+-[0-9a-f]{{8}}\.(?:tmp|new|link)"
 """Only names that match one of these are ever removed: a directory of ours may be exchanged for somebody else's.
+
+Names with ``.link`` were made by the first version.
 
 Strings: `re` compiles each at its first use.
 """

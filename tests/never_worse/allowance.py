@@ -60,7 +60,10 @@ def healing_s(situation: Situation, ours: Played) -> float:
     fresh_s = healing_bytes(situation, ours) / min(slowest, situation.bytes_per_s)
     # A silence that falls between two parts is noticed by nobody.
     silences = sum(cut.how == "silence" for cut in situation.cuts) if situation.ranges.most_bytes else 0
-    unnoticed_s = silences * situation.user.timeout_s
+    unnoticed_s = float(silences * situation.user.timeout_s)
+    if situation.user.cached == "cut":
+        # The end of what pip's cache has is requested again. A cut there, and an outage after it, are for us only.
+        unnoticed_s += sum(outage.lasts_s for outage in situation.outages)
     return fresh_s + unnoticed_s + overlap_bytes(situation, ours) / situation.bytes_per_s
 
 

@@ -156,6 +156,14 @@ PINNED: dict[str, Situation] = {
         ranges=Ranges(most_bytes=2000),
         cuts=(Cut("reset", every=8000),),
     ),
+    "a login page for ranges, then 429 for 24 s, and no retries": Situation(
+        cuts=(Cut(at=0.5),),
+        refusals=(
+            Refusal("login page"),
+            Refusal(of="plain", status=429, begins=Moment(0.5), lasts_s=23.7, retry_after="date", retry_after_s=1),
+        ),
+        user=User(resume_retries=0),
+    ),
     "resumed after a signed redirect, next run": Situation(
         hops=(Hop(to="signed"),),
         sleeps=(Sleep(lasts_s=60.0),),

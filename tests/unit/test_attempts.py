@@ -481,3 +481,26 @@ def test_as_long_as_range_is_only_refused_pips_own_retries_count() -> None:
     download.fail_until_given_up()
 
     assert len(download.display.delays_s) == len(options.connect_waits_s)
+
+
+def test_after_a_page_in_the_place_of_a_range_pips_own_retries_count_as_before_it() -> None:
+    options = Options(retries=0)
+    download = Download(options, limits_before_response(options, Reached.NONE))
+
+    download.attempts.host_answered(is_useful=True)
+    download.attempts.response_was_useless()
+    download.fail_until_given_up()
+
+    assert len(download.display.delays_s) == len(options.connect_waits_s)
+
+
+def test_a_page_after_a_part_of_the_file_changes_no_limits() -> None:
+    options = Options(retries=0)
+    download = Download(options, limits_before_response(options, Reached.NONE))
+
+    download.attempts.host_answered(is_useful=True)
+    download.attempts.host_answered(is_useful=True)
+    download.attempts.response_was_useless()
+    download.fail_until_given_up()
+
+    assert download.display.delays_s == []
