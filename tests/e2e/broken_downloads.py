@@ -125,7 +125,8 @@ def assert_resumed_at_half(server: FaultServer, artifact: Artifact, *, is_later_
     A later run begins before that, with the overlap.
     """
     again = half(artifact) - OVERLAP_BYTES if is_later_run else half(artifact)
-    assert server.asked_ranges(artifact.path) == [None, range_from(again)]
+    asked = server.asked_ranges(artifact.path)
+    assert asked == [None, range_from(again)], asked
     assert server.fetched_twice(artifact.path) == half(artifact) - again
 
 
