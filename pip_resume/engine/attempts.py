@@ -51,7 +51,7 @@ class Attempts:
         self.has_response = False
         """Whether the host has answered."""
         self.has_useful_response = False
-        """Whether one of its responses did not ask us to try again later."""
+        """Whether one of its responses had bytes of the file, or said that none are missing."""
 
     @property
     def are_allowed(self) -> bool:
