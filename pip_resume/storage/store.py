@@ -238,7 +238,7 @@ class Store:
             name = _name_of(artifact, is_personal=True)
             own = PartFile.create(self._make_directory(), name, artifact.digest)
             own.lock()
-            # The hash proves another user's bytes. Of their record only the length is used: a wrong one costs a request.
+            # The hash proves another user's bytes. Of their record only the length is used: a wrong one costs a GET.
             known = Checkpoint(complete_length=None if checkpoint is None else checkpoint.complete_length)
             partial = StoredPartial(artifact, own, known if length else Checkpoint(), name, self._boot_id)
             try:
