@@ -112,17 +112,27 @@ class LocalCopy:
     def prepare(self, head: ResponseHead, verdict: Verdict, offered: Checkpoint) -> None:
         """Have a partial for a body. ``offered``, what its response says of the file, is on disk before its first byte.
 
-        Raises PartialBusy.
+        Raises PartialBusy, and ConnectionLost if bytes that the body follows are not there.
         """
         if verdict.first_pos == 0:
             # A body from 0 is compared with the first partial. If it differs, it starts a second one anew.
             self.drop_beside()
+        self.copy_borrowed(verdict.complete_length)
+        if verdict.first_pos > self.held.offset:
+            raise ConnectionLost("the partial download of a different user cannot be used")
         if self._main is None:
             stored = self.store.claim_for(head, verdict.complete_length)
             self._main = stored or Partial.in_directory(self._location, self._artifact)
         self.write(functools.partial(self._record, verdict, offered))
         # Bytes that are compared were downloaded again, so this counts the first-pos, not the offset.
         self.origin = self.origin._replace(resumed_at=max(self.origin.resumed_at, verdict.first_pos))
+
+    def copy_borrowed(self, complete_length: int | None) -> None:
+        """Copy what a different user has left, now that a response says how long the file is. None: it does not."""
+        if isinstance(self._main, StoredPartial) and self._main.is_borrowed:
+            self._main.copy_borrowed(complete_length)
+            if self._main.offset == 0:
+                self.origin = Origin()
 
     def _record(self, verdict: Verdict, offered: Checkpoint) -> None:
         partial = self.current

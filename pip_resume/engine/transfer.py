@@ -197,6 +197,7 @@ class _Run:
                 raise ServerBusy(response, None)
             return None
         if action is Action.VERIFY:
+            state.copy.copy_borrowed(exchange.verdict.complete_length)
             return verification.check(state, exchange)
         return self._receive(exchange)
 

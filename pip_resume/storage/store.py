@@ -28,6 +28,8 @@ HTTP_CACHES = ("http", "http-v2")
 """pip's HTTP cache directories below its cache directory: the first is used up to pip 23.2, the second since 23.3."""
 SPARE_BYTES = 16 * 1024 * 1024
 """Left free on the disk, since pip and its cache write there as well. The wheel of pip itself unpacks to 10 MB."""
+COPIED_AT_ONCE_BYTES = 64 * 1024 * 1024
+"""Copying and verifying this much takes no longer than some requests do: 0.1 s."""
 _TRIES = 8
 """How often another pip may replace the file between our calls. In practice it is once, when that pip finishes."""
 _NEW_S = 10.0
@@ -191,7 +193,7 @@ class Store:
         except (OSError, StoreUnusable):
             return None  # The pip that held it has finished in between, or another user forbids it.
         if not is_own(part.status):
-            return self._adopt_copy(part, artifact)
+            return self._borrow(part, artifact)
         if not part.lock():
             is_ours = is_ours_alone(part.status, part.directory.status)
             part.close()
@@ -228,8 +230,13 @@ class Store:
             raise
         return partial
 
-    def _adopt_copy(self, part: PartFile, artifact: Artifact) -> StoredPartial | None:
-        """Return a copy of another user's bytes, which the hash will prove; None if the copy cannot be made."""
+    def _borrow(self, part: PartFile, artifact: Artifact) -> StoredPartial | None:
+        """Return a partial with another user's bytes, which the hash will prove; None if the name is taken.
+
+        They are copied once a response says how long the file is: that user may have written any number of bytes. Only
+        a complete file that is small enough is copied at once, and needs no request.
+        """
+        is_lent = False
         try:
             checkpoint = parse_checkpoint(read_record(part.directory, record_name(part.name)))
             length = 0 if checkpoint is None else trusted_length(artifact, part, checkpoint, self._boot_id)
@@ -238,20 +245,20 @@ class Store:
             name = _name_of(artifact, is_personal=True)
             own = PartFile.create(self._make_directory(), name, artifact.digest)
             own.lock()
-            # The hash proves another user's bytes. Of their record only the length is used: a wrong one costs a GET.
-            known = Checkpoint(complete_length=None if checkpoint is None else checkpoint.complete_length)
-            partial = StoredPartial(artifact, own, known if length else Checkpoint(), name, self._boot_id)
-            try:
-                own.copy_from(part, length)
-                partial.note(partial.checkpoint._replace(synced=0))
-            except BaseException:
-                partial.discard()
-                raise
+            partial = StoredPartial(artifact, own, Checkpoint(), name, self._boot_id)
+            if checkpoint is not None and length:
+                partial.borrow(part, length)
+                is_lent = True
+                if length == checkpoint.complete_length and length <= COPIED_AT_ONCE_BYTES:
+                    partial.copy_borrowed(length)
+                    # The hash proves the bytes. Nothing else of another user's record is used.
+                    partial.note(Checkpoint(complete_length=length if partial.offset else None))
             return partial
         except FileExistsError:
             return None
         finally:
-            part.close()
+            if not is_lent:
+                part.close()
 
 
 def _name_of(artifact: Artifact, *, is_personal: bool = False) -> str:

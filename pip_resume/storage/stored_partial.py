@@ -46,11 +46,47 @@ class StoredPartial(Partial):
         self._first_offset = part.offset
         self._generation = 0
         """Counts how often bytes were taken away: what was synced before says nothing about those that follow."""
+        self._lender: PartFile | None = None
+        """A different user's file whose bytes are to be copied; None if there are none, or if they are copied."""
 
     @property
     def is_stored(self) -> bool:
         """Whether the next run finds the bytes. False if they were purged while we go on writing."""
         return self._part.name == self._name and self._part.is_at_name()
+
+    @property
+    def offset(self) -> int:
+        return self._part.offset if self._lender is None else self._first_offset
+
+    @property
+    def is_borrowed(self) -> bool:
+        """Whether the bytes are a different user's, and not copied yet."""
+        return self._lender is not None
+
+    def borrow(self, lender: PartFile, length: int) -> None:
+        """Hold the first ``length`` bytes of a different user's file, without a copy of them yet."""
+        self._lender, self._first_offset = lender, length
+
+    def copy_borrowed(self, complete_length: int | None) -> None:
+        """Copy the borrowed bytes, unless the file has fewer, or nobody knows how many (None). Then hold no bytes.
+
+        Raises nothing: if they cannot be copied, hold no bytes either.
+        """
+        if self._lender is None:
+            return
+        if complete_length is not None and self._first_offset <= complete_length:
+            try:
+                self._part.copy_from(self._lender, self._first_offset)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    self._part.truncate(0)
+        self._return_lent()
+        self._first_offset = 0  # The copy has to be synced, too.
+
+    def _return_lent(self) -> None:
+        if self._lender is not None:
+            self._lender.close()
+            self._lender = None
 
     def note(self, checkpoint: Checkpoint) -> None:
         """Write the record beside the bytes, in one step, unless the name leads to a different file by now."""
@@ -257,6 +293,7 @@ class StoredPartial(Partial):
 
     def discard(self) -> None:
         """Remove bytes and record, unless the name leads to a different file by now. Raises nothing."""
+        self._return_lent()
         with self._guard:
             if self.is_stored:
                 with contextlib.suppress(OSError):
@@ -265,6 +302,7 @@ class StoredPartial(Partial):
 
     def close(self) -> None:
         """Release the lock. The bytes stay for the next run, unless there are none or the name leads elsewhere."""
+        self._return_lent()
         if self.offset == 0 or self._part.name != self._name:
             self.discard()
         with self._guard:

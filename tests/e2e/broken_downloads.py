@@ -119,14 +119,16 @@ def range_from(position: int) -> str:
     return f"bytes={position}-"
 
 
-def assert_resumed_at_half(server: FaultServer, artifact: Artifact, *, is_later_run: bool = False) -> None:
+def assert_resumed_at_half(
+    server: FaultServer, artifact: Artifact, *, is_later_run: bool = False, output: str = ""
+) -> None:
     """Two requests fetched the file: one for all of it, and one from where the first response ended.
 
-    A later run begins before that, with the overlap.
+    A later run begins before that, with the overlap. ``output`` is that of pip, and is shown if this fails.
     """
     again = half(artifact) - OVERLAP_BYTES if is_later_run else half(artifact)
     asked = server.asked_ranges(artifact.path)
-    assert asked == [None, range_from(again)], asked
+    assert asked == [None, range_from(again)], f"{asked}\n{output}"
     assert server.fetched_twice(artifact.path) == half(artifact) - again
 
 

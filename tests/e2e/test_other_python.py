@@ -30,7 +30,7 @@ def test_a_download_is_continued_if_the_other_python_has_pip_resume(
     result = pip.run(*install_command(pip, other, http_server))
 
     assert result.returncode == 0, result.text
-    assert_resumed_at_half(http_server, BIG, is_later_run=True)
+    assert_resumed_at_half(http_server, BIG, is_later_run=True, output=result.text)
 
 
 @pytest.mark.parametrize("other_has_pip", [False, True], ids=["the other one has no pip", "the other one has a pip"])

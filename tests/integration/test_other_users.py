@@ -34,7 +34,10 @@ from servers.fault_server import FaultServer
 
 from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.checkpoint import FORMAT, Checkpoint, encode_checkpoint
+from pip_resume.protocol.planning import OVERLAP_BYTES
+from pip_resume.storage import store
 from pip_resume.storage.housekeeping import DAY_S, make_room, prune, prune_opportunistically, remove_leftovers
+from pip_resume.storage.part_file import PartFile
 from pip_resume.storage.store import Store
 
 pytestmark = pytest.mark.skipif(
@@ -384,14 +387,76 @@ class TestSizes:
         plant(machine.record_path(link), encode_checkpoint(Checkpoint(complete_length=1024 * MIB)))
 
         class Cutting(Store):
-            def _adopt_copy(self, part, artifact):  # type: ignore[no-untyped-def]
+            def _borrow(self, part, artifact):  # type: ignore[no-untyped-def]
                 os.truncate(path, 0)
-                return super()._adopt_copy(part, artifact)
+                return super()._borrow(part, artifact)
 
         with closing(Cutting(machine.cache_directory, "")) as store, acting_as(victim):
             partial = store.claim(artifact_of(link))
             assert partial.offset == 0
             partial.close()
+
+    @pytest.mark.parametrize("claimed_length", [None, 30 * SIZE, 40 * SIZE], ids=["unknown", "complete", "partial"])
+    def test_a_file_that_is_longer_than_the_servers_is_not_copied(
+        self,
+        claimed_length: int | None,
+        victim: int,
+        machine: Machine,
+        http_server: FaultServer,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """The different user may have filled the disk: nothing is copied before the server has said how long it is."""
+        monkeypatch.setattr(store, "COPIED_AT_ONCE_BYTES", 20 * SIZE)
+        http_server.plays(PATH, FILE, CUT, FILE)
+        link = link_with_hash(http_server)
+        make_store(machine, victim, 0o2775)
+        plant(machine.part_path(link), os.urandom(30 * SIZE))
+        plant(machine.record_path(link), encode_checkpoint(Checkpoint(complete_length=claimed_length)))
+        copied, copy = [], PartFile.copy_from
+
+        def counting(part: PartFile, source: PartFile, length: int) -> None:
+            copied.append(length)
+            copy(part, source, length)
+
+        monkeypatch.setattr(PartFile, "copy_from", counting)
+        with acting_as(victim):
+            machine.download_partly(link)
+            assert machine.own_part_path(link).read_bytes() == CONTENT[:HELD]
+            assert machine.download(link).content == CONTENT
+
+        assert max(copied, default=0) <= SIZE
+        assert http_server.statuses(PATH) == [416, 200, 206]
+
+    def test_a_long_complete_file_is_copied_once_the_server_has_said_how_long_it_is(
+        self, victim: int, machine: Machine, http_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(store, "COPIED_AT_ONCE_BYTES", SIZE - 1)
+        http_server.plays(PATH, FILE)
+        link = link_with_hash(http_server)
+        make_store(machine, victim, 0o2775)
+        plant(machine.part_path(link), CONTENT)
+        plant(machine.record_path(link), encode_checkpoint(Checkpoint(complete_length=SIZE)))
+        with acting_as(victim):
+            assert machine.download(link).content == CONTENT
+
+        assert http_server.asked_ranges(PATH) == [f"bytes={SIZE - OVERLAP_BYTES}-"]
+        assert http_server.sent(PATH) == OVERLAP_BYTES
+
+    def test_a_file_that_is_cut_before_it_is_copied_costs_one_request(
+        self, victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        http_server.plays(PATH, FILE)
+        link = link_with_hash(http_server)
+        make_store(machine, victim, 0o2775)
+        part = plant(machine.part_path(link), CONTENT[:HELD])
+        plant(machine.record_path(link), encode_checkpoint(Checkpoint(complete_length=SIZE)))
+        with closing(machine.store) as theirs, acting_as(victim), closing(theirs.claim(artifact_of(link))) as partial:
+            assert (partial.offset, partial.is_borrowed) == (HELD, True)
+            os.truncate(part, 10)
+            partial.copy_borrowed(SIZE)
+            assert partial.offset == 0
+            partial.append(b"new")
+            assert machine.own_part_path(link).read_bytes() == b"new"
 
     @pytest.fixture
     def own(self, victim: int, machine: Machine) -> list[Path]:

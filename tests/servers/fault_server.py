@@ -42,7 +42,9 @@ class Greeting(enum.Enum):
 
     SERVE = enum.auto()
     CLOSE = enum.auto()
+    """It is closed once the client has sent something."""
     RESET = enum.auto()
+    """The same with a reset. An earlier reset would sometimes reach the client before it has sent its request."""
     HANG = enum.auto()
     """It is accepted, and stays silent."""
 
@@ -147,7 +149,9 @@ class FaultServer(Recorded):
         try:
             # OSError: the client has closed the connection, or rejects our certificate. Tests do both on purpose.
             with contextlib.suppress(OSError):
-                if greeting is Greeting.SERVE:
+                if greeting in {Greeting.CLOSE, Greeting.RESET}:
+                    wire.wait_for_first_bytes()
+                elif greeting is Greeting.SERVE:
                     if self._tls is not None:
                         wire.start_tls(self._tls)
                     then = self._converse(wire)

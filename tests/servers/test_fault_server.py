@@ -123,6 +123,7 @@ class TestConnections:
         fault_server.greets(greeting, Greeting.SERVE)
 
         with outcome, socket.create_connection(("127.0.0.1", fault_server.port), timeout=0.3) as plain:
+            plain.send(b"G")
             assert plain.recv(1) == b""
         assert client.get(fault_server.url("/f")).status == 200
         assert fault_server.connections == 2

@@ -46,6 +46,10 @@ class Wire:
         self._socket.getpeername()
         self._socket = context.wrap_socket(self._socket, server_side=True)
 
+    def wait_for_first_bytes(self) -> None:
+        """Block until the client has sent something or has closed the connection, at most PARTING_S."""
+        select.select([self._socket], [], [], PARTING_S)
+
     def read_request(self) -> Request | None:
         """Return the next request without its body; None at the end of the connection."""
         while b"\r\n\r\n" not in self._unread:
