@@ -201,6 +201,10 @@ class LocalCopy:
         """Request a smaller overlap, without a hash, since the server sends parts of ``part`` bytes."""
         self._unhashed_overlap = max(min(self._unhashed_overlap, part) // _OVERLAPS_IN_A_PART, MIN_OVERLAP_BYTES)
 
+    def use_least_overlap(self) -> None:
+        """Request the smallest overlap, without a hash, since the next connection may be as slow as the last one."""
+        self._unhashed_overlap = MIN_OVERLAP_BYTES
+
     def take_file(self, source: Path, offered: Checkpoint) -> bool:
         """Hold the bytes of a file in pip's cache, without reading them; return False if that is not possible."""
         self.drop()

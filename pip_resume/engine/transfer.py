@@ -249,10 +249,12 @@ class _Run:
         then the slow connection is kept.
         """
         state = self._state
+        is_ranged = plan_request(state.copy.held, state.trust).is_ranged
+        if not (state.attempts.are_allowed and is_ranged) or exchange.ignored_range:
+            return False
+        state.copy.use_least_overlap()
         held = state.copy.held
         request = plan_request(held, state.trust)
-        if not (state.attempts.are_allowed and request.is_ranged) or exchange.ignored_range:
-            return False
         state.display.requested(request, held)
         try:
             with contextlib.closing(state.transport.get(request.fields)) as response:
@@ -302,13 +304,14 @@ class _Run:
         state = self._state
         has_brought = is_file and cursor.gained + cursor.compared > 0
         state.learn(state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=has_brought))
-        state.attempts.body_ended(cursor.position - cursor.first_pos, cursor.compared)
+        size = cursor.position - cursor.first_pos
+        state.attempts.body_ended(size, cursor.compared, is_from_start=cursor.first_pos == 0)
         if state.is_tail_wrong and is_file and cursor.first_pos == 0:
             # Continue after what this response has shown to be right, else the next part differs as well.
             state.is_tail_wrong = False
             state.copy.keep_start(cursor.position)
         if is_file:  # The length of a page says nothing about the connection.
-            state.copy.after_loss(cursor.position - cursor.first_pos)
+            state.copy.after_loss(size)
         else:
             state.attempts.response_was_useless()
 
