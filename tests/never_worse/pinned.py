@@ -164,6 +164,19 @@ PINNED: dict[str, Situation] = {
         ),
         user=User(resume_retries=0),
     ),
+    "the length is always too long, Range is refused, and the file is replaced": Situation(
+        file=File(size=300_000, framing="length too long"),
+        cuts=(Cut("error page", at=0.9),),
+        refusals=(Refusal("reset"),),
+        replacement=Replacement(Moment(0.02), build="one byte"),
+        user=User(gap_s=2.0, timeout_s=60),
+    ),
+    "no hash, no length, and the connections for the last tenth are slow": Situation(
+        file=File(size=1_200_000, link_hash="none"),
+        ranges=Ranges(content_range="no length", most_bytes=300_000),
+        slow=(Slow(900.0, begins=Moment(0.9), lasts_s=203.0),),
+        user=KILLED,
+    ),
     "resumed after a signed redirect, next run": Situation(
         hops=(Hop(to="signed"),),
         sleeps=(Sleep(lasts_s=60.0),),
