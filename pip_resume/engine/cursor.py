@@ -33,6 +33,8 @@ class Cursor:
         """Number of bytes that this body has added to those held."""
         self.compared = 0
         """Number of an earlier run's bytes that this run has compared for the first time, and that are equal."""
+        self.is_different = False
+        """Whether the body is a complete one, and differs from what is held."""
 
     def write(self, block: Block) -> None:
         """Put the next block of the body where it belongs. Raises WrongBytes if it differs from what is held."""
@@ -99,6 +101,7 @@ class Cursor:
         earlier = self._copy.origin.earlier
         first_cut = max(self.first_pos, min(self._requested, earlier))
         if self.first_pos == 0:
+            self.is_different = True
             self._copy.start_beside(position, self._offered)
         elif self._copy.has_digest and position > first_cut:
             self._copy.current.cut(position)

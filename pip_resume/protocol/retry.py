@@ -93,9 +93,11 @@ def limits(options: Options) -> Limits:
     if retries == 0 or options.patience_s == 0:
         return Limits(retries, 0.0)
     attempts = retries * (1 + len(connect_waits_s))
-    if retries < DEFAULT_RETRIES:
-        return Limits(attempts, 0.0, (0.0, *connect_waits_s))
     waited_s = retries * sum(connect_waits_s)
+    if retries < DEFAULT_RETRIES:
+        # Waits of minutes, which plain pip has with many --retries, would notice the end of an outage that much later.
+        waits_s = (0.0, *(min(wait_s, MAX_DELAY_S) for wait_s in connect_waits_s))
+        return Limits(attempts, 0.0, waits_s, waited_s if waits_s[1:] != connect_waits_s else 0.0)
     return Limits(attempts, max(options.patience_s, waited_s), waited_s=waited_s)
 
 

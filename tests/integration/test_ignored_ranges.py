@@ -34,6 +34,24 @@ from pip_resume.protocol.planning import OVERLAP_BYTES
 CUT_WITHOUT_RANGES = cut(WITHOUT_RANGES)
 
 
+@pytest.mark.parametrize("has_hash", [True, False])
+def test_parts_with_the_status_200_and_no_other_field_are_noticed_by_their_bytes(
+    has_hash: bool, machine: Machine, https_server: FaultServer
+) -> None:
+    """The first of them may be a new file. After the second the request has no Range, as that of plain pip."""
+    fields = {"Content-Range": None, "Content-Length": None}
+    parts = replace(UNTIL_CLOSE, partial_status=200, fields=fields)
+    https_server.plays(PATH, CUT, parts)
+    link = link_with_hash(https_server) if has_hash else link_without_hash(https_server)
+
+    outcome = machine.download(link)
+
+    assert outcome.content == CONTENT
+    asked = https_server.asked_ranges(PATH)
+    assert (asked[0], asked[-1]) == (None, None)
+    assert len(asked) <= 4
+
+
 def test_the_start_of_a_200_is_compared_with_the_held_bytes_and_the_rest_appended(
     machine: Machine, http_server: FaultServer
 ) -> None:

@@ -177,6 +177,17 @@ PINNED: dict[str, Situation] = {
         slow=(Slow(900.0, begins=Moment(0.9), lasts_s=203.0),),
         user=KILLED,
     ),
+    "a part with status 200, no length and no Content-Range, and no hash": Situation(
+        file=File(size=1_200_000, link_hash="none", etag="unquoted", framing="close", caching="not said"),
+        ranges=Ranges("200 with Content-Range", content_range="missing"),
+        user=User(stops=(Stop("kill", share=0.1),)),
+    ),
+    "an outage that ends between two long waits of --retries 20": Situation(
+        file=File(size=1_200_000, link_hash="none", etag="unquoted", last_modified="none"),
+        outages=(Outage("refused", Moment(0.795), lasts_s=128.1),),
+        refusals=(Refusal(status=102),),
+        user=User(gap_s=2.0, retries=20, resume_retries=1),
+    ),
     "resumed after a signed redirect, next run": Situation(
         hops=(Hop(to="signed"),),
         sleeps=(Sleep(lasts_s=60.0),),

@@ -80,6 +80,11 @@ def tries_in_mid_file(options: Options, request_s: float = 0.0, chance: float = 
             id="--retries 20: waits longer than any of ours",
         ),
         pytest.param(
+            Options(retries=1, connect_waits_s=(0.0, 0.5, 15.0, 15.5, 120.0)),
+            Limits(6, 0.0, (0.0, 0.0, 0.5, 15.0, 15.0, 15.0), waited_s=151.0),
+            id="one retry, long waits: they are divided, since an outage may end between two of them",
+        ),
+        pytest.param(
             Options(retries=1, connect_waits_s=()), Limits(1, 0.0, (0.0,)), id="--retries 0 --resume-retries 1"
         ),
     ],
