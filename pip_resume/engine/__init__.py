@@ -3,6 +3,7 @@
 `transfer`      the one loop: request, judge, write down, judge the end, wait, until the file is complete and verified
 `stored_bytes`  what the user is told about stored bytes, and about a server that ignores Range
 `verification`  what follows when a body has ended
+`receiving`     the body of one response is written down
 `cursor`        where the next block of one body goes: compared or appended
 `state`         what one download works with, and what it has learned
 `handover`      the complete file goes to pip, and into its cache or the store
@@ -13,6 +14,7 @@
 `waiting`       waits while another pip downloads the same artifact
 `reading`       the body of one response in blocks, and its speed
 `interfaces`    what the engine needs from pip: Transport and Display
+`overlap`       how much is requested again, without a hash
 `origin`        where the bytes of one download came from
 `clock`         time and chance, as one argument
 """

@@ -13,12 +13,13 @@ import functools
 from typing import TYPE_CHECKING, Callable
 
 from pip_resume.engine.origin import Origin
+from pip_resume.engine.overlap import Overlap
 from pip_resume.engine.store_access import StoreAccess
 from pip_resume.engine.sync_schedule import SyncSchedule
 from pip_resume.errors import ConnectionLost, NoSpace, StoreUnusable
 from pip_resume.protocol.checkpoint import Checkpoint, with_length
 from pip_resume.protocol.messages import Held, ResponseHead
-from pip_resume.protocol.planning import MIN_OVERLAP_BYTES, OVERLAP_BYTES
+from pip_resume.protocol.planning import OVERLAP_BYTES
 from pip_resume.storage.partial import Partial
 from pip_resume.storage.stored_partial import StoredPartial
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 """The errors of a disk that is full, or of a quota that is used up."""
-_OVERLAPS_IN_A_PART = 8
-"""How many times larger than the overlap a part has to be, so that most of its bytes are new."""
 
 
 class LocalCopy:
@@ -50,7 +49,7 @@ class LocalCopy:
         """A second body that differs from the first. New bytes go here."""
         self._abandoned: Partial | None = None
         """The store's partial on a disk that is full. It stays locked and unchanged until the download is complete."""
-        self._unhashed_overlap = OVERLAP_BYTES
+        self.overlap = Overlap()
         self._syncs = SyncSchedule(clock)
         self.origin = Origin()
 
@@ -78,7 +77,7 @@ class LocalCopy:
             return Held(digest_known=self.has_digest)
         overlap = OVERLAP_BYTES if self._beside is not None else self.origin.overlap
         if not self.has_digest:
-            overlap = self._unhashed_overlap
+            overlap = self.overlap.size
         return Held(self.current.offset, self.current.checkpoint, self.has_digest, overlap)
 
     @property
@@ -187,8 +186,8 @@ class LocalCopy:
         held = self.held
         if self._beside is not None and (held.offset <= OVERLAP_BYTES or not held.can_continue):
             self.drop_beside()
-        if not self.has_digest and brought < self._unhashed_overlap:
-            self._unhashed_overlap = max(self._unhashed_overlap // 2, MIN_OVERLAP_BYTES)
+        if not self.has_digest:
+            self.overlap.after_loss(brought)
 
     def keep_start(self, size: int) -> None:
         """Hold only the first ``size`` bytes, which one response of this run had, unless there is a second partial."""
@@ -196,14 +195,6 @@ class LocalCopy:
             with contextlib.suppress(OSError):
                 self.current.cut(size)
                 self.origin = Origin()
-
-    def shrink_overlap(self, part: int) -> None:
-        """Request a smaller overlap, without a hash, since the server sends parts of ``part`` bytes."""
-        self._unhashed_overlap = max(min(self._unhashed_overlap, part) // _OVERLAPS_IN_A_PART, MIN_OVERLAP_BYTES)
-
-    def use_least_overlap(self) -> None:
-        """Request the smallest overlap, without a hash, since the next connection may be as slow as the last one."""
-        self._unhashed_overlap = MIN_OVERLAP_BYTES
 
     def take_file(self, source: Path, offered: Checkpoint) -> bool:
         """Hold the bytes of a file in pip's cache, without reading them; return False if that is not possible."""

@@ -16,7 +16,7 @@ from pip_resume.engine.clock import Stopwatch
 from pip_resume.engine.cursor import Cursor
 from pip_resume.engine.handover import Finished, Handover
 from pip_resume.engine.local_copy import LocalCopy
-from pip_resume.engine.reading import SpeedWatch, blocks
+from pip_resume.engine.receiving import checkpoint_of, write_body
 from pip_resume.engine.state import MOST_DIFFERENT, RANGES_FAIL, Exchange, State
 from pip_resume.engine.stored_bytes import note_range, say_what_is_stored
 from pip_resume.errors import (
@@ -30,11 +30,10 @@ from pip_resume.errors import (
     UselessBody,
     WrongBytes,
 )
-from pip_resume.protocol.checkpoint import Checkpoint, recorded_fields, recorded_name
 from pip_resume.protocol.messages import Request
 from pip_resume.protocol.planning import plan_request, retry_after_s
 from pip_resume.protocol.retry import limits_before_response
-from pip_resume.protocol.verdicts import DATE_DIFFERS, Action, has_same_etag, judge
+from pip_resume.protocol.verdicts import DATE_DIFFERS, Action, judge
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -204,7 +203,7 @@ class _Run:
     def _receive(self, exchange: Exchange) -> Finished | None:
         """Write the body of a response down, and see whether the file is complete then."""
         state, copy, verdict = self._state, self._state.copy, exchange.verdict
-        offered = self._checkpoint_of(exchange)
+        offered = checkpoint_of(state, exchange)
         if exchange.head.from_cache:
             source = state.transport.cached_file(exchange.response)
             if source is not None and copy.take_file(source, offered):
@@ -216,7 +215,7 @@ class _Run:
         cursor = Cursor(copy, verdict.first_pos, exchange.request.first_pos, offered)
         try:
             try:
-                self._write_body(exchange, cursor)
+                write_body(state, exchange, cursor)
             except ConnectionLost as lost:
                 state.display.body_lost(str(lost), copy.held)
                 raise
@@ -230,43 +229,6 @@ class _Run:
             self._after_lost_body(exchange, cursor, is_file=not isinstance(lost, UselessBody))
             raise
 
-    def _write_body(self, exchange: Exchange, cursor: Cursor) -> None:
-        state, response, verdict = self._state, exchange.response, exchange.verdict
-        speed = SpeedWatch(state.speeds, state.watch, lambda: self._can_resume(exchange))
-        compared = max(state.copy.held.offset - verdict.first_pos, 0) if verdict.first_pos else 0
-        body = blocks(response, verdict, state.watch, speed, compared)
-        with state.display.bar(body, response.head, verdict.first_pos, verdict.complete_length) as shown:
-            for block in shown:
-                before = cursor.gained
-                cursor.write(block)
-                if cursor.gained > before:
-                    state.attempts.bytes_arrived()
-
-    def _can_resume(self, exchange: Exchange) -> bool:
-        """Whether a new connection would continue a body whose connection is too slow.
-
-        A ranged request is sent to find out, and its response is closed after its head. Some gateways refuse Range:
-        then the slow connection is kept.
-        """
-        state = self._state
-        is_ranged = plan_request(state.copy.held, state.trust).is_ranged
-        if not (state.attempts.are_allowed and is_ranged) or exchange.ignored_range:
-            return False
-        state.copy.use_least_overlap()
-        held = state.copy.held
-        request = plan_request(held, state.trust)
-        state.display.requested(request, held)
-        try:
-            with contextlib.closing(state.transport.get(request.fields)) as response:
-                verdict = judge(request, response.head, held, state.trust)
-                state.display.judged(response.head, verdict)
-        except (ConnectionLost, PipError):
-            return False
-        finally:
-            state.watch.lap(2 * state.transport.timeout_s)
-        is_continued = verdict.action is Action.APPEND and verdict.first_pos > 0
-        return is_continued and has_same_etag(request, response.head, held)
-
     def _announce(self, exchange: Exchange) -> None:
         """Write pip's line for a download, once."""
         state, verdict = self._state, exchange.verdict
@@ -275,20 +237,6 @@ class _Run:
             # A body from 0 is only compared with what is held: nothing is resumed.
             offset = state.copy.held.offset if verdict.first_pos else 0
             state.display.starting(exchange.head, offset, verdict.complete_length)
-
-    def _checkpoint_of(self, exchange: Exchange) -> Checkpoint:
-        """Return what a response says about the file whose bytes follow."""
-        head = exchange.head
-        fields = recorded_fields(head.fields)
-        return Checkpoint(
-            filename=recorded_name(self._state.transport.filename(exchange.response)),
-            content_type=fields.get("content-type", ""),
-            host=self._state.artifact.host,
-            complete_length=exchange.verdict.complete_length,
-            fields=fields,
-            url_key=head.url_key,
-            is_https=head.is_https,
-        )
 
     def _after_wrong_part(self, reason: str) -> None:
         """Drop the second partial, or else request the complete file: the part that was sent is of a different file."""

@@ -40,7 +40,7 @@ def after_body(state: State, exchange: Exchange, position: int, gained: int) -> 
         # The length that is known is too large.
         return check(state, exchange)
     if ending.outcome is Outcome.LESS_OVERLAP:
-        state.copy.shrink_overlap(position - exchange.verdict.first_pos)
+        state.copy.overlap.fit_into(position - exchange.verdict.first_pos)
     if ending.outcome in (Outcome.MORE, Outcome.LESS_OVERLAP):
         state.trust = state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=True)
     elif ending.outcome is Outcome.TOO_LITTLE:

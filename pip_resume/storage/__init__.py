@@ -4,6 +4,7 @@
 `store`           find a partial, lock it, make one
 `adoption`        how much of an earlier run's file can be used
 `stored_partial`  a partial that the next run finds, with its record and its lock
+`record`          the record beside a part file: read, written, removed with it
 `partial`         the bytes of an artifact, for this run, with what is known of them
 `part_file`       one open file; its size is the offset
 `container`       whether an archive is undamaged, by its own checksums

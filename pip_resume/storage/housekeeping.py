@@ -14,8 +14,8 @@ from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.checkpoint import FORMAT, parse_checkpoint, record_format
 from pip_resume.storage.directory import Directory
 from pip_resume.storage.part_file import is_locked, is_ours_alone, is_own
-from pip_resume.storage.store import DIRECTORY, HTTP_CACHES, remove_unclaimed
-from pip_resume.storage.stored_partial import PART, RECORD, read_record, record_name
+from pip_resume.storage.record import PART, RECORD, read_record, record_name, remove_unclaimed
+from pip_resume.storage.store import DIRECTORY, HTTP_CACHES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

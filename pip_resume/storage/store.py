@@ -16,8 +16,9 @@ from pip_resume.protocol.checkpoint import FORMAT, Checkpoint, parse_checkpoint,
 from pip_resume.storage.adoption import is_sparse, may_be_continued, trusted_length
 from pip_resume.storage.directory import Directory
 from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_locked, is_ours_alone, is_own
+from pip_resume.storage.record import PART, has_foreign_record, read_record, record_name, remove_unclaimed
 from pip_resume.storage.sharing import is_too_long, long_path
-from pip_resume.storage.stored_partial import PART, StoredPartial, has_foreign_record, read_record, record_name
+from pip_resume.storage.stored_partial import StoredPartial
 
 if TYPE_CHECKING:
     from pip_resume.artifact import Artifact
@@ -304,31 +305,6 @@ def _is_at(directory: Directory, path: Path) -> bool:
         return os.path.samestat(os.lstat(long_path(path)), directory.status)
     except OSError:
         return False
-
-
-def remove_unclaimed(directory: Directory, name: str) -> bool:
-    """Remove a part file and its record; return False if a pip holds it. Raises OSError if the system forbids it."""
-    try:
-        part = PartFile.open_existing(directory, name, None)
-    except FileNotFoundError:
-        return True
-    except StoreUnusable:
-        return False
-    try:
-        if not part.lock() or not part.is_at_name():
-            return False
-        try:
-            directory.remove(record_name(name))
-        except FileNotFoundError:
-            pass
-        except PermissionError:
-            # In a sticky directory a different user may have put a record beside our part file.
-            if not has_foreign_record(directory, name):
-                raise
-        part.remove()
-    finally:
-        part.close()
-    return True
 
 
 @functools.lru_cache(maxsize=1)

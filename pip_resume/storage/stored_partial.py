@@ -9,10 +9,11 @@ import threading
 from typing import TYPE_CHECKING
 
 from pip_resume.errors import StoreUnusable
-from pip_resume.protocol.checkpoint import MAX_RECORD_BYTES, encode_checkpoint
+from pip_resume.protocol.checkpoint import encode_checkpoint
 from pip_resume.storage.directory import Directory
-from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_closed, is_own, is_private, sync
+from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_closed, is_private, sync
 from pip_resume.storage.partial import Partial, fresh_name, remove_file
+from pip_resume.storage.record import PART, record_name, write_atomically
 from pip_resume.storage.sharing import CAN_LINK, IS_WINDOWS, is_in_use
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from pip_resume.artifact import Artifact
     from pip_resume.protocol.checkpoint import Checkpoint
 
-PART, RECORD = ".part", ".json"
-"""The endings of the two files of one partial."""
 SYNC_THREAD = "pip-resume sync"
 """The name of a thread that syncs."""
 
@@ -307,44 +306,3 @@ class StoredPartial(Partial):
             self.discard()
         with self._guard:
             self._part.close()
-
-
-def record_name(part_name: str) -> str:
-    """Return the name of the record that belongs to a part file."""
-    return part_name[: -len(PART)] + RECORD
-
-
-def read_record(directory: Directory, name: str, *, is_own_only: bool = False) -> bytes:
-    """Return a record's bytes, at most one more than a record may have; empty if there is none that can be read.
-
-    ``is_own_only`` leaves out a record of a different user.
-    """
-    try:
-        with open(directory.open_file(name, os.O_RDONLY), "rb") as file:
-            if is_own_only and not is_own(os.fstat(file.fileno())):
-                return b""
-            return file.read(MAX_RECORD_BYTES + 1)
-    except (OSError, StoreUnusable):
-        return b""
-
-
-def has_foreign_record(directory: Directory, part_name: str) -> bool:
-    """Whether the record of a part file is a different user's. In a sticky directory it cannot be replaced."""
-    try:
-        return not is_own(directory.status_of(record_name(part_name)))
-    except OSError:
-        return False
-
-
-def write_atomically(directory: Directory, name: str, content: bytes) -> None:
-    """Put ``content`` in place of a file in one step: a reader sees the old content or the new, never a mixture."""
-    part = PartFile.create(directory, fresh_name(name.rpartition(".")[0], "tmp"), None)
-    try:
-        part.append(content)
-        part.close()
-        part.rename(name)
-    except OSError:
-        part.close()
-        with contextlib.suppress(OSError):
-            directory.remove(part.name)
-        raise

@@ -23,7 +23,7 @@ from pip_resume.inside_pip.compat import diagnostic_error
 from pip_resume.inside_pip.display import PipDisplay
 from pip_resume.inside_pip.failures import cause_of
 from pip_resume.inside_pip.final_error import final_error
-from pip_resume.storage.stored_partial import RECORD
+from pip_resume.storage.record import RECORD
 
 HOSTILE = [
     pytest.param("\x1b]0;owned\x07", id="the terminal's title"),

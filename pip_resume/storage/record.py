@@ -1,0 +1,84 @@
+"""The record beside a part file: read it, write it, and remove both."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from pip_resume.errors import StoreUnusable
+from pip_resume.protocol.checkpoint import MAX_RECORD_BYTES
+from pip_resume.storage.part_file import PartFile, is_own
+from pip_resume.storage.partial import fresh_name
+
+if TYPE_CHECKING:
+    from pip_resume.storage.directory import Directory
+
+PART, RECORD = ".part", ".json"
+"""The endings of the two files of one partial."""
+
+
+def record_name(part_name: str) -> str:
+    """Return the name of the record that belongs to a part file."""
+    return part_name[: -len(PART)] + RECORD
+
+
+def read_record(directory: Directory, name: str, *, is_own_only: bool = False) -> bytes:
+    """Return a record's bytes, at most one more than a record may have; empty if there is none that can be read.
+
+    ``is_own_only`` leaves out a record of a different user.
+    """
+    try:
+        with open(directory.open_file(name, os.O_RDONLY), "rb") as file:
+            if is_own_only and not is_own(os.fstat(file.fileno())):
+                return b""
+            return file.read(MAX_RECORD_BYTES + 1)
+    except (OSError, StoreUnusable):
+        return b""
+
+
+def has_foreign_record(directory: Directory, part_name: str) -> bool:
+    """Whether the record of a part file is a different user's. In a sticky directory it cannot be replaced."""
+    try:
+        return not is_own(directory.status_of(record_name(part_name)))
+    except OSError:
+        return False
+
+
+def write_atomically(directory: Directory, name: str, content: bytes) -> None:
+    """Put ``content`` in place of a file in one step: a reader sees the old content or the new, never a mixture."""
+    part = PartFile.create(directory, fresh_name(name.rpartition(".")[0], "tmp"), None)
+    try:
+        part.append(content)
+        part.close()
+        part.rename(name)
+    except OSError:
+        part.close()
+        with contextlib.suppress(OSError):
+            directory.remove(part.name)
+        raise
+
+
+def remove_unclaimed(directory: Directory, name: str) -> bool:
+    """Remove a part file and its record; return False if a pip holds it. Raises OSError if the system forbids it."""
+    try:
+        part = PartFile.open_existing(directory, name, None)
+    except FileNotFoundError:
+        return True
+    except StoreUnusable:
+        return False
+    try:
+        if not part.lock() or not part.is_at_name():
+            return False
+        try:
+            directory.remove(record_name(name))
+        except FileNotFoundError:
+            pass
+        except PermissionError:
+            # In a sticky directory a different user may have put a record beside our part file.
+            if not has_foreign_record(directory, name):
+                raise
+        part.remove()
+    finally:
+        part.close()
+    return True
