@@ -9,12 +9,12 @@
 `handover`      the complete file goes to pip, and into its cache or the store
 `local_copy`    the partials of one download
 `attempts`      what is left of the limits, the waits, and the history for the final message
+`overlap`       how much is requested again, without a hash
 `sync_schedule` when bytes are synced while more of them arrive
 `store_access`  the store for one download, as long as it can be used
 `waiting`       waits while another pip downloads the same artifact
 `reading`       the body of one response in blocks, and its speed
 `interfaces`    what the engine needs from pip: Transport and Display
-`overlap`       how much is requested again, without a hash
 `origin`        where the bytes of one download came from
 `clock`         time and chance, as one argument
 """
