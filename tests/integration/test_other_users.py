@@ -30,6 +30,7 @@ from integration.other_users import (
     swap_for_directory,
 )
 from integration.samples import CONTENT, CUT, FILE, HELD, NEXT_RUN_RANGE, PATH, SIZE, link_with_hash
+from pip._internal.models.link import Link
 from servers.fault_server import FaultServer
 
 from pip_resume.errors import StoreUnusable
@@ -119,6 +120,15 @@ def plant(path: Path, content: bytes = b"", mode: int = 0o666, owner: int = ATTA
     return path
 
 
+def downloaded_partly(machine: Machine, server: FaultServer, victim: int) -> Link:
+    """Return a link of which this user has downloaded a part. The server has the complete file from then on."""
+    server.plays(PATH, CUT, FILE)
+    link = link_with_hash(server)
+    with acting_as(victim):
+        machine.download_partly(link)
+    return link
+
+
 def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
 
@@ -187,10 +197,7 @@ class TestOpenFiles:
         self, victim: int, machine: Machine, http_server: FaultServer
     ) -> None:
         """It may be a temporary file of pip, which is given to the group later."""
-        http_server.plays(PATH, CUT, FILE)
-        link = link_with_hash(http_server)
-        with acting_as(victim):
-            machine.download_partly(link)
+        link = downloaded_partly(machine, http_server, victim)
         part = machine.part_path(link)
         different = plant(part.with_name("different"), part.read_bytes(), 0o600, owner=victim)
         different.rename(part)
@@ -201,13 +208,10 @@ class TestOpenFiles:
     def test_a_part_that_others_may_write_by_now_is_not_linked(
         self, victim: int, machine: Machine, http_server: FaultServer
     ) -> None:
-        http_server.plays(PATH, CUT, FILE)
-        link = link_with_hash(http_server)
-        with acting_as(victim):
-            machine.download_partly(link)
-            with closing(machine.store.claim(artifact_of(link))) as partial:
-                machine.part_path(link).chmod(0o664)
-                assert not partial.link_to(machine.cache_directory / "linked", 0o644)
+        link = downloaded_partly(machine, http_server, victim)
+        with acting_as(victim), closing(machine.store.claim(artifact_of(link))) as partial:
+            machine.part_path(link).chmod(0o664)
+            assert not partial.link_to(machine.cache_directory / "linked", 0o644)
 
         assert not (machine.cache_directory / "linked").exists()
         assert mode_of(machine.part_path(link)) == 0o664
@@ -287,10 +291,7 @@ class TestRecords:
     def test_a_record_of_a_different_user_is_not_used_for_our_bytes(
         self, record: bytes, victim: int, machine: Machine, http_server: FaultServer
     ) -> None:
-        http_server.plays(PATH, CUT, FILE)
-        link = link_with_hash(http_server)
-        with acting_as(victim):
-            machine.download_partly(link)
+        link = downloaded_partly(machine, http_server, victim)
         machine.record_path(link).unlink()
         plant(machine.record_path(link), record, mode=0o644)
         with acting_as(victim):
