@@ -131,7 +131,7 @@ class Attempts:
         asked_s = (lost.retry_after_s if isinstance(lost, ServerBusy) else None) or 0.0
         is_asked_too_long = asked_s > self._options.longest_retry_after_s
         allowed = self._limits_after(lost)
-        is_always_same = self._same_ends >= max(self._options.retries, 1)
+        is_always_same = self._same_ends >= max(self._options.same_ends, 1)
         if is_asked_too_long or is_always_same or self._budget.is_spent(allowed, idle_s):
             raise GaveUp(self._report(held, asked_s if is_asked_too_long else None))
         asked_s = min(asked_s, self._options.retry_after_cap_s)

@@ -307,7 +307,7 @@ def test_bodies_without_anything_new_are_requested_less_and_less_often() -> None
 @pytest.mark.parametrize("retries", [1, 2, 5, 7])
 def test_as_many_bodies_as_plain_pip_requests_may_end_at_the_same_place(retries: int) -> None:
     """Then it is not the connection that ends them: the length that the server gives is too large."""
-    download = Download(Options(retries=retries))
+    download = Download(Options(retries=retries, same_ends=retries))
     download.attempts.body_ended(QUICK_BYTES, 0, is_from_start=True)
     download.fail(gained=QUICK_BYTES)
 
@@ -327,7 +327,7 @@ def test_as_many_bodies_as_plain_pip_requests_may_end_at_the_same_place(retries:
     ],
 )
 def test_a_body_that_ends_elsewhere_begins_the_count_of_equal_ends_anew(size: int, is_from_start: bool) -> None:
-    download = Download(Options(retries=2))
+    download = Download(Options(retries=2, same_ends=2))
     for _ in range(2):
         download.attempts.body_ended(QUICK_BYTES, 0, is_from_start=True)
         download.fail(gained=QUICK_BYTES)
