@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ nox.options.default_venv_backend = "virtualenv"
 # A developer may not have every Python. In the workflows a missing one is an error: its tests would be skipped unseen.
 nox.options.error_on_missing_interpreters = bool(os.environ.get("GITHUB_ACTIONS"))
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "types", "tests", "e2e"]
+nox.options.sessions = ["lint", "types", "tests", "windows_selection", "e2e"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
@@ -182,6 +183,16 @@ def windows(session: nox.Session) -> None:
     """
     install_groups(session, "e2e")
     session.run("pytest", "tests/windows", "-m", "windows", *session.posargs)
+
+
+@nox.session
+def windows_selection(session: nox.Session) -> None:
+    """Run some of the tests of `windows` in a minute: a kill, Ctrl-C, a reset. Skipped where wine is not installed."""
+    if shutil.which("wine") is None:
+        session.skip("wine is not installed; `nox -s windows` installs it")
+    install_groups(session, "e2e")
+    selection = "killed_pip_ended and 26.3 or ctrl_c or reset"
+    session.run("pytest", "tests/windows/test_resume.py", "-m", "windows", "-k", selection, *session.posargs)
 
 
 @nox.session

@@ -47,21 +47,24 @@ class Handover:
         finished = self._name(response)
         # pip takes a wheel that was cut, and cannot unpack it. Its cache must not give it to every later run.
         is_for_cache = self._artifact.digest is not None or partial.has_end(finished.path.name)
-        with self._display.copying(partial.offset):
+        size = partial.offset
+        with self._display.copying(size):
             try:
-                partial.place(finished.path)
+                is_lent = partial.place(finished.path, may_lend=True)
+                try:
+                    self._store(finished, response, is_for_cache=is_for_cache)
+                    if is_lent:
+                        partial.end_loan(finished.path)
+                except BaseException:
+                    # By now the file may have a hard link in pip's cache: nobody may write to it under this name.
+                    with contextlib.suppress(OSError):
+                        finished.path.unlink()
+                    raise
             except OSError as error:
                 if error.errno not in DISK_FULL:
                     raise
                 # pip would fail in the same way there. The next run needs no request.
-                raise NoSpace(error, self._location, partial.offset) from error
-            try:
-                self._store(finished, response, is_for_cache=is_for_cache)
-            except BaseException:
-                # By now the file may have a hard link in pip's cache: nobody may write to it under this name.
-                with contextlib.suppress(OSError):
-                    finished.path.unlink()
-                raise
+                raise NoSpace(error, self._location, size) from error
         if resumed_at:
             self._display.resumed(resumed_at, partial.offset)
         return finished

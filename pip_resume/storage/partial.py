@@ -151,13 +151,21 @@ class Partial:
         except OSError:
             return False
 
-    def place(self, destination: Path) -> None:
-        """Put the bytes at ``destination``, with the mode that pip's own ``open`` would give it."""
+    def place(self, destination: Path, *, may_lend: bool = False) -> bool:  # noqa: ARG002
+        """Put the bytes at ``destination``, with the mode that pip's own ``open`` would give it.
+
+        With ``may_lend`` return whether they are only lent: see StoredPartial.
+        """
         if self._part.is_at_name():
             self._part.close()  # Windows does not rename an open file.
             self._part.rename(destination.name)
         else:
             self._copy(destination)
+        return False
+
+    def end_loan(self, destination: Path) -> None:
+        """Make what was lent to ``destination`` a file of its own. Only after ``place`` has returned True."""
+        raise NotImplementedError
 
     def link_to(self, target: Path, mode: int) -> bool:
         """Make ``target`` a hard link of the bytes with this mode; return False if that is not possible or not safe.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.checkpoint import encode_checkpoint
 from pip_resume.storage.directory import Directory
-from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_closed, is_private, sync
+from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_closed, is_own, is_private, sync
 from pip_resume.storage.partial import Partial, fresh_name, remove_file
 from pip_resume.storage.record import PART, record_name, write_atomically
 from pip_resume.storage.sharing import CAN_LINK, IS_WINDOWS, is_in_use
@@ -173,14 +173,51 @@ class StoredPartial(Partial):
         else:
             self._part.rename(self._name)
 
-    def place(self, destination: Path) -> None:
-        """Link the bytes to ``destination`` if that is safe, since pip only reads there; else copy them."""
+    def place(self, destination: Path, *, may_lend: bool = False) -> bool:
+        """Link the bytes to ``destination`` if that is safe, since pip only reads there; else copy them.
+
+        Where the file must be open to others, a link is not safe. With ``may_lend`` it is linked all the same until
+        ``end_loan``, closed to others, and the result is True: no copy is needed if the part is removed meanwhile.
+        """
         with contextlib.suppress(FileNotFoundError):
             os.unlink(destination)
         with open(destination, "xb", buffering=0) as target:
             mode = stat.S_IMODE(os.fstat(target.fileno()).st_mode)
-        if not self.link_to(destination, mode):
-            self._copy(destination)
+        if self.link_to(destination, mode):
+            return False
+        if may_lend and self._lend(destination):
+            return True
+        self._copy(destination)
+        return False
+
+    def _lend(self, destination: Path) -> bool:
+        """Make ``destination``, in a closed directory, a hard link of a file that nobody else can have opened."""
+        status = self._part.status
+        if not is_own(status) or status.st_mode & 0o077 or status.st_nlink > 1 or not self._part.is_at_name():
+            return False
+        with contextlib.suppress(OSError, StoreUnusable), Directory.opened(destination.parent) as directory:
+            if CAN_LINK and is_closed(directory.status):
+                os.unlink(destination)
+                return self._part.link_to(destination)
+        return False
+
+    def end_loan(self, destination: Path) -> None:
+        """Give the file its mode if no other name leads to it any more; else put a copy in its place."""
+        with Directory.opened(destination.parent) as directory:
+            lent = PartFile.open_to_read(directory, destination.name, None)
+            copy = PartFile.create(directory, fresh_name(destination.name, "part"), None, 0o666)
+            try:
+                if lent.status.st_nlink == 1:
+                    lent.set_mode(copy.mode)
+                else:
+                    copy.copy_from(lent, lent.offset)
+                    copy.rename(destination.name)
+            finally:
+                lent.close()
+                if copy.name == destination.name:
+                    copy.close()
+                else:
+                    remove_file(copy)
 
     def link_to(self, target: Path, mode: int) -> bool:
         """Make ``target`` a hard link of the bytes. Only if nobody else could ever write to them, or can with ``mode``.

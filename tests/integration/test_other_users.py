@@ -40,6 +40,7 @@ from pip_resume.storage import store
 from pip_resume.storage.housekeeping import DAY_S, make_room, prune, prune_opportunistically, remove_leftovers
 from pip_resume.storage.part_file import PartFile
 from pip_resume.storage.store import Store
+from pip_resume.storage.stored_partial import StoredPartial
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can act as other users"
@@ -174,6 +175,47 @@ class TestOpenFiles:
         while wanted and time.monotonic() < end_s and not any((machine.cache_directory / "links").iterdir()):
             time.sleep(0.005)
         time.sleep(0.02)
+
+    @pytest.mark.parametrize("mask", [0o002, 0o022])
+    @pytest.mark.parametrize("mode", MODES)
+    def test_pip_gets_the_part_itself_once_no_other_user_can_reach_it(
+        self, mode: int, mask: int, victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        """One copy is for pip's cache, as in plain pip. A second one for pip is not needed."""
+        share_cache(machine, victim, mode)
+        os.umask(mask)
+        link = downloaded_partly(machine, http_server, victim)
+        part = machine.part_path(link).stat()
+        with acting_as(victim):
+            placed = machine.download(link).path.stat()
+
+        assert (placed.st_ino, placed.st_nlink) == (part.st_ino, 1)
+        assert (stat.S_IMODE(part.st_mode), stat.S_IMODE(placed.st_mode)) == (0o600, 0o666 & ~mask)
+        assert machine.cached_body(http_server.url(PATH)) == CONTENT
+
+    @pytest.mark.parametrize("mask", [0o002, 0o022])
+    def test_pip_gets_a_copy_if_a_different_user_has_made_a_link_of_the_part(
+        self, mask: int, victim: int, machine: Machine, http_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Linux allows that only with fs.protected_hardlinks=0, for a file that the user cannot open."""
+        os.umask(mask)
+        link = downloaded_partly(machine, http_server, victim)
+        part = machine.part_path(link)
+        theirs = part.with_name("theirs")
+        copy = StoredPartial.copy_to
+
+        def link_first(partial: StoredPartial, target: Path, mode: int) -> bool:
+            os.link(part, theirs)
+            return copy(partial, target, mode)
+
+        monkeypatch.setattr(StoredPartial, "copy_to", link_first)
+        with acting_as(victim):
+            outcome = machine.download(link)
+
+        assert outcome.content == CONTENT
+        assert outcome.path.stat().st_nlink == 1
+        assert mode_of(outcome.path) == 0o666 & ~mask
+        assert (theirs.stat().st_nlink, mode_of(theirs)) == (1, 0o600)
 
     def test_a_file_that_pips_cache_does_not_take_stays_unreadable_for_others(
         self, victim: int, machine: Machine, http_server: FaultServer
@@ -595,8 +637,6 @@ class TestPipsCache:
     def test_what_is_put_in_the_place_of_a_new_body_is_neither_opened_nor_waited_for(
         self, kind: str, victim: int, machine: Machine, http_server: FaultServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from pip_resume.storage.stored_partial import StoredPartial
-
         opened = machine.cache_directory.parent / "opened"
         real = StoredPartial.copy_to
 
