@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pip_resume.errors import ConnectionLost, FailedAttempt, GaveUp, NoResponse, Report, ServerBusy
 from pip_resume.protocol.retry import (
-    QUICK_BYTES,
     SHORT_DELAY_S,
     Budget,
     Limits,
@@ -47,12 +46,6 @@ class Attempts:
         self._body_bytes = 0
         self._compared = 0
         self._fresh_starts = 0
-        self._end = 0
-        self._same_ends = 0
-        """How many large bodies from 0 have ended where the one before did: the length that the server gives is wrong.
-
-        Waiting does not help then. Plain pip gives up after the first one, or after its --resume-retries.
-        """
         self._byte_s = self._progress_s = self._attempt_s = watch.elapsed_s
         self._failed: list[FailedAttempt] = []
         self.has_response = False
@@ -97,16 +90,12 @@ class Attempts:
         """Take note that a byte has arrived just now."""
         self._byte_s = self._watch.elapsed_s
 
-    def body_ended(self, size: int, compared: int, *, is_from_start: bool = False) -> None:
+    def body_ended(self, size: int, compared: int) -> None:
         """Take note of a body that has ended too early, after ``size`` bytes.
 
-        Those of an earlier run that were found equal for the first time, ``compared``, count as new. ``is_from_start``
-        tells whether the body began at 0.
+        Those of an earlier run that were found equal for the first time, ``compared``, count as new.
         """
         self._body_bytes = size
-        is_same = is_from_start and size >= QUICK_BYTES and size == self._end
-        self._same_ends = self._same_ends + 1 if is_same else 0
-        self._end = size if is_from_start else 0
         if compared:
             self._compared += compared
             self.bytes_arrived()
@@ -131,8 +120,7 @@ class Attempts:
         asked_s = (lost.retry_after_s if isinstance(lost, ServerBusy) else None) or 0.0
         is_asked_too_long = asked_s > self._options.longest_retry_after_s
         allowed = self._limits_after(lost)
-        is_always_same = self._same_ends >= max(self._options.same_ends, 1)
-        if is_asked_too_long or is_always_same or self._budget.is_spent(allowed, idle_s):
+        if is_asked_too_long or self._budget.is_spent(allowed, idle_s):
             raise GaveUp(self._report(held, asked_s if is_asked_too_long else None))
         asked_s = min(asked_s, self._options.retry_after_cap_s)
         attempt_s = self._watch.elapsed_s - self._attempt_s

@@ -218,7 +218,7 @@ class _Run:
                 write_body(state, exchange, cursor)
             except ConnectionLost as lost:
                 state.display.body_lost(str(lost), copy.held)
-                raise
+                return verification.after_lost_body(state, exchange, cursor.position, lost)
             return verification.after_body(state, exchange, cursor.position, cursor.gained)
         except WrongBytes as wrong:
             self._after_wrong_part(str(wrong))
@@ -253,7 +253,7 @@ class _Run:
         has_brought = is_file and cursor.gained + cursor.compared > 0
         state.learn(state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=has_brought))
         size = cursor.position - cursor.first_pos
-        state.attempts.body_ended(size, cursor.compared, is_from_start=cursor.first_pos == 0)
+        state.attempts.body_ended(size, cursor.compared)
         if state.is_tail_wrong and is_file and cursor.first_pos == 0:
             # Continue after what this response has shown to be right, else the next part differs as well.
             state.is_tail_wrong = False

@@ -35,7 +35,7 @@ def after_body(state: State, exchange: Exchange, position: int, gained: int) -> 
     if ending.outcome is Outcome.WRONG:
         return wrong_file(state, exchange)
     if ending.outcome is Outcome.LOST:
-        raise ConnectionLost(ending.reason)
+        return after_lost_body(state, exchange, position, ConnectionLost(ending.reason))
     if gained == 0 and ending.outcome in (Outcome.LESS_OVERLAP, Outcome.TOO_LITTLE) and is_complete_after_all(state):
         # The length that is known is too large.
         return check(state, exchange)
@@ -49,6 +49,19 @@ def after_body(state: State, exchange: Exchange, position: int, gained: int) -> 
         state.transport.evict(exchange.response)
         state.copy.continue_cached(exchange.head, ended.length)
     return None
+
+
+def after_lost_body(state: State, exchange: Exchange, position: int, lost: ConnectionLost) -> Finished | None:
+    """Start over after a body that has ended early, at ``position``, if it is a complete file, but not the right one.
+
+    The checksums of its archive say so. Its Content-Length is too large then, and no further attempt would bring more.
+    Raises ``lost`` if more may come, or if the file is right.
+    """
+    copy = state.copy
+    is_all = exchange.verdict.first_pos == 0 and copy.held.offset == position
+    if not (is_all and copy.has_digest and copy.is_sound()) or copy.has_right_digest():
+        raise lost
+    return wrong_file(state, exchange)
 
 
 def _ask_plainly(state: State, exchange: Exchange, ending: Ending) -> None:

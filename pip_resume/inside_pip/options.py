@@ -20,13 +20,10 @@ def options_of(downloader: Any, session: PipSession) -> Options:
     """
     known = settings.parse_settings(os.environ)
     typed = compat.resume_retries(downloader)
-    plain_pip_resumes = hasattr(downloader, "_resume_retries")
-    if typed is None and not plain_pip_resumes:
+    if typed is None and not hasattr(downloader, "_resume_retries"):
         typed = known.retries
-    retries = DEFAULT_RETRIES if typed is None else typed
     return Options(
-        retries=retries,
-        same_ends=retries if plain_pip_resumes else min(retries, DEFAULT_RETRIES),
+        retries=DEFAULT_RETRIES if typed is None else typed,
         patience_s=DEFAULT_PATIENCE_S if known.patience_s is None else known.patience_s,
         connect_waits_s=compat.connect_waits_s(session),
         longest_retry_after_s=float("inf") if known.patience_s is None else known.patience_s,

@@ -61,11 +61,6 @@ class Options(NamedTuple):
     """pip's own wait before each of its ``--retries``."""
     longest_retry_after_s: float = float("inf")
     """A longer Retry-After ends the download: a PIP_RESUME_PATIENCE that was set, else no limit."""
-    same_ends: int = DEFAULT_RETRIES
-    """How many large bodies from 0 may end where the one before did, until the download is given up.
-
-    It is --resume-retries, since plain pip requests so many. A plain pip that cannot resume gives up after the first.
-    """
     retry_after_cap_s: float = float("inf")
     """No Retry-After is waited for longer than this, as in this pip's urllib3."""
 

@@ -23,7 +23,7 @@ from integration.samples import (
     link_with_partial,
 )
 from pip._internal.models.link import Link
-from servers.fault_server import Answer, FaultServer, FileAnswer
+from servers.fault_server import Answer, FaultServer, FileAnswer, Then
 from servers.index_pages import IMMUTABLE
 
 from pip_resume.protocol.planning import OVERLAP_BYTES
@@ -194,6 +194,33 @@ class TestTwoWrongDownloads:
         assert http_server.asked_ranges(PATH) == [None, None]
         assert outcome.elapsed_s == 0
         assert_nothing_is_left(machine, http_server.url(PATH))
+
+    @pytest.mark.parametrize("ranges", [True, False])
+    def test_a_wrong_file_with_too_large_a_length_is_not_taken_for_one_that_was_cut(
+        self, ranges: bool, machine: Machine, http_server: FaultServer
+    ) -> None:
+        """Its archive is complete. A request for more of it would bring nothing, for five minutes."""
+        too_large = {"Content-Length": str(SIZE + 100), "Cache-Control": IMMUTABLE}
+        http_server.plays(PATH, replace(WRONG, fields=too_large, ranges=ranges, then=Then.CLOSE))
+
+        outcome = machine.download(link_with_hash(http_server))
+
+        assert outcome.content == OTHER_CONTENT
+        assert http_server.asked_ranges(PATH) == [None, None]
+        assert_nothing_is_left(machine, http_server.url(PATH))
+
+    @pytest.mark.parametrize("missing", [1, 100, SIZE - HELD])
+    def test_a_file_that_was_cut_is_not_taken_for_a_wrong_one(
+        self, missing: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        without_ranges = replace(FILE, ranges=False)
+        http_server.plays(PATH, *[cut(without_ranges, SIZE - missing)] * 4, without_ranges)
+
+        outcome = machine.download(link_with_hash(http_server))
+
+        assert outcome.content == CONTENT
+        assert outcome.display.restart_reasons == []
+        assert_is_healed(machine, http_server.url(PATH))
 
     def test_pip_gets_the_second_wrong_file_after_a_resume(self, machine: Machine, http_server: FaultServer) -> None:
         link = link_with_partial(machine, http_server, replace(FILE, flips=(SIZE - 1,)))

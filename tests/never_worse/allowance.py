@@ -24,12 +24,6 @@ MOST_REFUSALS = 2
 """So often does one run find out that a server does not answer to Range."""
 
 
-MOST_SAME_ENDS = 5
-"""So many bodies may end where the one before did: pip's default of --resume-retries."""
-WAITS_OF_SAME_ENDS_S = 2.0 + 4.0 + 8.0 + 16.0
-"""The waits between them."""
-
-
 def allowed_bytes(situation: Situation, ours: Played) -> int:
     """Return how many bytes more than plain pip's are no violation."""
     broken = sum(run.breaks + (run.ended.how in ("killed", "interrupted")) for run in ours.runs)
@@ -51,7 +45,6 @@ def healing_bytes(situation: Situation, ours: Played) -> int:
     luck: it stores the wrong file, which the index names in the next run.
     """
     in_vain = 2 * sum("HashMismatch" in run.ended.text for run in ours.runs)
-    in_vain += MOST_SAME_ENDS * _ended_alike(situation, ours)
     has_pages = any(cut.how == "error page" for cut in situation.cuts) and situation.file.link_hash == "none"
     # Without a hash each page within a body is a part that differs, after which the complete file is requested.
     restarts = 0 if _can_be_joined(situation) and not has_pages else sum(run.breaks for run in ours.runs)
@@ -71,17 +64,7 @@ def healing_s(situation: Situation, ours: Played) -> float:
     if situation.user.cached == "cut":
         # The end of what pip's cache has is requested again. A cut there, and an outage after it, are for us only.
         unnoticed_s += sum(outage.lasts_s for outage in situation.outages)
-    unnoticed_s += WAITS_OF_SAME_ENDS_S * _ended_alike(situation, ours)
     return fresh_s + unnoticed_s + overlap_bytes(situation, ours) / situation.bytes_per_s
-
-
-def _ended_alike(situation: Situation, ours: Played) -> int:
-    """Return how many runs have ended since every body ended at the same place, before its Content-Length.
-
-    A wrong file cannot be told from one that was cut. As many bodies are requested as by a pip that resumes.
-    """
-    is_always_too_long = situation.file.framing == "length too long"
-    return is_always_too_long * sum("DownloadInterrupted" in run.ended.text for run in ours.runs)
 
 
 def _gave_up_range(situation: Situation, run: Run) -> int:

@@ -290,7 +290,7 @@ def test_a_host_that_is_only_busy_is_worth_all_the_patience() -> None:
 
 
 def test_bodies_without_anything_new_are_requested_less_and_less_often() -> None:
-    """A gateway that refuses Range and cuts every body: each try costs all bytes again."""
+    """A gateway that refuses Range and cuts every body at the same place: each try costs all bytes again."""
     download = Download()
     download.fail(gained=QUICK_BYTES)
 
@@ -302,48 +302,6 @@ def test_bodies_without_anything_new_are_requested_less_and_less_often() -> None
         download.fail()
 
     assert download.display.delays_s[1:] == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0, 60.0]
-
-
-@pytest.mark.parametrize("retries", [1, 2, 5, 7])
-def test_as_many_bodies_as_plain_pip_requests_may_end_at_the_same_place(retries: int) -> None:
-    """Then it is not the connection that ends them: the length that the server gives is too large."""
-    download = Download(Options(retries=retries, same_ends=retries))
-    download.attempts.body_ended(QUICK_BYTES, 0, is_from_start=True)
-    download.fail(gained=QUICK_BYTES)
-
-    for _ in range(retries - 1):
-        download.attempts.body_ended(QUICK_BYTES, 0, is_from_start=True)
-        download.fail()
-    download.attempts.body_ended(QUICK_BYTES, 0, is_from_start=True)
-    with pytest.raises(GaveUp):
-        download.fail()
-
-
-@pytest.mark.parametrize(
-    ("size", "is_from_start"),
-    [
-        pytest.param(QUICK_BYTES + 1, True, id="a body that ends elsewhere"),
-        pytest.param(QUICK_BYTES, False, id="the body of a range"),
-    ],
-)
-def test_a_body_that_ends_elsewhere_begins_the_count_of_equal_ends_anew(size: int, is_from_start: bool) -> None:
-    download = Download(Options(retries=2, same_ends=2))
-    for _ in range(2):
-        download.attempts.body_ended(QUICK_BYTES, 0, is_from_start=True)
-        download.fail(gained=QUICK_BYTES)
-    download.attempts.body_ended(size, 0, is_from_start=is_from_start)
-    download.fail(gained=QUICK_BYTES)
-
-    download.attempts.body_ended(QUICK_BYTES, 0, is_from_start=True)
-    download.fail(gained=QUICK_BYTES)
-
-
-def test_small_bodies_that_end_at_the_same_place_are_not_counted() -> None:
-    """In an outage a gateway may have the start of the file."""
-    download = Download()
-    for _ in range(20):
-        download.attempts.body_ended(QUICK_BYTES - 1, 0, is_from_start=True)
-        download.fail()
 
 
 @pytest.mark.parametrize("retries", [1, 2, 4])
