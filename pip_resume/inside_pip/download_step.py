@@ -196,7 +196,7 @@ def _forget(downloader: Any, link: Link) -> None:
             http_cache.evict(session, url)
         store = _store(session)
         if store is not None:
-            for entry in itertools.chain.from_iterable(map(housekeeping.entries, store.paths)):
+            for entry in itertools.chain.from_iterable(map(housekeeping.own_entries, store.paths)):
                 if entry.key == _artifact(link).key and entry.is_complete:
                     housekeeping.remove(entry)
             store.close()

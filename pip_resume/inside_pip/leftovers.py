@@ -27,7 +27,7 @@ def tell_at_end(logger: logging.Logger, paths: Iterable[Path], filename: str) ->
 def _tell(logger: logging.Logger, paths: Iterable[Path]) -> None:
     """Write a line for each. Raises nothing: what cannot be read is not named."""
     with contextlib.suppress(OSError):
-        for entry in (entry for path in paths for entry in housekeeping.entries(path)):
+        for entry in (entry for path in paths for entry in housekeeping.own_entries(path)):
             project = canonical_project(entry.filename) if entry.filename else ""
             if project in RUN.projects and entry.key not in RUN.keys:
                 share, name = format_share(entry.size, entry.complete_length), printable(entry.filename)

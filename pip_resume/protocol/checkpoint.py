@@ -36,6 +36,8 @@ RECORDED_FIELDS = (
 A list of what is allowed, so that cookies and tokens never reach the disk.
 """
 _MAX_LENGTH = 1 << 63
+_MAX_NAME = 255
+"""The longest name of a file or a host. A record with a longer one would fill the terminal."""
 _REMOVED_IN_2 = "created_s"
 
 
@@ -122,6 +124,7 @@ def _is_sane(checkpoint: Checkpoint) -> bool:
     return (
         all(_is_line(text) for text in texts)
         and _is_component(checkpoint.filename)
+        and len(checkpoint.host) <= _MAX_NAME
         and (checkpoint.complete_length is None or _is_length(checkpoint.complete_length))
         and _is_length(checkpoint.synced)
         and _is_inode(checkpoint.inode)
@@ -136,7 +139,7 @@ def _is_line(value: Any) -> bool:
 
 
 def _is_component(name: str) -> bool:
-    return name not in (".", "..") and not set(name) & set("/\\:\0")
+    return len(name) <= _MAX_NAME and name not in (".", "..") and not set(name) & set("/\\:\0")
 
 
 def _is_length(value: Any) -> bool:

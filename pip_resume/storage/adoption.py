@@ -5,17 +5,45 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pip_resume.errors import StoreUnusable
-from pip_resume.storage.part_file import is_locked, is_private
+from pip_resume.protocol.checkpoint import Checkpoint
+from pip_resume.storage.part_file import is_closed, is_locked, is_private, is_unforgeable
 
 if TYPE_CHECKING:
+    import os
+
     from pip_resume.artifact import Artifact
-    from pip_resume.protocol.checkpoint import Checkpoint
     from pip_resume.storage.part_file import PartFile
+    from pip_resume.storage.record import Record
 
 _BLOCK_BYTES = 512
 """The unit of st_blocks (POSIX)."""
 _FIRST_PRIVATE_FORMAT = 2
 """Since this format part files are made with mode 0600, wherever they are."""
+
+
+def what_is_known(artifact: Artifact, part: PartFile, record: Record) -> Checkpoint | None:
+    """Return what can be used of our record beside a part file of ours; None if that is nothing.
+
+    In a directory that others can use, a different user may have made both, or put the record of a different file
+    there. Then a hash still proves the bytes. Names and fields are not used.
+    """
+    checkpoint = record.checkpoint if record.is_own else None
+    if checkpoint is None or is_about(part.status, part.directory.status, record, checkpoint):
+        return checkpoint
+    if artifact.digest is None:
+        return None
+    return Checkpoint(
+        complete_length=checkpoint.complete_length,
+        boot_id=checkpoint.boot_id,
+        inode=checkpoint.inode,
+        synced=checkpoint.synced,
+    )
+
+
+def is_about(status: os.stat_result, directory: os.stat_result, record: Record, checkpoint: Checkpoint) -> bool:
+    """Whether this user has written both the file with this status and the record, and the record for that file."""
+    is_for_file = checkpoint.inode == status.st_ino or is_closed(directory)
+    return is_for_file and record.is_sure and is_unforgeable(status, directory)
 
 
 def trusted_length(artifact: Artifact, part: PartFile, checkpoint: Checkpoint, boot_id: str) -> int:

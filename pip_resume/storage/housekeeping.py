@@ -11,7 +11,7 @@ import tempfile
 from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.errors import StoreUnusable
-from pip_resume.protocol.checkpoint import FORMAT, parse_checkpoint, record_format
+from pip_resume.protocol.checkpoint import FORMAT
 from pip_resume.storage.directory import Directory
 from pip_resume.storage.part_file import is_locked, is_ours_alone, is_own
 from pip_resume.storage.record import PART, RECORD, read_record, record_name, remove_unclaimed
@@ -26,6 +26,8 @@ LEFTOVER_S = 3600.0
 """A temporary file without a lock that was not changed for this long was left by a killed process."""
 _MARKER = "pruned"
 """A file whose age is the time since the last opportunistic pruning."""
+_MOST_FOREIGN = 50
+"""How many files of different users ``prune`` looks at in one run: they may be any number, with long records."""
 _STEM = r"[0-9a-f]{64}(?:-u[0-9]+)?"
 _PART_NAME = rf"{_STEM}\.part"
 _RECORD_NAME = rf"{_STEM}\.json"
@@ -98,25 +100,39 @@ def entries(path: Path) -> list[Entry]:
     """
     try:
         with Directory.opened(path) as directory:
-            return _entries(directory)
+            return _entries(directory, most_foreign=None)
     except (FileNotFoundError, NotADirectoryError, StoreUnusable):
         return []
 
 
-def _entries(directory: Directory) -> list[Entry]:
-    found = (_entry(directory, name) for name in directory.names() if re.fullmatch(_PART_NAME, name))
-    return sorted((entry for entry in found if entry is not None), key=lambda entry: entry.modified_s)
-
-
-def _entry(directory: Directory, name: str) -> Entry | None:
+def own_entries(path: Path) -> list[Entry]:
+    """Return those that only this user can have made, in the same way."""
     try:
-        status = directory.status_of(name)
-    except OSError:
-        return None
-    if not stat.S_ISREG(status.st_mode):
-        return None
+        with Directory.opened(path) as directory:
+            return [entry for entry in _entries(directory, most_foreign=0) if entry.is_own]
+    except (FileNotFoundError, NotADirectoryError, StoreUnusable):
+        return []
+
+
+def _entries(directory: Directory, most_foreign: int | None) -> list[Entry]:
+    """``most_foreign`` is the number of files of different users that are looked at; None: all."""
+    found: list[Entry] = []
+    foreign = 0
+    for name in directory.names():
+        if not re.fullmatch(_PART_NAME, name):
+            continue
+        with contextlib.suppress(OSError):
+            status = directory.status_of(name)
+            is_ours = is_ours_alone(status, directory.status)
+            foreign += not is_ours
+            if stat.S_ISREG(status.st_mode) and (is_ours or most_foreign is None or foreign <= most_foreign):
+                found.append(_entry(directory, name, status, is_ours=is_ours))
+    return sorted(found, key=lambda entry: entry.modified_s)
+
+
+def _entry(directory: Directory, name: str, status: os.stat_result, *, is_ours: bool) -> Entry:
     record = read_record(directory, record_name(name))
-    checkpoint = parse_checkpoint(record)
+    checkpoint = record.checkpoint
     return Entry(
         directory.path,
         name,
@@ -125,9 +141,9 @@ def _entry(directory: Directory, name: str) -> Entry | None:
         checkpoint.filename if checkpoint else "",
         checkpoint.host if checkpoint else "",
         checkpoint.complete_length if checkpoint else None,
-        is_newer=(record_format(record) or 0) > FORMAT,
+        is_newer=record.format > FORMAT,
         is_usable=checkpoint is not None,
-        is_own=is_ours_alone(status, directory.status),
+        is_own=is_ours,
     )
 
 
@@ -174,7 +190,7 @@ def prune(path: Path, keep_days: float, max_size: int, now_s: float, *, spare: I
     """
     removed = 0
     with contextlib.suppress(OSError, StoreUnusable), Directory.opened(path) as directory:
-        present = [entry for entry in _entries(directory) if not entry.is_newer]
+        present = [entry for entry in _entries(directory, _MOST_FOREIGN) if not entry.is_newer]
         own = [entry for entry in present if entry.is_own]
         excess = sum(entry.size for entry in own) - max_size
         # A clock that is earlier than the newest file is wrong, so no age is known.
@@ -200,8 +216,8 @@ def make_room(paths: Iterable[Path], needed: float, *, spare: str) -> None:
     locked. Raises nothing.
     """
     with contextlib.suppress(OSError):
-        present = [entry for path in paths for entry in entries(path)]
-        found = [entry for entry in present if entry.is_own and not entry.is_newer and entry.key != spare]
+        present = [entry for path in paths for entry in own_entries(path)]
+        found = [entry for entry in present if not entry.is_newer and entry.key != spare]
         if sum(entry.size for entry in found) < needed:
             return
         for entry in sorted(found, key=lambda entry: (not entry.is_complete, entry.modified_s)):
@@ -213,7 +229,7 @@ def make_room(paths: Iterable[Path], needed: float, *, spare: str) -> None:
 
 
 def remove_leftovers(path: Path, now_s: float) -> None:
-    """Remove temporary files, and records without a part file, of processes that were killed long ago.
+    """Remove temporary files, and our records without a part file, of processes that were killed long ago.
 
     Raises OSError if the directory cannot be read.
     """
@@ -234,11 +250,13 @@ def _remove_leftovers(directory: Directory, now_s: float) -> None:
 
 def _is_record_alone(directory: Directory, name: str) -> bool:
     """Whether this is a record without a part file. A newer pip-resume may have its bytes elsewhere."""
-    return (
-        re.fullmatch(_RECORD_NAME, name) is not None
-        and not directory.has(name[: -len(RECORD)] + PART)
-        and (record_format(read_record(directory, name)) or 0) <= FORMAT
-    )
+    if not re.fullmatch(_RECORD_NAME, name) or directory.has(name[: -len(RECORD)] + PART):
+        return False
+    with contextlib.suppress(OSError):
+        # Others may have put any number of them there.
+        is_ours = is_ours_alone(directory.status_of(name), directory.status)
+        return is_ours and read_record(directory, name).format <= FORMAT
+    return False
 
 
 def prune_opportunistically(

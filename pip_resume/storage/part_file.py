@@ -50,6 +50,16 @@ def is_ours_alone(status: os.stat_result, directory: os.stat_result) -> bool:
     return is_own(status) and (not status.st_mode & 0o077 or is_closed(directory))
 
 
+def is_unforgeable(status: os.stat_result, directory: os.stat_result) -> bool:
+    """Whether nobody else can have written this file in this directory.
+
+    A file of ours says little by itself. The bodies in pip's cache are writable for whoever may write to the cache, and
+    a different user may give a hard link of one, with any content, one of our names.
+    """
+    has_other_names = status.st_nlink > 1 and not is_closed(directory)
+    return is_private(status) and is_ours_alone(status, directory) and not has_other_names
+
+
 def is_locked(directory: Directory, name: str) -> bool:
     """Whether another open file, of this process or of another, has the lock. Raises OSError or StoreUnusable."""
     try:

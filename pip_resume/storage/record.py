@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.errors import StoreUnusable
-from pip_resume.protocol.checkpoint import MAX_RECORD_BYTES
-from pip_resume.storage.part_file import PartFile, is_own
+from pip_resume.protocol.checkpoint import MAX_RECORD_BYTES, Checkpoint, parse_checkpoint, record_format
+from pip_resume.storage.part_file import PartFile, is_own, is_unforgeable
 from pip_resume.storage.partial import fresh_name
 
 if TYPE_CHECKING:
@@ -23,18 +23,35 @@ def record_name(part_name: str) -> str:
     return part_name[: -len(PART)] + RECORD
 
 
-def read_record(directory: Directory, name: str, *, is_own_only: bool = False) -> bytes:
-    """Return a record's bytes, at most one more than a record may have; empty if there is none that can be read.
+class Record(NamedTuple):
+    """What is in a record file, and who can have written it."""
 
-    ``is_own_only`` leaves out a record of a different user.
-    """
+    content: bytes = b""
+    """At most one byte more than a record may have. Empty if there is none that can be read."""
+    is_own: bool = False
+    """Whether the file belongs to this user. A different user may have made a hard link of it, and written to it."""
+    is_sure: bool = False
+    """Whether nobody else can have written it."""
+
+    @property
+    def format(self) -> int:
+        """The version that it claims to have; 0 if it is not a record at all."""
+        return record_format(self.content) or 0
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """What it says; None if it cannot be used."""
+        return parse_checkpoint(self.content)
+
+
+def read_record(directory: Directory, name: str) -> Record:
+    """Read the record with this name. Raises nothing."""
     try:
         with open(directory.open_file(name, os.O_RDONLY), "rb") as file:
-            if is_own_only and not is_own(os.fstat(file.fileno())):
-                return b""
-            return file.read(MAX_RECORD_BYTES + 1)
+            status = os.fstat(file.fileno())
+            return Record(file.read(MAX_RECORD_BYTES + 1), is_own(status), is_unforgeable(status, directory.status))
     except (OSError, StoreUnusable):
-        return b""
+        return Record()
 
 
 def has_foreign_record(directory: Directory, part_name: str) -> bool:

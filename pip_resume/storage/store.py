@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.errors import PartialBusy, StoreUnusable
-from pip_resume.protocol.checkpoint import FORMAT, Checkpoint, parse_checkpoint, record_format
-from pip_resume.storage.adoption import is_sparse, may_be_continued, trusted_length
+from pip_resume.protocol.checkpoint import FORMAT, Checkpoint
+from pip_resume.storage.adoption import is_about, is_sparse, may_be_continued, trusted_length, what_is_known
 from pip_resume.storage.directory import Directory
-from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_locked, is_ours_alone, is_own
+from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_closed, is_locked, is_ours_alone, is_own
 from pip_resume.storage.record import PART, has_foreign_record, read_record, record_name, remove_unclaimed
 from pip_resume.storage.sharing import is_too_long, long_path
 from pip_resume.storage.stored_partial import StoredPartial
@@ -29,8 +29,8 @@ HTTP_CACHES = ("http", "http-v2")
 """pip's HTTP cache directories below its cache directory: the first is used up to pip 23.2, the second since 23.3."""
 SPARE_BYTES = 16 * 1024 * 1024
 """Left free on the disk, since pip and its cache write there as well. The wheel of pip itself unpacks to 10 MB."""
-COPIED_AT_ONCE_BYTES = 64 * 1024 * 1024
-"""Copying and verifying this much takes no longer than some requests do: 0.1 s."""
+COPIED_AT_ONCE_BYTES = 16 * 1024 * 1024
+"""Copying and verifying this much takes no longer than a request does: 0.1 s."""
 _TRIES = 8
 """How often another pip may replace the file between our calls. In practice it is once, when that pip finishes."""
 _NEW_S = 10.0
@@ -83,9 +83,8 @@ class Store:
         for found in self._find(artifact):
             with contextlib.suppress(OSError, StoreUnusable):
                 status = found.directory.status_of(found.name)
-                # A different user could hold a lock for ever, and let the file grow meanwhile.
-                if is_ours_alone(status, found.directory.status) and is_locked(*found):
-                    checkpoint = parse_checkpoint(read_record(found.directory, record_name(found.name)))
+                if is_locked(*found) and _is_waited_for(found, status, artifact):
+                    checkpoint = read_record(found.directory, record_name(found.name)).checkpoint
                     return Progress(status.st_size, None if checkpoint is None else checkpoint.complete_length)
         return None
 
@@ -119,7 +118,7 @@ class Store:
         Raises nothing.
         """
         for found in self._find(artifact):
-            if (record_format(read_record(found.directory, record_name(found.name))) or 0) <= FORMAT:
+            if read_record(found.directory, record_name(found.name)).format <= FORMAT:
                 with contextlib.suppress(OSError):
                     remove_unclaimed(*found)
 
@@ -149,12 +148,23 @@ class Store:
         try:
             os.mkdir(long_path(self.path), 0o700)
         except FileExistsError:
-            return self._open(self.path)
+            directory = self._open(self.path)
+            self._close_to_others(directory)
+            return directory
         directory = self._open(self.path)
         shared = stat.S_IMODE(os.stat(long_path(self.cache_directory)).st_mode) & 0o7077
         if shared & OTHERS_MAY_WRITE and _is_new(directory):
             directory.set_mode(shared | 0o700)
         return directory
+
+    def _close_to_others(self, directory: Directory) -> None:
+        """Take the rights of others to our directory away, if pip's cache directory gives them none any more."""
+        if not is_own(directory.status) or not directory.status.st_mode & OTHERS_MAY_WRITE:
+            return
+        cache = os.stat(long_path(self.cache_directory))
+        if not cache.st_mode & OTHERS_MAY_WRITE and is_own(cache):
+            with contextlib.suppress(OSError):
+                directory.set_mode(0o700)
 
     def _create(self, directory: Directory, artifact: Artifact) -> StoredPartial | None:
         """Make an empty partial; None if its name has been taken meanwhile. Raises PartialBusy."""
@@ -182,7 +192,7 @@ class Store:
         except (OSError, StoreUnusable):
             return False
         if is_own(status):
-            return not has_foreign_record(*found) and not _is_held_by_others(found, status)
+            return not has_foreign_record(*found) and not _is_held_by_others(found, status, artifact)
         return artifact.digest is not None
 
     def _claim_found(self, found: _Found, artifact: Artifact) -> StoredPartial | None:
@@ -196,9 +206,9 @@ class Store:
         if not is_own(part.status):
             return self._borrow(part, artifact)
         if not part.lock():
-            is_ours = is_ours_alone(part.status, part.directory.status)
+            is_waited_for = _is_waited_for(found, part.status, artifact)
             part.close()
-            if is_ours:
+            if is_waited_for:
                 raise PartialBusy
             return None
         # Between open and lock another pip may have put a new file under the name. Then this one is unused.
@@ -209,16 +219,15 @@ class Store:
 
     def _adopt(self, part: PartFile, artifact: Artifact) -> StoredPartial:
         """Return our own locked file as a partial, with its bytes as far as they can be trusted."""
-        record = read_record(part.directory, record_name(part.name), is_own_only=True)
-        version = record_format(record) or 0
-        if version > FORMAT:
+        record = read_record(part.directory, record_name(part.name))
+        if record.format > FORMAT and record.is_sure:
             part.close()
             raise StoreUnusable(f"{part.name} was written by a newer pip-resume and is left alone")
-        checkpoint = parse_checkpoint(record)
+        checkpoint = what_is_known(artifact, part, record)
         partial = StoredPartial(artifact, part, checkpoint or Checkpoint(), part.name, self._boot_id)
         try:
             length = 0 if checkpoint is None else trusted_length(artifact, part, checkpoint, self._boot_id)
-            if length == 0 or checkpoint is None or not may_be_continued(part, version, checkpoint):
+            if length == 0 or checkpoint is None or not may_be_continued(part, record.format, checkpoint):
                 fresh = checkpoint if length and checkpoint else Checkpoint()
                 partial.take_over(partial.beside(length, fresh))
             elif length < part.offset:
@@ -239,7 +248,7 @@ class Store:
         """
         is_lent = False
         try:
-            checkpoint = parse_checkpoint(read_record(part.directory, record_name(part.name)))
+            checkpoint = read_record(part.directory, record_name(part.name)).checkpoint
             length = 0 if checkpoint is None else trusted_length(artifact, part, checkpoint, self._boot_id)
             if checkpoint is None or is_sparse(part) or length > self.free_bytes():
                 length = 0
@@ -284,9 +293,26 @@ def _open_part(found: _Found, artifact: Artifact) -> PartFile:
         return PartFile.open_to_read(*found, artifact.digest)
 
 
-def _is_held_by_others(found: _Found, status: os.stat_result) -> bool:
-    """Whether a different user may hold the lock of a file of ours, and somebody does."""
-    if is_ours_alone(status, found.directory.status):
+def _is_waited_for(found: _Found, status: os.stat_result, artifact: Artifact) -> bool:
+    """Whether whoever holds the lock of this file is a pip of this user that downloads this artifact.
+
+    A different user could hold a lock for ever, and let the file grow meanwhile. And where they may rename our files,
+    they could give the part of a long download the name of a different artifact.
+    """
+    directory = found.directory.status
+    if not is_ours_alone(status, directory):
+        return False
+    if is_closed(directory) or status.st_size == 0:  # The pip that has just made the file has no record yet.
+        return True
+    record = read_record(found.directory, record_name(found.name))
+    checkpoint = record.checkpoint
+    is_this = checkpoint is not None and checkpoint.filename in ("", artifact.filename)
+    return checkpoint is not None and is_this and is_about(status, directory, record, checkpoint)
+
+
+def _is_held_by_others(found: _Found, status: os.stat_result, artifact: Artifact) -> bool:
+    """Whether somebody holds the lock of a file of ours who is not waited for."""
+    if _is_waited_for(found, status, artifact):
         return False
     try:
         return is_locked(*found)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from integration.machine import Machine, artifact_of, hashed_link
+from integration.machine import BOOT_ID, Machine, artifact_of, hashed_link
 from integration.old_partials import MIB, NOW_S, leave_partial, set_age
 from integration.other_users import (
     ATTACKER,
@@ -29,16 +29,39 @@ from integration.other_users import (
     replace_what_is_new,
     swap_for_directory,
 )
-from integration.samples import CONTENT, CUT, FILE, HELD, NEXT_RUN_RANGE, PATH, SIZE, link_with_hash
+from integration.samples import (
+    CONTENT,
+    CUT,
+    FILE,
+    HELD,
+    NEXT_RUN_RANGE,
+    PATH,
+    SIZE,
+    cut,
+    link_with_hash,
+    link_without_hash,
+)
 from pip._internal.models.link import Link
+from servers.certificates import Certificates
 from servers.fault_server import FaultServer
+from servers.index_pages import IMMUTABLE
 
+from pip_resume.artifact import url_key
 from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.checkpoint import FORMAT, Checkpoint, encode_checkpoint
 from pip_resume.protocol.planning import OVERLAP_BYTES
-from pip_resume.storage import store
-from pip_resume.storage.housekeeping import DAY_S, make_room, prune, prune_opportunistically, remove_leftovers
+from pip_resume.storage import housekeeping, store
+from pip_resume.storage.directory import Directory
+from pip_resume.storage.housekeeping import (
+    DAY_S,
+    make_room,
+    own_entries,
+    prune,
+    prune_opportunistically,
+    remove_leftovers,
+)
 from pip_resume.storage.part_file import PartFile
+from pip_resume.storage.record import Record, read_record
 from pip_resume.storage.store import Store
 from pip_resume.storage.stored_partial import StoredPartial
 
@@ -82,17 +105,20 @@ def imported(tmp_path: Path, http_server: FaultServer) -> None:
         link = link_with_hash(http_server)
         machine.download_partly(link)
         machine.download(link)
+        machine.download(link_without_hash(http_server))
         prune(machine.store.path, 0, 0, time.time())
     http_server.forget()
 
 
 @pytest.fixture
-def machine(shared: Path, victim: int, imported: None) -> Iterator[Machine]:
+def machine(shared: Path, victim: int, imported: None, certificates: Certificates) -> Iterator[Machine]:
     """A machine of the victim, whose cache directory a group may write."""
     home = shared / "home"
     home.mkdir(mode=0o700)
     os.chown(home, victim, victim)
-    made = Machine(home, cache_directory=shared / "cache")
+    ca_file = shared / "ca.pem"
+    ca_file.write_bytes(certificates.ca_file.read_bytes())
+    made = Machine(home, ca_file, cache_directory=shared / "cache")
     share_cache(made, victim, 0o2775)
     yield made
     made.store.close()
@@ -402,6 +428,161 @@ class TestStickyDirectories:
             prune(machine.store.path, 14, 0, NOW_S)
 
         assert not part.exists()
+
+
+FORGED_STORES = [
+    pytest.param(ATTACKER, 0o777, id="a store that the different user has made"),
+    pytest.param(None, 0o1777, id="a sticky store"),
+    pytest.param(None, 0o2775, id="a store that the group may write"),
+]
+
+
+class TestForgedRecords:
+    """A different user may write to the bodies in pip's cache, and give hard links of them the names of our files."""
+
+    def forge(self, machine: Machine, link: Link, victim: int, content: bytes, **record: object) -> None:
+        """Leave a part with this content, and a record for it, in files of the victim that others may write."""
+        part = plant(machine.part_path(link), content, 0o666, owner=victim)
+        checkpoint = Checkpoint(
+            complete_length=SIZE,
+            fields={"etag": '"v1"', "cache-control": IMMUTABLE},
+            url_key=url_key(link.url_without_fragment),
+            boot_id=BOOT_ID,
+            inode=part.stat().st_ino,
+            synced=len(content),
+        )
+        plant(machine.record_path(link), encode_checkpoint(checkpoint._replace(**record)), 0o666, owner=victim)
+
+    @pytest.mark.parametrize(("owner", "mode"), FORGED_STORES)
+    def test_without_a_hash_nothing_of_them_is_used(
+        self, owner: int | None, mode: int, victim: int, machine: Machine, https_server: FaultServer
+    ) -> None:
+        """All is right but the bytes before the overlap: their checksum may be that of the right ones, too."""
+        share_cache(machine, victim, 0o1777)
+        make_store(machine, victim if owner is None else owner, mode)
+        https_server.plays(PATH, FILE)
+        link = link_without_hash(https_server)
+        self.forge(machine, link, victim, b"x" + CONTENT[1:HELD])
+        with acting_as(victim):
+            outcome = machine.download(link)
+
+        assert outcome.content == CONTENT
+        assert https_server.asked_ranges(PATH) == [None]
+        assert machine.cached_body(https_server.url(PATH)) == CONTENT
+
+    @pytest.mark.parametrize(("owner", "mode"), FORGED_STORES)
+    @pytest.mark.parametrize(
+        "record",
+        [
+            pytest.param({"filename": "other-1.0.tar.gz", "content_type": "text/html"}, id="a different name"),
+            pytest.param({"fields": {"etag": '"x"', "content-encoding": "gzip", "vary": "*"}}, id="wrong fields"),
+            pytest.param({"inode": 7}, id="a record of a different file"),
+        ],
+    )
+    def test_with_a_hash_the_bytes_are_used_and_no_name_and_no_field(
+        self,
+        record: dict[str, object],
+        owner: int | None,
+        mode: int,
+        victim: int,
+        machine: Machine,
+        http_server: FaultServer,
+    ) -> None:
+        share_cache(machine, victim, 0o1777)
+        make_store(machine, victim if owner is None else owner, mode)
+        http_server.plays(PATH, FILE)
+        link = link_with_hash(http_server)
+        self.forge(machine, link, victim, CONTENT[:HELD], **record)
+        with acting_as(victim):
+            outcome = machine.download(link)
+
+        assert (outcome.content, outcome.path.name) == (CONTENT, link.filename)
+        assert http_server.asked_ranges(PATH) == [NEXT_RUN_RANGE]
+        entry = machine.cache_entry(http_server.url(PATH))
+        assert entry is not None
+        assert not {"content-encoding", "vary"} & {name.lower() for name in entry[1]}
+
+    def test_the_record_of_a_different_download_of_the_same_user_gives_no_name(
+        self, victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        """The different user may rename files in this directory."""
+        link = downloaded_partly(machine, http_server, victim)
+        record = machine.record_path(link)
+        http_server.plays("/other-1.0.tar.gz", cut(replace(FILE, content=CONTENT[:-1])))
+        different = hashed_link(http_server.url("/other-1.0.tar.gz"), CONTENT[:-1])
+        with acting_as(victim):
+            machine.download_partly(different)
+        machine.record_path(different).replace(record)
+        http_server.plays(PATH, FILE)
+        with acting_as(victim):
+            outcome = machine.download(link)
+
+        assert (outcome.content, outcome.path.name) == (CONTENT, link.filename)
+
+    def test_a_newer_format_that_a_different_user_may_have_claimed_stops_nothing(
+        self, victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        http_server.plays(PATH, CUT, FILE)
+        link = link_with_hash(http_server)
+        make_store(machine, victim, 0o2775)
+        plant(machine.part_path(link), CONTENT[:HELD], 0o666, owner=victim)
+        plant(machine.record_path(link), b'{"format": %d}' % (FORMAT + 1), 0o666, owner=victim)
+        with acting_as(victim):
+            machine.download_partly(link)
+            outcome = machine.download(link)
+
+        assert outcome.content == CONTENT
+        assert outcome.display.store_errors == []
+        assert http_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE]
+
+    def test_the_store_is_closed_when_the_cache_is(
+        self, victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        downloaded_partly(machine, http_server, victim)
+        assert mode_of(machine.store.path) & 0o022
+        machine.cache_directory.chmod(0o755)
+        with acting_as(victim):
+            machine.download(link_with_hash(http_server))
+
+        assert mode_of(machine.store.path) == 0o700
+
+    def test_a_part_that_was_renamed_to_a_different_artifact_is_not_waited_for(
+        self, victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        """The display of this test fails if a run waits."""
+        link = downloaded_partly(machine, http_server, victim)
+        http_server.plays("/other-1.0.tar.gz", replace(FILE, content=CONTENT[:-1]))
+        different = hashed_link(http_server.url("/other-1.0.tar.gz"), CONTENT[:-1])
+        with acting_as(victim), closing(machine.store.claim(artifact_of(link))):
+            for path in (machine.part_path, machine.record_path):
+                path(link).rename(path(different))
+            outcome = machine.download(different)
+
+        assert outcome.content == CONTENT[:-1]
+
+    def test_any_number_of_files_of_a_different_user_costs_little(
+        self, victim: int, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_store(machine, victim, 0o2775)
+        part = plant(machine.store.path / "part")
+        record = plant(machine.store.path / "record", encode_checkpoint(Checkpoint("x" * 200)))
+        for number in range(500):
+            os.link(part, machine.store.path / f"{number:064x}.part")
+            os.link(record, machine.store.path / f"{number:064x}.json")
+            os.link(record, machine.store.path / f"{number + 1000:064x}.json")
+        read: list[str] = []
+
+        def counting(directory: Directory, name: str) -> Record:
+            read.append(name)
+            return read_record(directory, name)
+
+        monkeypatch.setattr(housekeeping, "read_record", counting)
+        with acting_as(victim):
+            prune_opportunistically(machine.store.path, 14, 0, NOW_S)
+            own_entries(machine.store.path)
+            make_room([machine.store.path], 1, spare="")
+
+        assert len(read) <= 50
 
 
 class TestSizes:

@@ -80,6 +80,8 @@ def test_the_format_is_the_first_value_of_a_record() -> None:
     [
         pytest.param({"filename": "../../a"}, id="name with a path"),
         pytest.param({"filename": ".."}, id="name of a directory"),
+        pytest.param({"filename": "a" * 256}, id="name that no file system has"),
+        pytest.param({"host": "a" * 256}, id="host that no resolver has"),
         pytest.param({"filename": "a\\b"}, id="name with a backslash"),
         pytest.param({"filename": "a:b"}, id="name with a colon"),
         pytest.param({"filename": "a\0"}, id="name with a zero byte"),
