@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pip_resume.protocol.trust import FULL, Asking, Trust
+from pip_resume.protocol.trust import FULL, MOST_REFUSALS, Asking, Trust
 
 if TYPE_CHECKING:
     from pip_resume.artifact import Artifact
@@ -62,9 +62,14 @@ class State:
         """Whether pip's line for this download has been written."""
 
     def ask_plainly(self, reason: str, *, is_ranged: bool) -> None:
-        """Plan a plain request, since the response to the last one (``is_ranged``: with Range) cannot be used."""
+        """Plan a plain request, since the response to the last one (``is_ranged``: with Range) cannot be used.
+
+        Wait if that was of no use before: the two requests of one attempt must not be too many.
+        """
         self.trust = self.trust.after_refusal(is_ranged=is_ranged)
         self.display.asking_plainly(reason)
+        if self.trust.refusals > MOST_REFUSALS:
+            self.attempts.pause()
 
     def learn(self, trust: Trust) -> None:
         """Take over what follows from a failed attempt. If Range is given up, say so: all bytes come again then."""

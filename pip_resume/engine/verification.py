@@ -10,7 +10,6 @@ from pip_resume.errors import ConnectionLost, NoSpace, UselessBody
 from pip_resume.protocol.checkpoint import with_length
 from pip_resume.protocol.endings import Ended, Ending, Outcome, conclude
 from pip_resume.protocol.planning import OVERLAP_BYTES
-from pip_resume.protocol.trust import MOST_REFUSALS
 
 if TYPE_CHECKING:
     from pip_resume.engine.handover import Finished
@@ -44,7 +43,7 @@ def after_body(state: State, exchange: Exchange, position: int, gained: int) -> 
     if ending.outcome in (Outcome.MORE, Outcome.LESS_OVERLAP):
         state.trust = state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=True)
     elif ending.outcome is Outcome.TOO_LITTLE:
-        _ask_plainly(state, exchange, ending)
+        state.ask_plainly(ending.reason, is_ranged=exchange.request.is_ranged)
     else:
         state.transport.evict(exchange.response)
         state.copy.continue_cached(exchange.head, ended.length)
@@ -64,13 +63,6 @@ def after_lost_body(state: State, exchange: Exchange, position: int, lost: Conne
     return wrong_file(state, exchange)
 
 
-def _ask_plainly(state: State, exchange: Exchange, ending: Ending) -> None:
-    """Request the complete file, since the server sends too small parts. Wait if that was of no use before."""
-    state.ask_plainly(ending.reason, is_ranged=exchange.request.is_ranged)
-    if state.trust.refusals > MOST_REFUSALS:
-        state.attempts.pause()
-
-
 def _check_end(state: State, exchange: Exchange, ended: Ended, ending: Ending) -> Finished | None:
     """Verify a file that may lack nothing. Raises ConnectionLost if its end was not certain, and it is wrong."""
     copy = state.copy
@@ -85,8 +77,10 @@ def _check_end(state: State, exchange: Exchange, ended: Ended, ending: Ending) -
         # many after the next body, too.
         copy.origin = copy.origin._replace(earlier=0)
     is_right = ending.outcome is Outcome.CHECK or _may_be_complete(state)
-    if not is_right and ending.outcome is Outcome.CHECK_OR_TOO_LITTLE:
-        _ask_plainly(state, exchange, ending)
+    # Without --resume-retries no further part could be requested. Plain pip would have got the complete file.
+    is_last_part = ended.is_of_unknown_length and exchange.request.is_ranged and not state.attempts.are_allowed
+    if not is_right and (is_last_part or ending.outcome is Outcome.CHECK_OR_TOO_LITTLE):
+        state.ask_plainly(ending.reason, is_ranged=exchange.request.is_ranged)
         return None
     if not (is_right or _is_start_complete(state, ended, ending)):
         if exchange.verdict.first_pos == 0:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from integration.machine import BOOT_ID, Machine, artifact_of, hashed_link
@@ -440,7 +441,7 @@ FORGED_STORES = [
 class TestForgedRecords:
     """A different user may write to the bodies in pip's cache, and give hard links of them the names of our files."""
 
-    def forge(self, machine: Machine, link: Link, victim: int, content: bytes, **record: object) -> None:
+    def forge(self, machine: Machine, link: Link, victim: int, content: bytes, **record: Any) -> None:
         """Leave a part with this content, and a record for it, in files of the victim that others may write."""
         part = plant(machine.part_path(link), content, 0o666, owner=victim)
         checkpoint = Checkpoint(

@@ -7,6 +7,7 @@ import sys
 from itertools import islice
 
 from never_worse.compare import compare
+from never_worse.drawing import AIMED_FROM
 from never_worse.playing import Played
 from never_worse.session import Report, describe, play_seeds, shrink_one, start_worker, workers
 
@@ -28,7 +29,8 @@ def main() -> int:
     if options.seed is not None:
         return _one(options.seed)
     report = Report()
-    seeds = range(options.first, options.first + options.count)
+    aimed = range(AIMED_FROM + options.first, AIMED_FROM + options.first + options.aimed)
+    seeds = [*range(options.first, options.first + options.count), *aimed]
     for seed, comparison in play_seeds(seeds, options.processes, with_plugin=not options.plain_twice):
         report.add(seed, comparison)
         if report.played % 500 == 0:
@@ -41,6 +43,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m never_worse", description=__doc__)
     parser.add_argument("--count", type=int, default=2000, help="number of situations")
+    parser.add_argument("--aimed", type=int, default=1000, help="number of further ones, aimed at seldom rows")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="play this seed alone and show what happened")
     parser.add_argument("--field", action="store_true", help="print a table of the situations of the field report")

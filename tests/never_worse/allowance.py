@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from never_worse.server import SHIFT_EARLY
+from never_worse.situation import Moment
 
 if TYPE_CHECKING:
     from never_worse.playing import Played, Run
-    from never_worse.situation import Moment, Situation
+    from never_worse.situation import Situation
 
 OVERLAP_BYTES = 64 * 1024
 """What pip-resume may request again at a time, to compare it."""
@@ -18,6 +19,8 @@ BARREN_RANGES = 3
 """So many ranged requests may come to nothing before a plain one is read: two, then one after its head."""
 
 
+SHORT_DELAY_S = 1.05
+"""The wait after a second connection that has brought little."""
 SMALL_PART_BYTES = 64 * 1024
 """Parts below this size are not requested without an end."""
 MOST_REFUSALS = 2
@@ -61,9 +64,11 @@ def healing_s(situation: Situation, ours: Played) -> float:
     # A silence that falls between two parts is noticed by nobody.
     silences = sum(cut.how == "silence" for cut in situation.cuts) if situation.ranges.most_bytes else 0
     unnoticed_s = float(silences * situation.user.timeout_s)
-    if situation.user.cached == "cut":
+    if situation.user.cached in ("cut", "empty"):
         # The end of what pip's cache has is requested again. A cut there, and an outage after it, are for us only.
         unnoticed_s += sum(outage.lasts_s for outage in situation.outages)
+    if situation.ranges.support == "starts early" and 0 < situation.ranges.most_bytes < SMALL_PART_BYTES:
+        unnoticed_s += SHORT_DELAY_S
     return fresh_s + unnoticed_s + overlap_bytes(situation, ours) / situation.bytes_per_s
 
 
@@ -104,7 +109,9 @@ def _can_be_joined(situation: Situation) -> bool:
         file.last_modified == "old" and file.has_date
     )
     says_where = situation.ranges.content_range == "standard" and situation.ranges.has_validators
-    return file.link_hash != "none" or (has_validator and says_where)
+    # Whoever is on the way may have sent what comes over http.
+    is_secure_to_the_end = all(hop.to != "http" or hop.begins == Moment() for hop in situation.hops)
+    return file.link_hash != "none" or (has_validator and says_where and is_secure_to_the_end)
 
 
 def may_be_luck(situation: Situation, plain: Played, ours: Played) -> bool:

@@ -135,7 +135,7 @@ def _next_run(situation: Situation, plain: Played, ours: Played) -> Iterator[Vio
         return  # Whether the ETag in pip's cache is the one of the moment is luck.
     if sends_wrong_bytes(situation):
         most += situation.file.size  # Wrong bytes may be stored. They cost one fresh download.
-    if plain.runs_needed is None and situation.user.cached == "cut":
+    if plain.runs_needed is None and situation.user.cached in ("cut", "empty"):
         most = max(most, situation.file.size)  # What plain pip keeps is the entry that made all its runs fail.
     has_other_build = ours.runs_needed is not None and ours.runs[-1].ended.text != ours.next_run.ended.text
     if has_other_build or ours.next_run.ended.text != plain.next_run.ended.text:
@@ -148,14 +148,14 @@ def _next_run(situation: Situation, plain: Played, ours: Played) -> Iterator[Vio
 def _is_cached_against_the_rules(situation: Situation) -> bool:
     """Whether a pip that resumes (25.2 and newer) caches the file although RFC 9111 forbids it.
 
-    It stores what says no-store, and what a temporary redirect has led to, under the URL of the link. pip-resume has
-    other means to keep a file, but only if its hash is known and if it is larger than 1 MiB.
+    It stores what says no-store, and what a temporary redirect, or http, has led to, under the URL of the link.
+    pip-resume has other means to keep a file, but only if its hash is known and if it is larger than 1 MiB.
     """
     is_page_first = any(refusal.how == "login page" and refusal.of != "range" for refusal in situation.refusals)
     is_large = situation.file.size > STORED_FROM_BYTES and not is_page_first  # A small page decides for the run.
     is_kept = situation.file.link_hash != "none" and is_large
-    is_forbidden = situation.file.caching == "no-store" or any(hop.status != 301 for hop in situation.hops)
-    return is_forbidden and not is_kept
+    is_redirected = any(hop.status != 301 or hop.to == "http" for hop in situation.hops)
+    return (is_redirected or situation.file.caching == "no-store") and not is_kept
 
 
 def _hammering(plain: Played, ours: Played) -> Iterator[Violation]:

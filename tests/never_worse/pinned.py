@@ -188,6 +188,21 @@ PINNED: dict[str, Situation] = {
         refusals=(Refusal(status=102),),
         user=User(gap_s=2.0, retries=20, resume_retries=1),
     ),
+    "small parts without a length, and no retries": Situation(
+        file=File(framing="chunked"),
+        ranges=Ranges(content_range="no length", most_bytes=9_000),
+        cuts=(Cut(at=0.75),),
+        user=User(resume_retries=0),
+    ),
+    "ranges are refused, and each body ends after 8 kB": Situation(
+        file=File(size=300_000, link_hash="md5"),
+        cuts=(Cut(every=8_000, until_s=48.8),),
+        refusals=(Refusal(),),
+        user=User(stops=(Stop(share=0.02), Stop("ctrl-c", share=0.02)), gap_s=2.0),
+    ),
+    "connections end after 200 kB for half a minute, and ranges are refused": Situation(
+        cuts=(Cut(every=200_000, until_s=30.0),), refusals=(Refusal(),), user=User(gap_s=60.0)
+    ),
     "resumed after a signed redirect, next run": Situation(
         hops=(Hop(to="signed"),),
         sleeps=(Sleep(lasts_s=60.0),),

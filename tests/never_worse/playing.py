@@ -146,11 +146,12 @@ def _fill_cache(situation: Situation, directories: Directories, epoch_s: float) 
     world.other_content = {
         "right": first,
         "cut": first,
+        "empty": first,
         "old build": build(file.size, "different"),
         "wrong bytes": damaged(file.size),
         "truncated": first[: len(first) // 2],
     }[situation.user.cached]
     run_pip(world, directories, Switches(with_plugin=False))
-    if situation.user.cached == "cut":
+    if situation.user.cached in ("cut", "empty"):
         for path in directories.cache.rglob("*.body"):  # Since pip 23.3. Before, the body is a part of the entry.
-            os.truncate(path, path.stat().st_size // 2)
+            os.truncate(path, path.stat().st_size // 2 if situation.user.cached == "cut" else 0)

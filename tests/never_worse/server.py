@@ -121,7 +121,8 @@ def _file_or_redirect(world: World, request: Request, at_s: float) -> Reply:
 
 def _target(world: World, request: Request, number: int, at_s: float) -> str:
     """Return the Location of a redirect."""
-    to = world.situation.hops[number].to
+    hop = world.situation.hops[number]
+    to = hop.to if world.has_come(hop.begins, at_s) else "same host"
     scheme = "http" if to == "http" else request.scheme
     host = OTHER_HOST if to in ("other host", "signed") else request.host
     query = f"?signature={int(at_s * 1000)}&expires={int(at_s) + SIGNED_FOR_S}" if to == "signed" else ""

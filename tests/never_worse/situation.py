@@ -34,7 +34,7 @@ Build = Literal["different", "one byte", "longer"]
 NewValidators = Literal["new", "same", "new date only"]
 HopTo = Literal["same host", "other host", "signed", "http"]
 StopHow = Literal["kill", "ctrl-c"]
-Cached = Literal["nothing", "right", "old build", "wrong bytes", "truncated", "cut"]
+Cached = Literal["nothing", "right", "old build", "wrong bytes", "truncated", "cut", "empty"]
 Before = Literal["nothing", "index page", "metadata", "index page and metadata"]
 
 
@@ -160,6 +160,8 @@ class Hop:
 
     status: int = 302
     to: HopTo = "other host"
+    begins: Moment = Moment()
+    """From when on; before that it leads to the same host."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ class User:
     timeout_s: int = 15
     cached: Cached = "nothing"
     """What pip's HTTP cache has for the link before the first run. `cut` is an entry whose body lacks its second half,
-    `truncated` one that says that this is all."""
+    `empty` one without any byte of it, `truncated` one that says that its first half is all."""
     before: Before = "nothing"
     """What a run requests before the file."""
 

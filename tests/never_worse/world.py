@@ -118,7 +118,7 @@ class World:
 
 def _moments(situation: Situation) -> list[Moment]:
     timed: tuple[Timed, ...] = (*situation.outages, *situation.refusals, *situation.slow, *situation.sleeps)
-    moments = [each.begins for each in timed]
+    moments = [each.begins for each in timed] + [hop.begins for hop in situation.hops]
     if situation.replacement is not None:
         moments.append(situation.replacement.begins)
     if situation.file.gzip_from is not None:
