@@ -5,14 +5,15 @@ from __future__ import annotations
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
+from never_worse.aims import AIMS
 from never_worse.compare import compare
-from never_worse.drawing import draw
+from never_worse.drawing import AIMED_FROM, draw
 from never_worse.field import ROWS, Row
 from never_worse.pinned import PINNED
 from never_worse.session import describe
 from never_worse.situation import Situation
 
-SEEDS = range(60)
+SEEDS = [*range(60), *range(AIMED_FROM, AIMED_FROM + len(AIMS))]
 
 
 def play(pool: ProcessPoolExecutor, situation: Situation, name: str) -> None:
