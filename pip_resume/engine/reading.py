@@ -26,7 +26,7 @@ SLOW_SHARE = 4
 CRAWLING_SHARE = 128
 """A connection is slow in any case if this run has had one that was this many times faster."""
 _MEASURED_S = 0.5
-"""A shorter measurement says little about a connection."""
+"""The least time of a measurement: what arrives faster may have waited in a buffer on the way."""
 
 
 class Speeds:
@@ -42,8 +42,7 @@ class Speeds:
 
     def note(self, size: int, seconds: float) -> None:
         """Take a measurement of ``size`` bytes into account."""
-        if seconds >= _MEASURED_S:
-            self.fastest = max(self.fastest, size / seconds)
+        self.fastest = max(self.fastest, size / max(seconds, _MEASURED_S))
 
     def expect_less(self) -> None:
         """Divide the fastest speed by 16 after a connection that was too slow: a network may stay slow."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from pip_resume.engine.reading import SpeedWatch, blocks
+from pip_resume.engine.reading import Speeds, SpeedWatch, blocks
 from pip_resume.errors import ConnectionLost, PipError
 from pip_resume.protocol.checkpoint import Checkpoint, recorded_fields, recorded_name
 from pip_resume.protocol.planning import plan_request
@@ -34,7 +34,8 @@ def checkpoint_of(state: State, exchange: Exchange) -> Checkpoint:
 def write_body(state: State, exchange: Exchange, cursor: Cursor) -> None:
     """Write the body of a response down, up to its end. Raises ConnectionLost if that is too early."""
     response, verdict = exchange.response, exchange.verdict
-    speed = SpeedWatch(state.speeds, state.watch, lambda: _can_resume(state, exchange))
+    speeds = Speeds() if exchange.head.from_cache else state.speeds  # A disk says nothing about connections.
+    speed = SpeedWatch(speeds, state.watch, lambda: _can_resume(state, exchange))
     compared = max(state.copy.held.offset - verdict.first_pos, 0) if verdict.first_pos else 0
     body = blocks(response, verdict, state.watch, speed, compared)
     with state.display.bar(body, response.head, verdict.first_pos, verdict.complete_length) as shown:

@@ -14,6 +14,9 @@ from servers.certificates import Certificates
 from servers.fault_server import Answer, FaultServer, FileAnswer, Framing
 from servers.index_pages import IMMUTABLE, LONG_AGO
 
+from pip_resume.engine.reading import Speeds
+from pip_resume.inside_pip.transport import PipTransport
+
 OTHER_PATH = "/mirror/sample-1.0-py3-none-any.whl"
 STALE = replace(FILE, fields={"Cache-Control": "max-age=0"})
 DIFFER_IN_EACH_RESPONSE = ("date",)
@@ -43,6 +46,18 @@ class TestLookup:
         assert http_server.requests(PATH) == []
         assert outcome.display.starts == [(True, 0, SIZE)]
         assert machine.files_in_store() == []
+
+    def test_the_speed_of_the_disk_is_not_taken_for_that_of_a_connection(
+        self, machine: Machine, http_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The body is read, as on pips whose cache has the body within its entry."""
+        monkeypatch.setattr(PipTransport, "cached_file", lambda _transport, _response: None)
+        link, speeds = link_with_hash(http_server), Speeds()
+        http_server.plays(PATH, FILE)
+        machine.download_with_plain_pip(link.url_without_fragment)
+
+        assert machine.download(link, speeds=speeds).content == CONTENT
+        assert speeds.fastest == 0.0
 
     def test_with_a_hash_a_stale_entry_is_used(self, machine: Machine, http_server: FaultServer) -> None:
         link = link_with_hash(http_server)

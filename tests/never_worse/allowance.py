@@ -69,7 +69,7 @@ def healing_s(situation: Situation, ours: Played) -> float:
         unnoticed_s += sum(outage.lasts_s for outage in situation.outages)
     if situation.ranges.support == "starts early" and 0 < situation.ranges.most_bytes < SMALL_PART_BYTES:
         unnoticed_s += SHORT_DELAY_S
-    return fresh_s + unnoticed_s + overlap_bytes(situation, ours) / situation.bytes_per_s
+    return fresh_s + unnoticed_s + overlap_bytes(situation, ours) / min(slowest, situation.bytes_per_s)
 
 
 def _gave_up_range(situation: Situation, run: Run) -> int:

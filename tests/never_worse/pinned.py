@@ -203,6 +203,12 @@ PINNED: dict[str, Situation] = {
     "connections end after 200 kB for half a minute, and ranges are refused": Situation(
         cuts=(Cut(every=200_000, until_s=30.0),), refusals=(Refusal(),), user=User(gap_s=60.0)
     ),
+    "a fast start, small parts, and a connection that becomes slow": Situation(
+        file=File(size=300_000),
+        ranges=Ranges(most_bytes=40_000),
+        cuts=(Cut("reset", at=0.25),),
+        slow=(Slow(900.0, Moment(0.383), only_open=True),),
+    ),
     "resumed after a signed redirect, next run": Situation(
         hops=(Hop(to="signed"),),
         sleeps=(Sleep(lasts_s=60.0),),
