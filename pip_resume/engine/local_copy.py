@@ -161,7 +161,12 @@ class LocalCopy:
     @property
     def is_overtaken(self) -> bool:
         """Whether the second partial takes the place of the first: it is longer, and no hash can prove either."""
-        return bool(not self.has_digest and self._beside and self._main and self._beside.offset > self._main.offset)
+        return not self.has_digest and self.is_beside_longer
+
+    @property
+    def is_beside_longer(self) -> bool:
+        """Whether the second partial has more bytes than the first."""
+        return bool(self._beside and self._main and self._beside.offset > self._main.offset)
 
     def settle(self) -> None:
         """Let the second partial, if there is one, take the place of the first. Raises nothing."""

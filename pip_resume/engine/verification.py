@@ -9,7 +9,7 @@ from pip_resume.engine.origin import Origin
 from pip_resume.errors import ConnectionLost, NoSpace, UselessBody
 from pip_resume.protocol.checkpoint import with_length
 from pip_resume.protocol.endings import Ended, Ending, Outcome, conclude
-from pip_resume.protocol.planning import OVERLAP_BYTES
+from pip_resume.protocol.planning import OVERLAP_BYTES, STORED_FROM_BYTES
 
 if TYPE_CHECKING:
     from pip_resume.engine.handover import Finished
@@ -167,7 +167,7 @@ def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
         copy.drop()
         state.is_announced = False
         return None
-    if copy.has_beside and exchange is not None and exchange.ignored_range:
+    if copy.has_beside and exchange is not None and exchange.ignored_range and _may_be_page(copy):
         copy.drop_beside()
         raise UselessBody("the server sent a different file instead of a range")
     trust, is_damaged = state.trust, not copy.has_digest and not copy.has_beside
@@ -181,6 +181,11 @@ def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
     else:
         _start_over(state)
     return None
+
+
+def _may_be_page(copy: LocalCopy) -> bool:
+    """Whether a complete body in the place of a range may be a page. One this large is a different file."""
+    return copy.held.offset < STORED_FROM_BYTES or not copy.is_beside_longer
 
 
 def _start_over(state: State) -> None:
