@@ -134,12 +134,14 @@ class LocalCopy:
                 self.origin = Origin()
 
     def _record(self, verdict: Verdict, offered: Checkpoint) -> None:
-        partial = self.current
+        partial, known = self.current, self.current.checkpoint
         if partial.offset == 0:
             partial.note(offered)
-        elif verdict.first_pos > 0 and verdict.complete_length not in (None, partial.checkpoint.complete_length):
+        elif verdict.first_pos > 0:
             # A body from 0 may be a different file, for example a login page: its length says nothing about ours.
-            partial.note(with_length(partial.checkpoint, verdict.complete_length))
+            more = with_length(known, verdict.complete_length)._replace(filename=known.filename or offered.filename)
+            if more != known:
+                partial.note(more)
 
     def start_beside(self, length: int, checkpoint: Checkpoint) -> None:
         """Continue in a second partial that begins with the first ``length`` bytes held; ``checkpoint`` is for it."""

@@ -6,44 +6,30 @@ from typing import TYPE_CHECKING
 
 from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.checkpoint import Checkpoint
-from pip_resume.storage.part_file import is_closed, is_locked, is_private, is_unforgeable
+from pip_resume.storage.part_file import bytes_on_disk, is_closed, is_locked, is_private
 
 if TYPE_CHECKING:
-    import os
-
     from pip_resume.artifact import Artifact
     from pip_resume.storage.part_file import PartFile
     from pip_resume.storage.record import Record
 
-_BLOCK_BYTES = 512
-"""The unit of st_blocks (POSIX)."""
-_FIRST_PRIVATE_FORMAT = 2
-"""Since this format part files are made with mode 0600, wherever they are."""
+_END_BYTES = 4096
+"""The end of a file that may be without blocks of its own: a page."""
 
 
 def what_is_known(artifact: Artifact, part: PartFile, record: Record) -> Checkpoint | None:
     """Return what can be used of our record beside a part file of ours; None if that is nothing.
 
-    In a directory that others can use, a different user may have made both, or put the record of a different file
-    there. Then a hash still proves the bytes. Names and fields are not used.
+    Where others can use the directory, nothing shows who has written the two files, or for which artifact. A different
+    user may have made hard links of files of ours that they could write to once, or have renamed ours. Then a hash has
+    to prove the bytes, and no name and no field is used.
     """
     checkpoint = record.checkpoint if record.is_own else None
-    if checkpoint is None or is_about(part.status, part.directory.status, record, checkpoint):
+    if checkpoint is None or is_closed(part.directory.status):
         return checkpoint
     if artifact.digest is None:
         return None
-    return Checkpoint(
-        complete_length=checkpoint.complete_length,
-        boot_id=checkpoint.boot_id,
-        inode=checkpoint.inode,
-        synced=checkpoint.synced,
-    )
-
-
-def is_about(status: os.stat_result, directory: os.stat_result, record: Record, checkpoint: Checkpoint) -> bool:
-    """Whether this user has written both the file with this status and the record, and the record for that file."""
-    is_for_file = checkpoint.inode == status.st_ino or is_closed(directory)
-    return is_for_file and record.is_sure and is_unforgeable(status, directory)
+    return Checkpoint(complete_length=checkpoint.complete_length, boot_id=checkpoint.boot_id, synced=checkpoint.synced)
 
 
 def trusted_length(artifact: Artifact, part: PartFile, checkpoint: Checkpoint, boot_id: str) -> int:
@@ -69,17 +55,15 @@ def trusted_length(artifact: Artifact, part: PartFile, checkpoint: Checkpoint, b
     return synced
 
 
-def may_be_continued(part: PartFile, record_format: int, checkpoint: Checkpoint) -> bool:
+def may_be_continued(part: PartFile, checkpoint: Checkpoint) -> bool:
     """Whether nobody else can write to this file, or could before, or reads it through a different link.
 
-    A complete file is not written any more, so it may have several links, for example one in pip's cache.
+    Only a closed directory shows that. A complete file is not written any more, so it may have several links, for
+    example one in pip's cache.
     """
     status = part.status
     is_shared = status.st_nlink > 1 and part.offset != checkpoint.complete_length
-    was_open = record_format < _FIRST_PRIVATE_FORMAT and not is_private(part.directory.status)
-    # A different user may give a file of ours the name of a part, for example a temporary file of pip.
-    is_known = checkpoint.inode == status.st_ino or is_private(part.directory.status)
-    return is_private(status) and not is_shared and not was_open and is_known and _lock_works(part)
+    return is_closed(part.directory.status) and is_private(status) and not is_shared and _lock_works(part)
 
 
 def is_sparse(part: PartFile) -> bool:
@@ -87,8 +71,7 @@ def is_sparse(part: PartFile) -> bool:
 
     The offset counts, not the size by now: the owner may cut the file, and let it grow again.
     """
-    status = part.status
-    return hasattr(status, "st_blocks") and status.st_blocks * _BLOCK_BYTES < part.offset - 8 * _BLOCK_BYTES
+    return bytes_on_disk(part.status) < part.offset - _END_BYTES
 
 
 def _lock_works(part: PartFile) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.checkpoint import FORMAT
 from pip_resume.storage.directory import Directory
-from pip_resume.storage.part_file import is_locked, is_ours_alone, is_own
+from pip_resume.storage.part_file import bytes_on_disk, is_closed, is_locked, is_ours_alone, is_own
 from pip_resume.storage.record import PART, RECORD, read_record, record_name, remove_unclaimed
 from pip_resume.storage.store import DIRECTORY, HTTP_CACHES
 
@@ -58,6 +58,8 @@ class Entry(NamedTuple):
     """Whether a newer pip-resume wrote it. Then it is left alone."""
     is_usable: bool
     """Whether its record can be read. Without one the bytes are never used."""
+    room: int = 0
+    """What counts for limits, in bytes. Where others can use the directory, holes do not count: see `is_own`."""
     is_own: bool = True
     """Whether only this user can have made it. The size of any other file says nothing: it may have holes."""
 
@@ -143,6 +145,7 @@ def _entry(directory: Directory, name: str, status: os.stat_result, *, is_ours: 
         checkpoint.complete_length if checkpoint else None,
         is_newer=record.format > FORMAT,
         is_usable=checkpoint is not None,
+        room=status.st_size if is_closed(directory.status) else int(min(status.st_size, bytes_on_disk(status))),
         is_own=is_ours,
     )
 
@@ -192,7 +195,7 @@ def prune(path: Path, keep_days: float, max_size: int, now_s: float, *, spare: I
     with contextlib.suppress(OSError, StoreUnusable), Directory.opened(path) as directory:
         present = [entry for entry in _entries(directory, _MOST_FOREIGN) if not entry.is_newer]
         own = [entry for entry in present if entry.is_own]
-        excess = sum(entry.size for entry in own) - max_size
+        excess = sum(entry.room for entry in own) - max_size
         # A clock that is earlier than the newest file is wrong, so no age is known.
         is_clock_right = all(entry.modified_s <= now_s + DAY_S for entry in own)
         for entry in sorted(present, key=lambda entry: (not entry.is_complete, entry.modified_s)):
@@ -203,7 +206,7 @@ def prune(path: Path, keep_days: float, max_size: int, now_s: float, *, spare: I
                 with contextlib.suppress(OSError):
                     if remove_unclaimed(directory, entry.name):
                         removed += entry.size
-                        excess -= entry.size if entry.is_own else 0
+                        excess -= entry.room if entry.is_own else 0
         if is_clock_right:
             _remove_leftovers(directory, now_s)
     return removed
@@ -218,14 +221,14 @@ def make_room(paths: Iterable[Path], needed: float, *, spare: str) -> None:
     with contextlib.suppress(OSError):
         present = [entry for path in paths for entry in own_entries(path)]
         found = [entry for entry in present if not entry.is_newer and entry.key != spare]
-        if sum(entry.size for entry in found) < needed:
+        if sum(entry.room for entry in found) < needed:
             return
         for entry in sorted(found, key=lambda entry: (not entry.is_complete, entry.modified_s)):
             if needed <= 0:
                 return
             with contextlib.suppress(OSError, StoreUnusable):
                 if remove(entry):
-                    needed -= entry.size
+                    needed -= entry.room
 
 
 def remove_leftovers(path: Path, now_s: float) -> None:

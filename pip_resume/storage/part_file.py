@@ -23,6 +23,8 @@ COPY_BYTES = 1024 * 1024
 """How much is copied at a time where the kernel cannot copy: large enough that the number of calls does not matter."""
 OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH if hasattr(os, "geteuid") else 0
 """The permission bits. Windows has no such bits: there the access list of pip's cache directory decides."""
+_BLOCK_BYTES = 512
+"""The unit of st_blocks (POSIX)."""
 _FICLONE = 0x40049409  # ioctl of Linux that shares the blocks of a file (btrfs, xfs, overlay on them).
 
 
@@ -50,14 +52,9 @@ def is_ours_alone(status: os.stat_result, directory: os.stat_result) -> bool:
     return is_own(status) and (not status.st_mode & 0o077 or is_closed(directory))
 
 
-def is_unforgeable(status: os.stat_result, directory: os.stat_result) -> bool:
-    """Whether nobody else can have written this file in this directory.
-
-    A file of ours says little by itself. The bodies in pip's cache are writable for whoever may write to the cache, and
-    a different user may give a hard link of one, with any content, one of our names.
-    """
-    has_other_names = status.st_nlink > 1 and not is_closed(directory)
-    return is_private(status) and is_ours_alone(status, directory) and not has_other_names
+def bytes_on_disk(status: os.stat_result) -> float:
+    """Return how much room a file takes on the disk: less than its size if it has holes. Infinite on Windows."""
+    return status.st_blocks * _BLOCK_BYTES if hasattr(status, "st_blocks") else float("inf")
 
 
 def is_locked(directory: Directory, name: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.checkpoint import MAX_RECORD_BYTES, Checkpoint, parse_checkpoint, record_format
-from pip_resume.storage.part_file import PartFile, is_own, is_unforgeable
+from pip_resume.storage.part_file import PartFile, is_own
 from pip_resume.storage.partial import fresh_name
 
 if TYPE_CHECKING:
@@ -24,14 +24,12 @@ def record_name(part_name: str) -> str:
 
 
 class Record(NamedTuple):
-    """What is in a record file, and who can have written it."""
+    """What is in a record file."""
 
     content: bytes = b""
     """At most one byte more than a record may have. Empty if there is none that can be read."""
     is_own: bool = False
-    """Whether the file belongs to this user. A different user may have made a hard link of it, and written to it."""
-    is_sure: bool = False
-    """Whether nobody else can have written it."""
+    """Whether the file belongs to this user."""
 
     @property
     def format(self) -> int:
@@ -48,8 +46,7 @@ def read_record(directory: Directory, name: str) -> Record:
     """Read the record with this name. Raises nothing."""
     try:
         with open(directory.open_file(name, os.O_RDONLY), "rb") as file:
-            status = os.fstat(file.fileno())
-            return Record(file.read(MAX_RECORD_BYTES + 1), is_own(status), is_unforgeable(status, directory.status))
+            return Record(file.read(MAX_RECORD_BYTES + 1), is_own(os.fstat(file.fileno())))
     except (OSError, StoreUnusable):
         return Record()
 

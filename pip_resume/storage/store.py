@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.errors import PartialBusy, StoreUnusable
 from pip_resume.protocol.checkpoint import FORMAT, Checkpoint
-from pip_resume.storage.adoption import is_about, is_sparse, may_be_continued, trusted_length, what_is_known
+from pip_resume.storage.adoption import is_sparse, may_be_continued, trusted_length, what_is_known
 from pip_resume.storage.directory import Directory
+from pip_resume.storage.file_lock import is_held_by_this_user
 from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_closed, is_locked, is_ours_alone, is_own
 from pip_resume.storage.record import PART, has_foreign_record, read_record, record_name, remove_unclaimed
 from pip_resume.storage.sharing import is_too_long, long_path
@@ -148,23 +149,12 @@ class Store:
         try:
             os.mkdir(long_path(self.path), 0o700)
         except FileExistsError:
-            directory = self._open(self.path)
-            self._close_to_others(directory)
-            return directory
+            return self._open(self.path)
         directory = self._open(self.path)
         shared = stat.S_IMODE(os.stat(long_path(self.cache_directory)).st_mode) & 0o7077
         if shared & OTHERS_MAY_WRITE and _is_new(directory):
             directory.set_mode(shared | 0o700)
         return directory
-
-    def _close_to_others(self, directory: Directory) -> None:
-        """Take the rights of others to our directory away, if pip's cache directory gives them none any more."""
-        if not is_own(directory.status) or not directory.status.st_mode & OTHERS_MAY_WRITE:
-            return
-        cache = os.stat(long_path(self.cache_directory))
-        if not cache.st_mode & OTHERS_MAY_WRITE and is_own(cache):
-            with contextlib.suppress(OSError):
-                directory.set_mode(0o700)
 
     def _create(self, directory: Directory, artifact: Artifact) -> StoredPartial | None:
         """Make an empty partial; None if its name has been taken meanwhile. Raises PartialBusy."""
@@ -220,14 +210,17 @@ class Store:
     def _adopt(self, part: PartFile, artifact: Artifact) -> StoredPartial:
         """Return our own locked file as a partial, with its bytes as far as they can be trusted."""
         record = read_record(part.directory, record_name(part.name))
-        if record.format > FORMAT and record.is_sure:
+        is_open = not is_closed(part.directory.status)
+        if record.format > FORMAT and not is_open:
             part.close()
             raise StoreUnusable(f"{part.name} was written by a newer pip-resume and is left alone")
         checkpoint = what_is_known(artifact, part, record)
         partial = StoredPartial(artifact, part, checkpoint or Checkpoint(), part.name, self._boot_id)
         try:
             length = 0 if checkpoint is None else trusted_length(artifact, part, checkpoint, self._boot_id)
-            if length == 0 or checkpoint is None or not may_be_continued(part, record.format, checkpoint):
+            if is_open and (is_sparse(part) or length > self.free_bytes()):
+                length = 0
+            if length == 0 or checkpoint is None or not may_be_continued(part, checkpoint):
                 fresh = checkpoint if length and checkpoint else Checkpoint()
                 partial.take_over(partial.beside(length, fresh))
             elif length < part.offset:
@@ -300,14 +293,16 @@ def _is_waited_for(found: _Found, status: os.stat_result, artifact: Artifact) ->
     they could give the part of a long download the name of a different artifact.
     """
     directory = found.directory.status
-    if not is_ours_alone(status, directory):
+    if is_closed(directory):
+        return is_own(status)
+    if not is_ours_alone(status, directory) or not is_held_by_this_user(status):
         return False
-    if is_closed(directory) or status.st_size == 0:  # The pip that has just made the file has no record yet.
-        return True
     record = read_record(found.directory, record_name(found.name))
     checkpoint = record.checkpoint
-    is_this = checkpoint is not None and checkpoint.filename in ("", artifact.filename)
-    return checkpoint is not None and is_this and is_about(status, directory, record, checkpoint)
+    if checkpoint is None:  # The pip that has just made the file has no record yet.
+        return status.st_size == 0 and abs(time.time() - status.st_mtime) < _NEW_S
+    is_of_file = record.is_own and checkpoint.inode == status.st_ino
+    return is_of_file and checkpoint.filename == artifact.filename
 
 
 def _is_held_by_others(found: _Found, status: os.stat_result, artifact: Artifact) -> bool:

@@ -138,6 +138,15 @@ def keep_locked(path: Path, growth: int) -> Iterator[int]:
             time.sleep(0.001)
 
 
+def lock(path: Path) -> Iterator[int]:
+    """Lock a file that this user may write to."""
+    with path.open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        while True:
+            yield 1
+            time.sleep(0.01)
+
+
 def lock_a_link(source: Path, path: Path, growth: int) -> Iterator[int]:
     """Make a second link of a file that this user may write to, lock it, and let it grow as `keep_locked` does."""
     with source.open("r+b") as file:
