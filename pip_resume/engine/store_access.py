@@ -57,6 +57,8 @@ class StoreAccess:
         store = self._store
         if store is None or head.from_cache or not is_storable(head, self._artifact):
             return None
+        if not store.may_keep(self._artifact):
+            return None
         needed = complete_length or 0
         if store.free_bytes() < needed:
             make_room(store.paths[:1], needed - store.free_bytes(), spare=self._artifact.key)

@@ -113,6 +113,16 @@ class Store:
                 return partial
         raise StoreUnusable(f"the names for {artifact.filename} in {self.path} are taken by files that cannot be used")
 
+    def may_keep(self, artifact: Artifact) -> bool:
+        """Whether the next run could use what is stored now: without a hash only in a closed directory.
+
+        Raises nothing: ``claim`` tells why the directory cannot be used.
+        """
+        if artifact.digest is None:
+            with contextlib.suppress(OSError, StoreUnusable):
+                return is_closed(self._make_directory().status)
+        return True
+
     def forget(self, artifact: Artifact) -> None:
         """Remove the partial, unless another pip holds it: the complete file has been obtained another way.
 

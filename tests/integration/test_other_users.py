@@ -530,6 +530,22 @@ class TestForgedRecords:
         assert entry is not None
         assert not {"content-encoding", "vary"} & {name.lower() for name in entry[1]}
 
+    @pytest.mark.parametrize("mode", [0o755, 0o2775])
+    def test_without_a_hash_only_what_the_next_run_can_use_is_stored(
+        self, mode: int, victim: int, machine: Machine, https_server: FaultServer
+    ) -> None:
+        share_cache(machine, victim, mode)
+        https_server.plays(PATH, CUT, FILE)
+        link = link_without_hash(https_server)
+        is_kept = mode == 0o755
+        with acting_as(victim):
+            assert machine.download_partly(link).is_stored == is_kept
+            outcome = machine.download(link)
+
+        assert outcome.content == CONTENT
+        assert outcome.display.store_errors == []
+        assert https_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE if is_kept else None]
+
     @FILE_MODES
     @pytest.mark.parametrize(("owner", "mode"), FORGED_STORES)
     @pytest.mark.parametrize("mask", UMASKS)
