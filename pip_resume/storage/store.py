@@ -263,15 +263,23 @@ class Store:
                 partial.borrow(part, length)
                 is_lent = True
                 if length == checkpoint.complete_length and length <= COPIED_AT_ONCE_BYTES:
-                    partial.copy_borrowed(length)
-                    # The hash proves the bytes. Nothing else of another user's record is used.
-                    partial.note(Checkpoint(complete_length=length if partial.offset else None))
+                    _copy_at_once(partial, length)
             return partial
         except FileExistsError:
             return None
         finally:
             if not is_lent:
                 part.close()
+
+
+def _copy_at_once(partial: StoredPartial, length: int) -> None:
+    """Copy a complete file of another user. The hash proves it. Of its record only the length is used."""
+    try:
+        partial.copy_borrowed(length)
+        partial.note(Checkpoint(complete_length=length if partial.offset else None))
+    except BaseException:
+        partial.discard()
+        raise
 
 
 def _name_of(artifact: Artifact, *, is_personal: bool = False) -> str:

@@ -76,7 +76,7 @@ FUNCTIONS = [
     "engine.local_copy:LocalCopy.prepare",
     "storage.store:Store.claim",
     "storage.partial:Partial.append",
-    "engine.transfer:recorded_fields",
+    "engine.receiving:recorded_fields",
 ]
 
 
