@@ -305,7 +305,7 @@ def _open_part(found: _Found, artifact: Artifact) -> PartFile:
 
 
 def _is_waited_for(found: _Found, status: os.stat_result, artifact: Artifact) -> bool:
-    """Whether whoever holds the lock of this file is a pip of this user that downloads this artifact.
+    """Whether a pip of this user has the lock of this file, and downloads this artifact.
 
     A different user could hold a lock for ever, and let the file grow meanwhile. And where they may rename our files,
     they could give the part of a long download the name of a different artifact.
