@@ -20,6 +20,7 @@ from pip_resume.errors import ConnectionLost, NoSpace, StoreUnusable
 from pip_resume.protocol.checkpoint import Checkpoint, with_length
 from pip_resume.protocol.messages import Held, ResponseHead
 from pip_resume.protocol.planning import OVERLAP_BYTES
+from pip_resume.storage.container import is_zip
 from pip_resume.storage.partial import Partial
 from pip_resume.storage.stored_partial import StoredPartial
 
@@ -242,9 +243,17 @@ class LocalCopy:
     def is_sound(self) -> bool | None:
         """Whether the archive is undamaged by its own checksums; None if that cannot be known."""
         try:
-            return self.current.is_sound(self.current.checkpoint.filename or self._artifact.filename)
+            return self.current.is_sound(self._filename)
         except OSError:
             return None
+
+    def is_whole_zip(self) -> bool:
+        """Whether it is a zip that is complete and undamaged. Without its end little of it is read."""
+        return is_zip(self._filename) and self.is_sound() is True
+
+    @property
+    def _filename(self) -> str:
+        return self.current.checkpoint.filename or self._artifact.filename
 
     def reset(self) -> None:
         """Hold nothing: the bytes so far are wrong."""

@@ -53,12 +53,12 @@ def after_body(state: State, exchange: Exchange, position: int, gained: int) -> 
 def after_lost_body(state: State, exchange: Exchange, position: int, lost: ConnectionLost) -> Finished | None:
     """Start over after a body that has ended early, at ``position``, if it is a complete file, but not the right one.
 
-    The checksums of its archive say so. Its Content-Length is too large then, and no further attempt would bring more.
-    Raises ``lost`` if more may come, or if the file is right.
+    The checksums of a zip say so. Its Content-Length is too large then, and no further attempt would bring more. Other
+    archives would have to be unpacked after each cut. Raises ``lost`` if more may come, or if the file is right.
     """
     copy = state.copy
     is_all = exchange.verdict.first_pos == 0 and copy.held.offset == position
-    if not (is_all and copy.has_digest and copy.is_sound()) or copy.has_right_digest():
+    if not (is_all and copy.has_digest and copy.is_whole_zip()) or copy.has_right_digest():
         raise lost
     return wrong_file(state, exchange)
 

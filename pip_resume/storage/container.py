@@ -34,6 +34,11 @@ def is_sound(file: BinaryIO, filename: str) -> bool | None:
     return None
 
 
+def is_zip(filename: str) -> bool:
+    """Whether a file is a zip by its name. Whether its end is there is known without reading all of it."""
+    return filename.lower().endswith(_ZIP)
+
+
 def has_end(file: BinaryIO, filename: str) -> bool:
     """Whether the end of an archive is that of the file. True if the format does not tell. The members are not read."""
     if not filename.lower().endswith(_ZIP):

@@ -205,7 +205,7 @@ class StoredPartial(Partial):
         """Give the file its mode if no other name leads to it any more; else put a copy in its place."""
         with Directory.opened(destination.parent) as directory:
             lent = PartFile.open_to_read(directory, destination.name, None)
-            copy = PartFile.create(directory, fresh_name(destination.name, "part"), None, 0o666)
+            copy = PartFile.create(directory, fresh_name("pip-resume", "part"), None, 0o666)
             try:
                 if lent.status.st_nlink == 1:
                     lent.set_mode(copy.mode)

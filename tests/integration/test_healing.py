@@ -27,6 +27,7 @@ from servers.fault_server import Answer, FaultServer, FileAnswer, Then
 from servers.index_pages import IMMUTABLE
 
 from pip_resume.protocol.planning import OVERLAP_BYTES
+from pip_resume.storage import partial
 
 WRONG = replace(FILE, content=OTHER_CONTENT)
 HASHES = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5")
@@ -208,6 +209,18 @@ class TestTwoWrongDownloads:
         assert outcome.content == OTHER_CONTENT
         assert http_server.asked_ranges(PATH) == [None, None]
         assert_nothing_is_left(machine, http_server.url(PATH))
+
+    def test_a_source_distribution_that_was_cut_is_not_unpacked_before_it_is_continued(
+        self, machine: Machine, http_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """For a large one that would take seconds, with every cut."""
+        unpacked: list[str] = []
+        monkeypatch.setattr(partial, "is_sound", lambda _file, filename: unpacked.append(filename))
+        path = "/sample-1.0.tar.gz"
+        http_server.plays(path, CUT, FILE)
+
+        assert machine.download(hashed_link(http_server.url(path), CONTENT)).content == CONTENT
+        assert unpacked == []
 
     @pytest.mark.parametrize("missing", [1, 100, SIZE - HELD])
     def test_a_file_that_was_cut_is_not_taken_for_a_wrong_one(

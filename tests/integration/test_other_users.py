@@ -233,6 +233,18 @@ class TestOpenFiles:
         assert (placed.st_nlink, stat.S_IMODE(placed.st_mode)) == (1, 0o666 & ~mask)
         assert machine.cached_body(http_server.url(PATH)) == CONTENT
 
+    @pytest.mark.parametrize("fields", [{}, {"Cache-Control": "no-store"}], ids=["cached", "not cached"])
+    def test_a_file_with_the_longest_name_is_handed_over(
+        self, fields: dict[str, str], victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        path = f"/{'a' * 230}-1.0-py3-none-any.whl"
+        http_server.plays(path, replace(FILE, fields=fields))
+        with acting_as(victim):
+            outcome = machine.download(hashed_link(http_server.url(path), CONTENT))
+
+        assert (outcome.content, outcome.path.name) == (CONTENT, path[1:])
+        assert outcome.path.stat().st_nlink == 1
+
     @pytest.mark.parametrize("mask", [0o002, 0o022])
     def test_pip_gets_a_copy_if_a_different_user_has_made_a_link_of_the_part(
         self, mask: int, victim: int, machine: Machine, http_server: FaultServer, monkeypatch: pytest.MonkeyPatch
