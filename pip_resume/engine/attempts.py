@@ -80,6 +80,11 @@ class Attempts:
         """Take note that the request that has just failed had pip's own ``--retries``."""
         self._budget = self._budget.after_retries(self._options.connect_waits_s)
 
+    def allow_plain(self, failures: int) -> None:
+        """Allow as many plain requests as pip would send, less the ``failures`` that there were; at least one."""
+        left = max(1 + len(self._options.connect_waits_s) - failures, 1)
+        self._budget = self._budget._replace(failed=min(self._budget.failed, self._limits.attempts + 1 - left))
+
     def begin_at(self, offset: int) -> None:
         """Count only bytes beyond this offset as new."""
         if offset >= self._highest or self._fresh_starts < _MOST_FRESH_STARTS:

@@ -205,7 +205,7 @@ class LocalCopy:
                 self.origin = Origin()
 
     def take_file(self, source: Path, offered: Checkpoint) -> bool:
-        """Hold the bytes of a file in pip's cache, without reading them; return False if that is not possible."""
+        """Hold the bytes of a file in pip's cache, copied by the kernel; return False if that is not possible."""
         self.drop()
         try:
             self._main = Partial.of_cached_file(source, self._location, self._artifact)

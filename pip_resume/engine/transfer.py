@@ -128,6 +128,7 @@ class _Run:
                 return self._act(self._judge(request, response))
         except ConnectionLost as lost:
             if lost.stage is not Stage.BODY:
+                state.plain_failures += not request.is_ranged
                 # A request that could not be sent says nothing about Range. A probe has to end in any case.
                 if not isinstance(lost, NoResponse) or lost.was_sent or state.trust.is_probing:
                     state.learn(state.trust.after_no_response(is_ranged=request.is_ranged))
@@ -251,6 +252,7 @@ class _Run:
         """Learn from a body that has ended early, or that was not the file."""
         state = self._state
         has_brought = is_file and cursor.gained + cursor.compared > 0
+        state.plain_failures = 0 if has_brought else state.plain_failures
         state.learn(state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=has_brought))
         size = cursor.position - cursor.first_pos
         state.attempts.body_ended(size, cursor.compared)
@@ -285,8 +287,10 @@ class _Run:
             state.attempts.wait_after(lost, held)
         except GaveUp:
             if state.trust.is_range_in_doubt and not state.has_asked_plainly:
-                # Plain pip would not have sent Range. The last attempt is its request.
+                # Plain pip would not have sent Range. The last attempts are its request and its --retries.
                 state.ask_plainly(RANGES_FAIL, is_ranged=True)
+                if state.attempts.has_response:
+                    state.attempts.allow_plain(state.plain_failures)
                 return None
             if isinstance(lost, ServerBusy) and held.offset == 0:
                 state.transport.reject(lost.response)

@@ -36,6 +36,10 @@ The mean of pip's own waits is 1.25 s.
 """
 MAX_DELAY_S = 15.0
 """The longest wait of our own: pip's default ``--timeout``."""
+REPEAT_DELAY_S = 0.2
+"""The wait after each of the first QUICK_REPEATS bodies of a download that brought nothing new."""
+QUICK_REPEATS = DEFAULT_RETRIES
+"""Plain pip follows a body that was cut at once, up to this often. All these waits together are a second."""
 MAX_USELESS_DELAY_S = 60.0
 """The longest wait after bodies that arrived and brought nothing new. So they cost about ten times their bytes."""
 JITTER = 0.25
@@ -133,11 +137,15 @@ class Budget(NamedTuple):
     last_gain: int = 0
     """New bytes in the last attempt."""
     useless: int = 0
-    """Bodies of at least QUICK_BYTES since the last progress that brought too little to be progress."""
+    """Bodies of at least QUICK_BYTES since the last progress that brought too little, but for quick ones."""
     waited_s: float = 0.0
     """Seconds of waits since the last progress."""
     small: int = 0
     """Connections that brought something, but less than QUICK_BYTES, since one that brought more."""
+    repeats: int = 0
+    """Bodies since the start of the download that brought nothing new."""
+    is_quick: bool = False
+    """Whether the last attempt was one of the first QUICK_REPEATS of them."""
 
     def after(self, new_bytes: int, body_bytes: int = 0, body_attempts: int = 1) -> Budget:
         """Return the budget after a failed attempt: ``new_bytes`` of the ``body_bytes`` that arrived were new.
@@ -147,8 +155,10 @@ class Budget(NamedTuple):
         new_bytes = max(new_bytes, 0)
         gained = self.gained + new_bytes
         if gained >= PROGRESS_BYTES:
-            return Budget(failed=1, last_gain=new_bytes, small=self._small(new_bytes))
+            return Budget(failed=1, last_gain=new_bytes, small=self._small(new_bytes), repeats=self.repeats)
         is_useless = body_bytes >= QUICK_BYTES
+        is_repeat = body_bytes > 0 and new_bytes == 0
+        is_quick = is_repeat and self.repeats < QUICK_REPEATS
         failed = self.failed + (body_attempts if is_useless else 1)
         return self._replace(
             failed=failed,
@@ -156,7 +166,9 @@ class Budget(NamedTuple):
             gained=gained,
             last_gain=new_bytes,
             small=self._small(new_bytes),
-            useless=self.useless + is_useless,
+            useless=self.useless + (is_useless and not is_quick),
+            repeats=self.repeats + is_repeat,
+            is_quick=is_quick,
         )
 
     def _small(self, new_bytes: int) -> int:
@@ -186,6 +198,8 @@ class Budget(NamedTuple):
             return 0.0
         if self.last_gain > 0:
             return SHORT_DELAY_S if self.small > 1 else 0.0
+        if self.is_quick:
+            return REPEAT_DELAY_S
         if limits.waits_s is not None:
             return limits.waits_s[(self.failed - 1) % len(limits.waits_s)]
         # With many --retries plain pip waits longer. Shorter waits would be thousands, until as much has been waited.

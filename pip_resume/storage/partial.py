@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pip_resume.protocol.checkpoint import Checkpoint
 from pip_resume.storage.container import has_end, is_sound
 from pip_resume.storage.directory import Directory
-from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_private
+from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile
 from pip_resume.storage.sharing import CAN_LINK
 
 if TYPE_CHECKING:
@@ -50,33 +50,22 @@ class Partial:
 
     @classmethod
     def of_cached_file(cls, source: Path, location: Path, artifact: Artifact) -> Partial:
-        """Hold the bytes of a file of pip's cache in pip's temporary directory: as a link if that is safe, else copied.
+        """Hold a copy of a file of pip's cache in pip's temporary directory.
 
-        It is safe if nobody else may write to the file, or could before: the file and its directory are ours alone.
+        It is no link: the mode of the file shows who may write to it today, but not who has opened it in the past. A
+        cache may have been open to a group, and closed to it later.
         """
         partial = cls.in_directory(location, artifact)
         with Directory.opened(source.parent) as directory:
             cached = PartFile.open_to_read(directory, source.name, artifact.digest)
             try:
-                partial._take(cached)
+                partial._part.copy_from(cached, cached.offset)
             except BaseException:
                 partial.discard()
                 raise
             finally:
                 cached.close()
         return partial
-
-    def _take(self, cached: PartFile) -> None:
-        ours = self._part
-        name = fresh_name(_STEM, "part")
-        is_safe = is_private(cached.status) and is_private(cached.directory.status)
-        if is_safe and cached.mode == ours.mode and cached.link_to(ours.directory.path / name):
-            linked = PartFile.open_to_read(ours.directory, name, self.artifact.digest)
-            self._part = linked
-            # The directory stays open for the new part.
-            ours.remove()
-        else:
-            ours.copy_from(cached, cached.offset)
 
     @property
     def offset(self) -> int:

@@ -197,6 +197,34 @@ class TestOpenFiles:
         # The bodies in pip's cache are made for the group, so that the attack is one that can succeed.
         assert attack.number > 0 or mask == 0o077
 
+    @pytest.mark.parametrize("mode", MODES)
+    def test_a_body_of_pips_cache_that_others_could_once_open_is_copied(
+        self, mode: int, victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        """The cache was open to a group, and its modes were narrowed later. Descriptors stay open."""
+        share_cache(machine, victim, mode)
+        os.umask(0o002)
+        http_server.plays(PATH, FILE)
+        link, start = link_with_hash(http_server), machine.cache_directory.parent / "start"
+        with attacking(hold_open, machine.cache_directory, start) as attack:
+            with acting_as(victim):
+                machine.download(link)
+            self.wait_for_links(machine, wanted=True)
+            for path in [machine.cache_directory, *machine.cache_directory.rglob("*")]:
+                path.chmod(mode_of(path) & ~0o7022)
+            http_server.forget()
+            os.umask(0o022)
+            with acting_as(victim):
+                placed = machine.download(link).path
+            start.touch()
+            time.sleep(0.05)
+            with acting_as(victim):
+                content, body = placed.read_bytes(), machine.cached_body(http_server.url(PATH))
+
+        assert (content, http_server.requests(PATH)) == (CONTENT, [])
+        assert attack.number > 0
+        assert body != CONTENT  # So the attack is one that can succeed.
+
     def wait_for_links(self, machine: Machine, *, wanted: bool) -> None:
         """Wait until the attacker has opened a file, and has had the time to write into it."""
         end_s = time.monotonic() + 20

@@ -294,14 +294,52 @@ def test_bodies_without_anything_new_are_requested_less_and_less_often() -> None
     download = Download()
     download.fail(gained=QUICK_BYTES)
 
-    for _ in range(9):
+    for _ in range(14):
         download.attempts.body_ended(QUICK_BYTES, 0)
         download.fail()
     download.attempts.body_ended(QUICK_BYTES, 0)
     with pytest.raises(GaveUp):
         download.fail()
 
-    assert download.display.delays_s[1:] == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0, 60.0]
+    assert download.display.delays_s[1:] == [0.2] * 5 + [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0, 60.0]
+
+
+def test_the_first_bodies_without_anything_new_are_followed_as_soon_as_by_plain_pip_once_in_a_download() -> None:
+    """A server that ignores Range and cuts twice at one place: plain pip does not wait at all."""
+    download = Download()
+
+    for _ in range(4):
+        for _ in range(2):
+            download.attempts.body_ended(PROGRESS_BYTES, 0)
+            download.fail()
+        download.fail(gained=QUICK_BYTES)
+
+    quick = [0.2, 0.2, 0.0, 0.2, 0.2, 0.0, 0.2]
+    assert (download.display.delays_s[:7], download.display.delays_s[7] >= 0.5) == (quick, True)
+
+
+@pytest.mark.parametrize(
+    ("failures", "further"),
+    [
+        pytest.param(0, 6, id="no plain request before: as many as plain pip sends"),
+        pytest.param(2, 4, id="two before: they count"),
+        pytest.param(6, 1, id="all of them: one in any case"),
+        pytest.param(60, 1, id="more than all of them: still one"),
+    ],
+)
+def test_before_the_end_there_are_as_many_plain_requests_as_in_plain_pip(failures: int, further: int) -> None:
+    download = Download(Options(retries=1))
+    for _ in range(6):
+        download.fail(busy(None))
+    with pytest.raises(GaveUp):
+        download.fail(busy(None))
+
+    download.attempts.allow_plain(failures)
+
+    for _ in range(further - 1):
+        download.fail(busy(None))
+    with pytest.raises(GaveUp):
+        download.fail(busy(None))
 
 
 @pytest.mark.parametrize("retries", [1, 2, 4])

@@ -11,6 +11,8 @@ from pip_resume.protocol.retry import (
     MAX_DELAY_S,
     PROGRESS_BYTES,
     QUICK_BYTES,
+    QUICK_REPEATS,
+    REPEAT_DELAY_S,
     Budget,
     Limits,
     Options,
@@ -286,19 +288,35 @@ def test_waits_are_counted_until_there_is_progress() -> None:
     ("body_bytes", "budget"),
     [
         pytest.param(0, Budget(2, 2), id="no byte"),
-        pytest.param(QUICK_BYTES - 1, Budget(2, 2), id="too few bytes to be worth waiting for"),
-        pytest.param(QUICK_BYTES, Budget(7, 2, useless=1), id="many bytes: as many attempts as one request of pip's"),
+        pytest.param(QUICK_BYTES - 1, Budget(2, 2, repeats=6), id="too few bytes to be worth waiting for"),
+        pytest.param(
+            QUICK_BYTES, Budget(7, 2, useless=1, repeats=6), id="many bytes: as many attempts as one request of pip's"
+        ),
     ],
 )
 def test_a_large_body_without_anything_new_counts_more_than_once(body_bytes: int, budget: Budget) -> None:
-    assert spend(0).after(0, body_bytes, body_attempts=6) == budget
+    before = spend(0)._replace(repeats=QUICK_REPEATS if body_bytes else 0)
+
+    assert before.after(0, body_bytes, body_attempts=6) == budget
 
 
 def test_large_bodies_without_anything_new_are_counted_until_there_is_progress() -> None:
-    budget = spend(0).after(5, QUICK_BYTES, 6).after(0).after(0, QUICK_BYTES, 6)
+    budget = spend(0)._replace(repeats=QUICK_REPEATS).after(5, QUICK_BYTES, 6).after(0).after(0, QUICK_BYTES, 6)
 
     assert (budget.failed, budget.without_progress, budget.gained, budget.useless) == (14, 4, 5, 2)
-    assert budget.after(PROGRESS_BYTES, QUICK_BYTES, 6) == Budget(1, 0, 0, PROGRESS_BYTES, small=2)
+    assert budget.after(PROGRESS_BYTES, QUICK_BYTES, 6) == Budget(1, 0, 0, PROGRESS_BYTES, small=2, repeats=6)
+
+
+@pytest.mark.parametrize("body_bytes", [1, QUICK_BYTES - 1, QUICK_BYTES])
+def test_the_first_bodies_without_anything_new_are_followed_quickly_and_count_as_attempts(body_bytes: int) -> None:
+    budgets = [Budget()]
+    for _ in range(QUICK_REPEATS + 1):
+        budgets.append(budgets[-1].after(0, body_bytes, body_attempts=6))
+
+    assert [budget.is_quick for budget in budgets] == [False] + [True] * QUICK_REPEATS + [False]
+    assert [budget.delay_s(WITHOUT_LIMITS, 0.0, 0.0) for budget in budgets[1:-1]] == [REPEAT_DELAY_S] * QUICK_REPEATS
+    assert budgets[-1].failed == (QUICK_REPEATS + 1) * (6 if body_bytes >= QUICK_BYTES else 1)
+    assert budgets[-1].useless == (body_bytes >= QUICK_BYTES)
 
 
 @pytest.mark.parametrize(
