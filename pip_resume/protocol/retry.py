@@ -32,7 +32,7 @@ SHARE_OF_OUTAGE = 0.1
 DELAY_AFTER_SILENCE_S = 1.5
 """In an outage: the longest wait after an attempt that itself took longer than the wait computed for it.
 
-The mean of pip's own waits is 1.25 s.
+The mean of pip's own waits is 1.25 s. With many --retries it is longer, and the waits grow up to it, as those of pip do.
 """
 MAX_DELAY_S = 15.0
 """The longest wait of our own: pip's default ``--timeout``."""
@@ -191,8 +191,8 @@ class Budget(NamedTuple):
     def delay_s(self, limits: Limits, idle_s: float, chance: float, attempt_s: float = 0.0) -> float:
         """Return the seconds before the next attempt. ``chance`` in [0, 1) shortens it.
 
-        In an outage the wait is at most DELAY_AFTER_SILENCE_S, or plain pip's mean wait, if the attempt itself took
-        longer, ``attempt_s`` seconds: a server that was silent for that long has been waited for already.
+        In an outage the wait is at most DELAY_AFTER_SILENCE_S, or in the long run plain pip's mean wait, if the attempt
+        itself took longer, ``attempt_s`` seconds: a server that was silent for that long has been waited for already.
         """
         if self.last_gain >= QUICK_BYTES:
             return 0.0
@@ -205,7 +205,8 @@ class Budget(NamedTuple):
         # With many --retries plain pip waits longer. Shorter waits would be thousands, until as much has been waited.
         outage_delay_s = min(FIRST_DELAY_S + SHARE_OF_OUTAGE * idle_s, max(MAX_DELAY_S, limits.mean_wait_s))
         if attempt_s > outage_delay_s:
-            outage_delay_s = min(outage_delay_s, max(DELAY_AFTER_SILENCE_S, limits.mean_wait_s))
+            longest_s = min(limits.mean_wait_s, DELAY_AFTER_SILENCE_S * (self.failed - 1))
+            outage_delay_s = min(outage_delay_s, max(DELAY_AFTER_SILENCE_S, longest_s))
         useless_delay_s = min(2.0 ** min(self.useless, 10), MAX_USELESS_DELAY_S) if self.useless else 0.0
         return max(outage_delay_s, useless_delay_s) * (1 - JITTER * chance)
 

@@ -66,7 +66,8 @@ def healing_s(situation: Situation, ours: Played) -> float:
     unnoticed_s = float(silences * situation.user.timeout_s)
     if situation.user.cached in ("cut", "empty"):
         # The end of what pip's cache has is requested again. A cut there, and an outage after it, are for us only.
-        unnoticed_s += sum(outage.lasts_s for outage in situation.outages)
+        # The end of an outage is noticed after a tenth of its length.
+        unnoticed_s += 1.1 * sum(outage.lasts_s for outage in situation.outages)
     if situation.ranges.support == "starts early" and 0 < situation.ranges.most_bytes < SMALL_PART_BYTES:
         unnoticed_s += SHORT_DELAY_S
     return fresh_s + unnoticed_s + overlap_bytes(situation, ours) / min(slowest, situation.bytes_per_s)
@@ -83,8 +84,14 @@ def _gave_up_range(situation: Situation, run: Run) -> int:
     is_usable = is_usable and not ranges.is_labelled_gzip
     # An interim response to a range is not used, but noted with the status of the response that follows it.
     is_usable = is_usable and not any(100 <= refusal.status < 200 for refusal in situation.refusals)
-    # What a redirect leads to is the response to the same request, and so is what follows a "later".
-    heads = [head for head in run.requests if head.status not in (301, 302, 303, 307, 308, 429, 503)]
+    # What a redirect leads to is the response to the same request, and so is what follows a "later", or a refusal of a
+    # plain request.
+    heads = [
+        head
+        for head in run.requests
+        if head.status not in (301, 302, 303, 307, 308, 429, 503)
+        and (head.first_pos is not None or head.status in (200, 203))
+    ]
     given_up = sum(
         later.first_pos is None
         and later.status == 200
@@ -127,6 +134,8 @@ def may_be_luck(situation: Situation, plain: Played, ours: Played) -> bool:
     has_no_place = situation.ranges.content_range == "missing"
     is_unproved = is_joined and (not _can_be_joined(situation) or has_no_place)
     is_unproved |= has_no_place and any(refusal.of != "range" for refusal in situation.refusals)
+    # Nothing can be continued, and only a request with Range gets a file: plain pip sends one, and starts over with it.
+    is_unproved |= not _can_be_joined(situation) and any(refusal.of == "plain" for refusal in situation.refusals)
     is_earlier = _was_before_trouble(situation, plain, ours)
     return is_early or is_unproved or is_earlier or _was_after_trouble(situation, plain, ours)
 

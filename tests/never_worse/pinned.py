@@ -213,4 +213,30 @@ PINNED: dict[str, Situation] = {
         hops=(Hop(to="signed"),),
         sleeps=(Sleep(lasts_s=60.0),),
     ),
+    "Range is ignored, and two bodies end at the same place": Situation(
+        file=File(size=300_000),
+        ranges=Ranges("ignored"),
+        cuts=(Cut(at=0.75), Cut("reset", at=0.75)),
+    ),
+    "ranges get 502, other requests 429 for a while, and there is one resume retry": Situation(
+        file=File(size=3_000_000, caching="no-store"),
+        cuts=(Cut("tls record", at=0.1),),
+        refusals=(
+            Refusal(status=502),
+            Refusal(of="any", status=429, begins=Moment(0.9), lasts_s=188.7, retry_after="date", retry_after_s=120),
+        ),
+        user=User(stops=(Stop(share=0.507), Stop(share=0.99)), retries=2, resume_retries=1),
+    ),
+    "a login page for ranges, silence for other requests, and no resume retries": Situation(
+        file=File(size=1_200_000, caching="no-store"),
+        outages=(Outage("refused", Moment(0.9), lasts_s=19.8),),
+        refusals=(
+            Refusal("login redirect", lasts_s=126.8),
+            Refusal("silence", of="any", begins=Moment(0.865), lasts_s=213.9),
+        ),
+        user=User(resume_retries=0, cached="truncated", before="index page"),
+    ),
+    "silence for ranges for 30 s, and --retries 10": Situation(
+        cuts=(Cut(at=0.748),), refusals=(Refusal("silence", lasts_s=30.0),), user=User(retries=10)
+    ),
 }

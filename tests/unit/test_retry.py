@@ -431,6 +431,15 @@ def test_with_many_retries_the_waits_are_as_long_as_those_of_plain_pip_on_averag
 
     assert mean_s > MAX_DELAY_S
     assert limits(options).mean_wait_s == pytest.approx(mean_s)
-    assert spend(0).delay_s(limits(options), 100_000.0, 0.0, attempt_s=16.0) == pytest.approx(mean_s)
-    assert spend(0).delay_s(limits(options), 100_000.0, 0.0, attempt_s=100_000.0) == pytest.approx(mean_s)
+    late = spend(*[0] * 100)
+    assert late.delay_s(limits(options), 100_000.0, 0.0, attempt_s=16.0) == pytest.approx(mean_s)
+    assert late.delay_s(limits(options), 100_000.0, 0.0, attempt_s=100_000.0) == pytest.approx(mean_s)
     assert spend(0).delay_s(limits(options), 10.0, 0.0) == 1.5
+
+
+@pytest.mark.parametrize(("failed", "delay_s"), [(1, 1.5), (2, 1.5), (3, 3.0), (4, 4.5), (5, 6.0)])
+def test_with_many_retries_the_first_waits_after_a_silence_are_short(failed: int, delay_s: float) -> None:
+    """A silence of 30 s, --retries 10: plain pip waits for half a second before its third request."""
+    options = Options(retries=30, connect_waits_s=connect_waits_s(20, 0.25, 120))
+
+    assert spend(*[0] * failed).delay_s(limits(options), 100.0, 0.0, attempt_s=16.0) == delay_s
