@@ -170,9 +170,14 @@ def resume_retries(downloader: Any) -> int | None:
     value = getattr(downloader, "_resume_retries", None)
     if not isinstance(value, int) or value < 0:
         return None
-    is_typed = any(argument.startswith("--resume-r") for argument in sys.argv[1:])
-    is_set = value != _default_resume_retries() or is_typed or os.environ.get("PIP_RESUME_RETRIES")
+    is_set = value != _default_resume_retries() or os.environ.get("PIP_RESUME_RETRIES") or _is_typed(tuple(sys.argv))
     return value if is_set else None
+
+
+@functools.lru_cache(maxsize=1)
+def _is_typed(arguments: tuple[str, ...]) -> bool:
+    """Whether --resume-retries, perhaps shortened, is one of the arguments."""
+    return any(argument.startswith("--resume-r") for argument in arguments[1:])
 
 
 @functools.lru_cache(maxsize=1)

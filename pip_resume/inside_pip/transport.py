@@ -90,9 +90,6 @@ class PipTransport:
         self._session = session
         self._link = link
         self._artifact = artifact
-        self._for_first = own_session.for_first_request(session)
-        self._for_later = own_session.for_later_requests(session)
-        self._for_later_with_cache = own_session.for_later_requests(session, with_cache=True)
         self.timeout_s = compat.timeout_s(session)
 
     @property
@@ -101,7 +98,7 @@ class PipTransport:
 
     def first(self) -> PipResponse:
         try:
-            response = self._send(self._for_first, {})
+            response = self._send(own_session.for_first_request(self._session), {})
         except Exception as error:
             if is_of_the_code(error):
                 raise
@@ -112,7 +109,8 @@ class PipTransport:
 
     def get(self, fields: Mapping[str, str], *, with_cache: bool = False) -> PipResponse:
         try:
-            response = self._send(self._for_later_with_cache if with_cache else self._for_later, fields)
+            session = own_session.for_later_requests(self._session, with_cache=with_cache)
+            response = self._send(session, fields)
         except Exception as error:
             if is_of_the_code(error):
                 raise

@@ -8,6 +8,7 @@ above ``LARGEST_NUMBER`` is not accepted, so that no offset is larger than a fil
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 from typing import NamedTuple
 
@@ -150,6 +151,7 @@ def encode_range(first_pos: int) -> str:
     return f"bytes={first_pos}-"
 
 
+@functools.lru_cache(maxsize=64)
 def parse_content_length(text: str | None) -> int | None:
     """Parse a Content-Length, in bytes; None if there is no valid one.
 
