@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from pip_resume.protocol.messages import Request, ResponseHead
     from pip_resume.protocol.verdicts import Verdict
 
-MOST_DIFFERENT = 2
-"""After this many lost bodies that differ from what is held, instead of a range, the next request is plain."""
 RANGES_FAIL = "requests for a range have failed"
 
 
@@ -58,8 +56,6 @@ class State:
         """Whether the server has sent the complete file instead of a part, and no part since."""
         self.is_tail_wrong = False
         """Whether the server has sent different bytes for the end of what is held, and no hash tells which is right."""
-        self.lost_different = 0
-        """How many lost bodies came in the place of a range, and differed from what was held."""
         self.is_announced = False
         """Whether pip's line for this download has been written."""
 

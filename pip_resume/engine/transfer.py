@@ -17,7 +17,7 @@ from pip_resume.engine.cursor import Cursor
 from pip_resume.engine.handover import Finished, Handover
 from pip_resume.engine.local_copy import LocalCopy
 from pip_resume.engine.receiving import checkpoint_of, write_body
-from pip_resume.engine.state import MOST_DIFFERENT, RANGES_FAIL, Exchange, State
+from pip_resume.engine.state import RANGES_FAIL, Exchange, State
 from pip_resume.engine.stored_bytes import note_range, say_what_is_stored
 from pip_resume.errors import (
     ConnectionLost,
@@ -262,19 +262,12 @@ class _Run:
             state.copy.keep_start(cursor.position)
         if is_file:  # The length of a page says nothing about the connection.
             if exchange.ignored_range and cursor.is_different:
-                self._after_different_body()
+                state.trust = state.trust.after_different_body()
+                if state.trust.expects_parts:
+                    state.ask_plainly("the server sent different bytes instead of a range", is_ranged=True)
             state.copy.after_loss(size)
         else:
             state.attempts.response_was_useless()
-
-    def _after_different_body(self) -> None:
-        """Learn from a lost body that came in the place of a range, and differs from what is held.
-
-        The first one is a new file: its rest can be requested. A second one makes it likely that they are parts.
-        """
-        self._state.lost_different += 1
-        if self._state.lost_different >= MOST_DIFFERENT:
-            self._state.ask_plainly("the server sent different bytes instead of a range", is_ranged=True)
 
     def _after_loss(self, lost: ConnectionLost) -> Finished | None:
         """Wait for the next attempt. Raises GaveUp, or PipError if pip has the better message."""

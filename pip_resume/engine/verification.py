@@ -25,8 +25,16 @@ def after_body(state: State, exchange: Exchange, position: int, gained: int) -> 
 
     Return None if more has to be requested. Raises ConnectionLost if the body ended too early.
     """
-    small = state.attempts.small
-    ended = Ended(exchange.head, exchange.verdict, position, state.copy.held, gained, small, state.earlier_end)
+    ended = Ended(
+        exchange.head,
+        exchange.verdict,
+        position,
+        state.copy.held,
+        gained,
+        state.attempts.small,
+        state.earlier_end,
+        is_last_attempt=exchange.request.is_ranged and not state.attempts.are_allowed,
+    )
     ending = conclude(ended)
     state.display.concluded(ending, ended.held)
     if ending.outcome in _CHECKS:
@@ -77,9 +85,7 @@ def _check_end(state: State, exchange: Exchange, ended: Ended, ending: Ending) -
         # many after the next body, too.
         copy.origin = copy.origin._replace(earlier=0)
     is_right = ending.outcome is Outcome.CHECK or _may_be_complete(state)
-    # Without --resume-retries no further part could be requested. Plain pip would have got the complete file.
-    is_last_part = ended.is_of_unknown_length and exchange.request.is_ranged and not state.attempts.are_allowed
-    if not is_right and (is_last_part or ending.outcome is Outcome.CHECK_OR_TOO_LITTLE):
+    if not is_right and ending.outcome is Outcome.CHECK_OR_TOO_LITTLE:
         state.ask_plainly(ending.reason, is_ranged=exchange.request.is_ranged)
         return None
     if not (is_right or _is_start_complete(state, ended, ending)):

@@ -52,6 +52,8 @@ class Ended(NamedTuple):
     """Number of connections of this download that brought something, but little, since one that brought more."""
     earlier_end: int | None = None
     """Where an earlier complete body of this run ended with its connection, and seemed to be cut. Exclusive."""
+    is_last_attempt: bool = False
+    """Whether no further part could be requested, since there are no --resume-retries."""
 
     @property
     def is_short(self) -> bool:
@@ -166,6 +168,14 @@ ENDINGS: tuple[Ending, ...] = (
         lambda ended: ended.may_need_many_parts,
         Outcome.CHECK_OR_TOO_LITTLE,
         "the server sends only small parts",
+    ),
+    Ending(
+        # Plain pip would have requested the complete file.
+        "complete-length unknown, and no further attempt",
+        "RFC 9110 section 14.4",
+        lambda ended: ended.is_of_unknown_length and ended.is_last_attempt,
+        Outcome.CHECK_OR_TOO_LITTLE,
+        "the server did not send the complete length",
     ),
     Ending(
         "complete-length unknown",

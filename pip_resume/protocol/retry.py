@@ -32,7 +32,7 @@ SHARE_OF_OUTAGE = 0.1
 DELAY_AFTER_SILENCE_S = 1.5
 """In an outage: the longest wait after an attempt that itself took longer than the wait computed for it.
 
-The mean of pip's own waits is 1.25 s. With many --retries it is longer, and the waits grow up to it, as those of pip do.
+The mean of pip's own waits is 1.25 s. With many --retries it is longer, and the waits grow up to it, as pip's own do.
 """
 MAX_DELAY_S = 15.0
 """The longest wait of our own: pip's default ``--timeout``."""

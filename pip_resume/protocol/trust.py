@@ -12,6 +12,7 @@ RETRY   --barren-->                      PLAIN   the host answers, but not to Ra
 PLAIN   --body lost-->                   RANGE   unless this run has given up Range MOST_REFUSALS times
 PLAIN   --no response-->                 PLAIN   it says nothing about Range
 PLAIN   --lost without a new byte-->     RETRY   after so many refusals: Range costs less than one more such body
+any     --second different body-->        PLAIN   it came in the place of a range, and was lost: they may be parts
 any     --response not usable-->         PLAIN   if the plain response is not usable either, it counts as a wrong file
 any     --MOST_WRONG wrong files-->      PLAIN   to the end; pip judges (see `Trust.is_spent`)
 """
@@ -28,6 +29,8 @@ MOST_REFUSALS = 2
 
 One may come from a single proxy of several. Two make it likely that every further one is wasted.
 """
+MOST_DIFFERENT = 2
+"""After this many lost bodies that differ from what is held, instead of a range, the next request is plain."""
 MOST_BARREN = 2
 """After this many ranged requests in a row that came to nothing, a plain one shows whether the host answers."""
 
@@ -59,6 +62,8 @@ class Trust(NamedTuple):
     """Whether this run started over because of a different Last-Modified with an equal ETag. It does so once."""
     is_container_checked: bool = False
     """Whether this run started over because a joined file was damaged. It does so once."""
+    different: int = 0
+    """Lost bodies that came in the place of a range, and differed from what was held."""
 
     @property
     def allows_range(self) -> bool:
@@ -86,6 +91,11 @@ class Trust(NamedTuple):
         return self.wrong >= MOST_WRONG
 
     @property
+    def expects_parts(self) -> bool:
+        """Whether bodies that come in the place of a range seem to be parts: none of them would ever be the file."""
+        return self.different >= MOST_DIFFERENT
+
+    @property
     def doubts_caches(self) -> bool:
         """Whether requests carry ``Cache-Control: no-cache``: a cache on the way may have the wrong file."""
         return self.wrong > 0
@@ -94,6 +104,13 @@ class Trust(NamedTuple):
         """After a response that could not be used. If the request was plain, that counts as a wrong file."""
         wrong = self.wrong + (not is_ranged)
         return self._replace(wrong=wrong, refusals=self.refusals + 1, asking=Asking.PLAIN, barren=0)
+
+    def after_different_body(self) -> Trust:
+        """After a lost body in the place of a range that differs from what is held.
+
+        The first one is a new file: its rest can be requested.
+        """
+        return self._replace(different=self.different + 1)
 
     def after_wrong(self) -> Trust:
         """After a complete file whose digest, or whose container, is wrong."""

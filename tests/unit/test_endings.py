@@ -101,6 +101,17 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
         "without a hash": ended(OF_UNKNOWN_LENGTH, OFFSET + 100, UNSIZED_UNHASHED, gained=100)._replace(small=2),
         "one byte too few": ended(OF_UNKNOWN_LENGTH, OFFSET + 100, HASHED, gained=QUICK_BYTES - 1)._replace(small=9),
     },
+    (
+        "complete-length unknown, and no further attempt",
+        "RFC 9110 section 14.4",
+        Outcome.CHECK_OR_TOO_LITTLE,
+    ): {
+        "a large part": ended(OF_UNKNOWN_LENGTH, OFFSET + 100, UNSIZED)._replace(is_last_attempt=True),
+        "the first small part": ended(OF_UNKNOWN_LENGTH, OFFSET + 100, UNSIZED, gained=100)._replace(
+            is_last_attempt=True
+        ),
+        "without a hash": ended(OF_UNKNOWN_LENGTH, OFFSET + 100, UNSIZED_UNHASHED)._replace(is_last_attempt=True),
+    },
     ("complete-length unknown", "RFC 9110 section 14.4", Outcome.CHECK_OR_LOST): {
         "the second small part": ended(OF_UNKNOWN_LENGTH, OFFSET + 100, UNSIZED, gained=100)._replace(small=1),
         "a large part": ended(OF_UNKNOWN_LENGTH, OFFSET + 100, HASHED, gained=QUICK_BYTES)._replace(small=9),

@@ -198,6 +198,19 @@ def test_one_wrong_file_makes_caches_doubtful_and_two_spend_the_trust(
     assert (trust.doubts_caches, trust.is_spent) == (doubts_caches, is_spent)
 
 
+def test_two_lost_bodies_that_differ_in_the_place_of_a_range_are_taken_for_parts() -> None:
+    once = FULL.after_different_body()
+    twice = range_unanswered(once).after_different_body()
+
+    assert [trust.expects_parts for trust in (FULL, once, twice, twice.after_different_body())] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert (once.asking, once.wrong, once.refusals) == (RANGE, 0, 0)
+
+
 def test_a_gateway_that_is_silent_to_ranges_is_asked_plainly_for_good_after_two_rounds() -> None:
     trust, asked = FULL, list[Asking]()
     while len(asked) < 12:
