@@ -91,7 +91,7 @@ def kind_of(content: bytes, size: int) -> tuple[FileKind, str]:
         ("build", lambda name: content == build(size, name)),
         ("truncated", lambda name: build(size, name).startswith(content)),
         ("build with a page at the end", lambda name: build(size, name).startswith(_without_page(content))),
-        ("gzip of a build", lambda name: gzipped(size, name).startswith(content)),
+        ("gzip of a build", lambda name: gzipped(size, name).startswith(_without_page(content))),
     )
     names: tuple[BuildName, ...] = ("first", "different", "one byte", "longer")
     found = ((kind, name) for kind, fits in kinds for name in names if fits(name))
@@ -99,6 +99,6 @@ def kind_of(content: bytes, size: int) -> tuple[FileKind, str]:
 
 
 def _without_page(content: bytes) -> bytes:
-    """Return what stands before an error page, or before its start, at the end."""
+    """Return what stands before an error page, or before its start, at the end; all of it if there is none."""
     start = content.rfind(ERROR_PAGE[:20])
     return content[:start] if start >= 0 and ERROR_PAGE.startswith(content[start:]) else content

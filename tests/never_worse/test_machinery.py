@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from never_worse import situation as module
 from never_worse.compare import compare, find_violations
-from never_worse.content import BuildName, build, is_sound_container, kind_of
+from never_worse.content import ERROR_PAGE, BuildName, build, gzipped, is_sound_container, kind_of
 from never_worse.drawing import draw
 from never_worse.ingredients import ingredients
 from never_worse.one_run import Ended
@@ -141,6 +141,13 @@ def test_bytes_of_two_builds_are_no_sound_wheel(name: BuildName) -> None:
     mixed = build(SIZE, "first")[:half] + build(SIZE, name)[half:]
     assert not is_sound_container(mixed)
     assert kind_of(mixed, SIZE)[0] == "mixed"
+
+
+@pytest.mark.parametrize("page_bytes", [0, 20, 100, len(ERROR_PAGE)])
+def test_what_a_server_sends_compressed_with_a_page_at_its_end_is_one_body(page_bytes: int) -> None:
+    sent = gzipped(SIZE, "first")[:8000] + ERROR_PAGE[:page_bytes]
+    assert kind_of(sent, SIZE) == ("gzip of a build", "first")
+    assert kind_of(sent + b"more", SIZE)[0] == "mixed"
 
 
 def test_a_comparison_can_be_sent_between_processes(pool: ProcessPoolExecutor) -> None:
