@@ -29,6 +29,8 @@ class FailedAttempt(NamedTuple):
     after_s: float
     """Seconds since the download began."""
     stage: Stage = Stage.BODY
+    can_continue: bool = True
+    """Whether the next request can continue what is held. It cannot without a hash and without a strong validator."""
 
 
 class Report(NamedTuple):
@@ -48,6 +50,8 @@ class Report(NamedTuple):
     """Whether the next run finds the bytes."""
     is_range_ignored: bool = False
     """Whether the server sends the complete file instead of a part, so that the bytes save nothing."""
+    is_range_refused: bool = False
+    """Whether the server refuses requests for a range, and sends the complete file only. The bytes save nothing."""
 
 
 class ResumeError(Exception):

@@ -113,7 +113,8 @@ class Attempts:
         """Record a failed attempt and wait until the next one is due. Raises GaveUp if there is none."""
         new_bytes = max(held.offset - self._highest, 0)
         self._highest += new_bytes
-        failure = FailedAttempt(str(lost), held.offset, new_bytes, self._watch.lap(0.0), lost.stage)
+        after_s = self._watch.lap(0.0)
+        failure = FailedAttempt(str(lost), held.offset, new_bytes, after_s, lost.stage, held.can_continue)
         self._failed.append(failure)
         # Without Range each of pip's --resume-retries is one body. Only its request has pip's --retries.
         body_attempts = 1 + len(self._options.connect_waits_s)

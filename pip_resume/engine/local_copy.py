@@ -21,6 +21,7 @@ from pip_resume.protocol.checkpoint import Checkpoint, with_length
 from pip_resume.protocol.messages import Held, ResponseHead
 from pip_resume.protocol.planning import OVERLAP_BYTES
 from pip_resume.storage.container import is_zip
+from pip_resume.storage.directory import Directory
 from pip_resume.storage.partial import Partial
 from pip_resume.storage.stored_partial import StoredPartial
 
@@ -50,9 +51,17 @@ class LocalCopy:
         """A second body that differs from the first. New bytes go here."""
         self._abandoned: Partial | None = None
         """The store's partial on a disk that is full. It stays locked and unchanged until the download is complete."""
+        self._opened: Directory | None = None
         self.overlap = Overlap()
         self._syncs = SyncSchedule(clock)
         self.origin = Origin()
+
+    @property
+    def _pips_directory(self) -> Directory:
+        """Pip's temporary directory, opened at the first use. ``release`` closes it."""
+        if self._opened is None:
+            self._opened = Directory.open(self._location)
+        return self._opened
 
     @property
     def current(self) -> Partial:
@@ -122,7 +131,7 @@ class LocalCopy:
             raise ConnectionLost("the partial download of a different user cannot be used")
         if self._main is None:
             stored = self.store.claim_for(head, verdict.complete_length)
-            self._main = stored or Partial.in_directory(self._location, self._artifact)
+            self._main = stored or Partial.in_directory(self._pips_directory, self._artifact)
         self.write(functools.partial(self._record, verdict, offered))
         # Bytes that are compared were downloaded again, so this counts the first-pos, not the offset.
         self.origin = self.origin._replace(resumed_at=max(self.origin.resumed_at, verdict.first_pos))
@@ -208,7 +217,7 @@ class LocalCopy:
         """Hold the bytes of a file in pip's cache, copied by the kernel; return False if that is not possible."""
         self.drop()
         try:
-            self._main = Partial.of_cached_file(source, self._location, self._artifact)
+            self._main = Partial.of_cached_file(source, self._pips_directory, self._artifact)
         except (OSError, StoreUnusable):
             return False
         self._main.note(offered)
@@ -222,7 +231,7 @@ class LocalCopy:
         cached, self._main = self.current, None
         try:
             stored = self.store.claim_for(head._replace(from_cache=False), complete_length)
-            self._main = stored or Partial.in_directory(self._location, self._artifact)
+            self._main = stored or Partial.in_directory(self._pips_directory, self._artifact)
             self.origin = Origin(overlap=OVERLAP_BYTES, is_this_run=False, is_compared=False)
             if self._main.offset < cached.offset:
                 with contextlib.suppress(ConnectionLost, NoSpace, OSError):
@@ -300,10 +309,12 @@ class LocalCopy:
                 self.stored.sync()
 
     def release(self) -> None:
-        """Close the partials. What is in the store stays for the next run."""
+        """Close the partials, and pip's temporary directory. What is in the store stays for the next run."""
         for partial in (self._beside, self._main, self._abandoned):
             if partial is not None:
                 partial.close()
+        if self._opened is not None:
+            self._opened.close()
 
     def write(self, step: Callable[[], None]) -> None:
         """Run ``step``, which writes. After an OSError continue in pip's temporary directory, and run it again.
@@ -333,7 +344,7 @@ class LocalCopy:
                 raise NoSpace(error, self._location, self._length) from error
             raise error
         try:
-            moved = failing.copy_into(self._location)
+            moved = failing.copy_into(self._pips_directory)
         except OSError as again:
             if again.errno in DISK_FULL and failing.offset:
                 # pip would fail in the same way there. What is held waits until there is room.

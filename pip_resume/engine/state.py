@@ -54,6 +54,10 @@ class State:
         """Plain requests without a usable response, probes included, since a body brought something."""
         self.is_range_ignored = False
         """Whether the server has sent the complete file instead of a part, and no part since."""
+        self.was_range_refused = False
+        """Whether the server has refused a request because of Range, and has sent no part since."""
+        self.is_range_refused = False
+        """Whether it has also sent the complete file since."""
         self.is_tail_wrong = False
         """Whether the server has sent different bytes for the end of what is held, and no hash tells which is right."""
         self.is_announced = False

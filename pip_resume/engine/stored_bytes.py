@@ -1,4 +1,4 @@
-"""What the user is told about stored bytes: that a server ignores Range, and what is left when a download fails."""
+"""What the user is told about stored bytes: that a server does not send parts, and what is left of a download."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 CONTINUES = "run the same command again to continue"
 CONTINUES_WITH_SPACE = "with enough space the next run continues"
-STARTS_AGAIN = "the server ignores Range, so the next run starts at 0"
+IGNORES_RANGE = "the server ignores Range, so the next run starts at 0"
+REFUSES_RANGE = "the server refuses ranges, so the next run starts at 0"
 
 
 def say_what_is_stored(error: BaseException, state: State) -> None:
@@ -24,11 +25,16 @@ def say_what_is_stored(error: BaseException, state: State) -> None:
     if isinstance(error, GaveUp):
         # Its message says it.
         is_stored = stored is not None and stored.offset >= error.report.offset
-        error.report = error.report._replace(is_stored=is_stored, is_range_ignored=state.is_range_ignored)
+        error.report = error.report._replace(
+            is_stored=is_stored,
+            is_range_ignored=state.is_range_ignored,
+            is_range_refused=state.is_range_refused,
+        )
     elif isinstance(error, (KeyboardInterrupt, PipError)):
         if stored is not None:
             advice = CONTINUES_WITH_SPACE if isinstance(error, NoSpace) else CONTINUES
-            advice = STARTS_AGAIN if state.is_range_ignored else advice
+            advice = IGNORES_RANGE if state.is_range_ignored else advice
+            advice = REFUSES_RANGE if state.is_range_refused else advice
             display.interrupted(stored.offset, stored.checkpoint.complete_length, advice)
         elif isinstance(error, KeyboardInterrupt) and copy.held.offset >= STORED_FROM_BYTES:
             display.nothing_kept(copy.held.offset, copy.held.checkpoint.complete_length)
@@ -36,8 +42,11 @@ def say_what_is_stored(error: BaseException, state: State) -> None:
 
 def note_range(state: State, exchange: Exchange) -> None:
     """Take note of whether the server honours Range. Say once that it does not, but each time if If-Range was sent."""
-    if exchange.verdict.first_pos > 0:
-        state.is_range_ignored = False
+    if not exchange.request.is_ranged:
+        # The file comes, but not to a request with Range.
+        state.is_range_refused = state.was_range_refused
+    elif exchange.verdict.first_pos > 0:
+        state.is_range_ignored = state.is_range_refused = state.was_range_refused = False
     elif exchange.ignored_range and _may_be_the_file(state, exchange) and not state.is_range_ignored:
         is_conditional = exchange.request.if_range is not None
         state.is_range_ignored = not is_conditional

@@ -33,7 +33,7 @@ from pip_resume.errors import (
 from pip_resume.protocol.messages import Request
 from pip_resume.protocol.planning import plan_request, retry_after_s
 from pip_resume.protocol.retry import limits_before_response
-from pip_resume.protocol.verdicts import DATE_DIFFERS, Action, judge
+from pip_resume.protocol.verdicts import DATE_DIFFERS, RANGE_REFUSED, Action, judge
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -185,6 +185,7 @@ class _Run:
         if action is Action.FAIL or (action is Action.ASK_PLAINLY and state.trust.is_spent):
             state.transport.reject(response)
         if action is Action.ASK_PLAINLY:
+            state.was_range_refused |= exchange.verdict.row == RANGE_REFUSED
             state.ask_plainly(exchange.verdict.reason, is_ranged=exchange.request.is_ranged)
             state.trust = state.trust._replace(
                 forgave_date=state.trust.forgave_date or exchange.verdict.row == DATE_DIFFERS

@@ -147,7 +147,7 @@ class PipDisplay:
             what = f"Connection lost at {format_share(failure.offset, complete_length)} ({failure.cause})"
         if limits.idle_s == 0:
             then = f"attempt {budget.failed + 1} of {limits.attempts + 1} in {format_duration(delay_s)}"
-        elif delay_s > 2 * limits.idle_s:
+        elif delay_s > limits.idle_s:
             then = f"trying again in {format_duration(delay_s)}"
         else:
             then = f"trying again for up to {format_duration(limits.idle_s)}"
@@ -157,13 +157,14 @@ class PipDisplay:
         share = format_share(failure.offset, complete_length)
         self._lost += 1
         self._losses = [time_s for time_s in self._losses if time_s > failure.after_s - _MINUTE_S] + [failure.after_s]
+        then = "resuming" if failure.can_continue else "starting again at 0"
         if not self._has_many_losses:
-            self._warn("Connection lost at %s (%s); resuming", share, failure.cause)
+            self._warn("Connection lost at %s (%s); %s", share, failure.cause, then)
         else:
             self._has_unsaid = True
             if self._rows.is_possible:
                 self._status.clear()
-                self._rows.write(f"  Connection lost {len(self._losses)} times in a minute, now at {share}; resuming")
+                self._rows.write(f"  Connection lost {len(self._losses)} times in a minute, now at {share}; {then}")
             else:
                 self._show_losses(failure.offset, complete_length)
 

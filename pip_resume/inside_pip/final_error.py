@@ -62,6 +62,8 @@ def _hint(report: Report) -> str:
         again = f"wait {math.ceil(report.retry_after_s / 60)} min, as the server asks, then {again}"
     if report.is_range_ignored:
         return f"The server ignores Range: {again} to start over"
+    if report.is_range_refused:
+        return f"The server refuses requests for a range: {again} to start over"
     if report.is_stored:
         return f"What was downloaded is kept: {again} to continue"
     if report.offset:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pip._internal.models.link import Link
 
 COLLECTOR = "pip._internal.index.collector"
-_FAILED, _SKIPPED = "Could not fetch URL", "Skipping page"
+SESSION = "pip._internal.network.session"
+_FAILED, _SKIPPED, _NOT_TRUSTED = "Could not fetch URL", "Skipping page", "The repository located at"
 
 
 class Failures(logging.Handler):
@@ -30,7 +31,10 @@ class Failures(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Take the exception that pip is handling at this moment: the record has only its text."""
         message = str(record.msg)
-        if not message.startswith((_FAILED, _SKIPPED)) or not isinstance(record.args, tuple):
+        if not message.startswith((_FAILED, _SKIPPED, _NOT_TRUSTED)) or not isinstance(record.args, tuple):
+            return
+        if message.startswith(_NOT_TRUSTED):
+            self.seen.append({"host": str(record.args[0]), "kind": "not trusted", "status": None, "cause": ""})
             return
         found = why(sys.exc_info()[1])
         if message.startswith(_SKIPPED):
@@ -47,7 +51,7 @@ def why(error: BaseException | None) -> dict[str, Any]:
     if error is None:
         return {"kind": "other", "status": None, "cause": "no reason was given"}
     chain = list(failures.causes(error))
-    status = next((s for s in (getattr(getattr(e, "response", None), "status_code", None) for e in chain) if s), None)
+    status = _status_of(chain)
     if status is not None:
         return {"kind": "status", "status": status, "cause": ""}
     if failures.is_about_a_certificate(error):
@@ -59,6 +63,21 @@ def why(error: BaseException | None) -> dict[str, Any]:
     else:
         kind = "other"
     return {"kind": kind, "status": None, "cause": failures.cause_of(error)}
+
+
+def _status_of(chain: list[BaseException]) -> int | None:
+    """Return the status that an error, or what has caused it, is about; None if there is none."""
+    from pip._vendor.urllib3 import exceptions as urllib3_exceptions
+
+    for error in chain:
+        status: int | None = getattr(getattr(error, "response", None), "status_code", None)
+        if status:
+            return status
+        # After its --retries urllib3 has the status only in a text: "too many 503 error responses".
+        found = re.search(r"too many (\d{3}) ", str(error))
+        if isinstance(error, urllib3_exceptions.ResponseError) and found:
+            return int(found[1])
+    return None
 
 
 def host_of(url: str) -> str:
@@ -118,14 +137,16 @@ def look_at_index(command: Any, options: Any, requirement: str) -> dict[str, Any
     session = command.get_default_session(options)
     own_session.bypass_cache(session)
     finder = command._build_package_finder(options=options, session=session)
-    collector, failures = logging.getLogger(COLLECTOR), Failures()
-    collector.addHandler(failures)
-    collector.setLevel(logging.DEBUG)
+    loggers, failures = [logging.getLogger(name) for name in (COLLECTOR, SESSION)], Failures()
+    for logger in loggers:
+        logger.addHandler(failures)
+        logger.setLevel(logging.DEBUG)
     try:
         best = finder.find_best_candidate(wanted.name, wanted.specifier).best_candidate
         everything = [] if best is None else finder.find_all_candidates(wanted.name)
     finally:
-        collector.removeHandler(failures)
+        for logger in loggers:
+            logger.removeHandler(failures)
     seen: dict[str, Any] = {
         "project": wanted.name,
         "index_hosts": [host_of(url) for url in finder.index_urls],

@@ -31,6 +31,8 @@ READ_BYTES = 32 * 1024
 _PERMANENT_REDIRECTS = (301, 308)
 _OTHER_TAG = '"pip-resume-doctor"'
 _OTHER_DATE = "Thu, 01 Jan 1970 00:00:01 GMT"
+_PAGES = ("text/html", "application/xhtml+xml")
+"""The content types of a page. No index gives one of them to a wheel or a source distribution."""
 Seen = dict[str, Any]
 
 
@@ -71,6 +73,7 @@ class FileRequests:
             "digest": self._artifact.digest and self._artifact.digest.name,
             "status": self._head.status,
             "length": self._head.content_length,
+            "is_page": (field("content-type") or "").strip().lower().startswith(_PAGES),
             "coding": parse_content_coding(field("content-encoding")),
             "is_https": self._artifact.is_https and self._head.is_https,
             "redirects": [hop.status_code for hop in hops],

@@ -97,6 +97,8 @@ def _is_sent_over_http(case: Case) -> bool:
     return case.is_part and not case.held.digest_known and case.held.checkpoint.is_https and not case.head.is_https
 
 
+RANGE_REFUSED = "no response to a range"
+"""The row of a server that refuses a request because of Range."""
 _ONLY_A_PART = "the server answered 200 but sent only part of the file"
 VERDICTS: tuple[Row, ...] = (
     Row("busy", "RFC 9110 section 15.6.4", _is_busy, Action.WAIT),
@@ -115,7 +117,7 @@ VERDICTS: tuple[Row, ...] = (
         "the server rejected the requested range (416)",
     ),
     Row(
-        "no response to a range",
+        RANGE_REFUSED,
         "RFC 9110 section 14.2",
         _is_no_response_to_a_range,
         Action.ASK_PLAINLY,

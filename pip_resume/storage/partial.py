@@ -43,21 +43,21 @@ class Partial:
         self._part = part
 
     @classmethod
-    def in_directory(cls, path: Path, artifact: Artifact) -> Partial:
+    def in_directory(cls, directory: Directory, artifact: Artifact) -> Partial:
         """Make an empty partial in a directory of pip's, with the mode that pip's own ``open`` would give it."""
-        part = PartFile.create(Directory.open(path), fresh_name(_STEM, "part"), artifact.digest, 0o666)
+        part = PartFile.create(directory, fresh_name(_STEM, "part"), artifact.digest, 0o666)
         return cls(artifact, part, Checkpoint())
 
     @classmethod
-    def of_cached_file(cls, source: Path, location: Path, artifact: Artifact) -> Partial:
-        """Hold a copy of a file of pip's cache in pip's temporary directory.
+    def of_cached_file(cls, source: Path, directory: Directory, artifact: Artifact) -> Partial:
+        """Hold a copy of a file of pip's cache in ``directory``, which is pip's temporary one.
 
         It is no link: the mode of the file shows who may write to it today, but not who has opened it in the past. A
         cache may have been open to a group, and closed to it later.
         """
-        partial = cls.in_directory(location, artifact)
-        with Directory.opened(source.parent) as directory:
-            cached = PartFile.open_to_read(directory, source.name, artifact.digest)
+        partial = cls.in_directory(directory, artifact)
+        with Directory.opened(source.parent) as pips_cache:
+            cached = PartFile.open_to_read(pips_cache, source.name, artifact.digest)
             try:
                 partial._part.copy_from(cached, cached.offset)
             except BaseException:

@@ -315,9 +315,9 @@ class StoredPartial(Partial):
         with contextlib.suppress(OSError, ValueError):
             self.sync()
 
-    def copy_into(self, path: Path) -> Partial:
+    def copy_into(self, directory: Directory) -> Partial:
         """Return a copy of the bytes in a different directory, for this run only. For a disk that is full."""
-        copied = Partial.in_directory(path, self.artifact)
+        copied = Partial.in_directory(directory, self.artifact)
         copied.checkpoint = self.checkpoint
         self._started(copied, self.offset)
         return copied

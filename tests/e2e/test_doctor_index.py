@@ -228,8 +228,8 @@ def test_a_missing_password_is_reported_and_a_given_one_is_used_and_not_shown(
     host = f"127.0.0.1:{http_range_server.port}"
     text, remedy = only_problem(missing)
     assert text == f"{host} wants a user and a password (401)"
-    assert remedy.endswith(f"-m pip_resume doctor --index-url https://USER:PASSWORD@{host}/...")
-    assert only_problem(wrong)[0] == text
+    assert remedy.endswith(f"-m pip_resume doctor sample --index-url http://USER:PASSWORD@{host}/...")
+    assert only_problem(wrong)[0] == f"{text}; it does not accept those that were given"
     assert "wrong-word" not in json.dumps(wrong)
     assert follows(given) == (True, True, OURS)
     assert PASSWORD not in json.dumps(given)
@@ -301,11 +301,13 @@ def test_without_a_cache_it_works_within_one_run_only(
 
 @OLDEST_AND_NEWEST
 def test_an_unknown_project_is_reported(doctors: Doctors, pip_version: str, http_server: FaultServer) -> None:
-    text, remedy = only_problem(ask(doctors(pip_version), "unknown", *index_options(http_server)))
+    options = index_options(http_server)
+
+    text, remedy = only_problem(ask(doctors(pip_version), "unknown", *options))
 
     host = f"127.0.0.1:{http_server.port}"
     assert text == f"No matching distribution found for unknown: {host} does not have it (404)"
-    assert remedy.endswith("-m pip_resume doctor PROJECT")
+    assert remedy.endswith(f"-m pip_resume doctor PROJECT {' '.join(options)}")
 
 
 @OLDEST_AND_NEWEST
@@ -341,17 +343,19 @@ def test_an_index_that_cannot_be_reached_is_reported(
     text, remedy = only_problem(ask(doctors(pip_version), "sample", *index_options(http_server)))
 
     assert text == f"no connection to 127.0.0.1:{http_server.port}: connection refused"
-    assert remedy.endswith("-m pip_resume doctor --index-url URL")
+    assert remedy.endswith("-m pip_resume doctor sample --index-url URL")
 
 
 @OLDEST_AND_NEWEST
 def test_an_unknown_certificate_is_reported(doctors: Doctors, pip_version: str, https_server: FaultServer) -> None:
     publish(https_server, WITH_HASH)
 
-    text, remedy = only_problem(ask(doctors(pip_version), "sample", *index_options(https_server)))
+    options = index_options(https_server)
+
+    text, remedy = only_problem(ask(doctors(pip_version), "sample", *options))
 
     assert text.startswith(f"the certificate of localhost:{https_server.port} cannot be verified: TLS: certificate")
-    assert remedy.endswith("-m pip_resume doctor --cert FILE")
+    assert remedy.endswith(f"-m pip_resume doctor sample {' '.join(options)} --cert FILE")
 
 
 @OLDEST_AND_NEWEST
@@ -360,11 +364,12 @@ def test_a_proxy_that_cannot_be_reached_is_reported_without_its_password(
 ) -> None:
     with Proxy() as proxy:
         url = proxy.url.replace("://", f"://{USER}:{PASSWORD}@")
-    report = ask(doctors(pip_version), "sample", *index_options(https_server), "--proxy", url)
+    options = index_options(https_server)
+    report = ask(doctors(pip_version), "sample", *options, "--proxy", url)
 
     text, remedy = only_problem(report)
     assert text == f"no connection to localhost:{https_server.port}: proxy: connection refused"
-    assert remedy.endswith("-m pip_resume doctor --proxy http://HOST:PORT")
+    assert remedy.endswith(f"-m pip_resume doctor sample {' '.join(options)} --proxy http://HOST:PORT")
     assert PASSWORD not in json.dumps(report)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Callable
 from pip._internal.models.link import Link
 from pip._internal.utils.logging import indent_log, setup_logging
 
-from pip_resume.engine.stored_bytes import CONTINUES, CONTINUES_WITH_SPACE, STARTS_AGAIN
+from pip_resume.engine.stored_bytes import CONTINUES, CONTINUES_WITH_SPACE, IGNORES_RANGE
 from pip_resume.errors import FailedAttempt, Report, Stage
 from pip_resume.inside_pip.display import PipDisplay
 from pip_resume.inside_pip.final_error import final_error
@@ -86,7 +86,7 @@ def resume(display: PipDisplay) -> None:
 
 def ignore_range(display: PipDisplay) -> None:
     display.range_ignored(is_conditional=False)
-    display.interrupted(10 * MB, LENGTH, STARTS_AGAIN)
+    display.interrupted(10 * MB, LENGTH, IGNORES_RANGE)
 
 
 def ignore_condition(display: PipDisplay) -> None:

@@ -115,6 +115,25 @@ def test_the_last_sentence_says_what_is_stored_and_what_to_do_next(
     assert text.endswith(hint)
 
 
+@pytest.mark.parametrize(
+    ("report", "hint"),
+    [
+        (
+            Report(NAME, 3 * MB, 6 * MB, ONCE, is_stored=True, is_range_ignored=True),
+            "The server ignores Range: run the same command again to start over.",
+        ),
+        (
+            Report(NAME, 3 * MB, 6 * MB, ONCE, is_stored=True, is_range_refused=True),
+            "The server refuses requests for a range: run the same command again to start over.",
+        ),
+    ],
+)
+def test_the_last_sentence_does_not_promise_what_the_server_does_not_do(report: Report, hint: str) -> None:
+    error = final_error(DISPLAY.name, report)
+
+    assert (str(error) if diagnostic_error() is None else error.hint_stmt).endswith(hint)  # type: ignore[attr-defined]
+
+
 def test_brackets_in_a_file_name_are_shown() -> None:
     error = final_error(DISPLAY.name, Report("thing[red]-1.0.tar.gz", 3 * MB, 6 * MB, ONCE, is_stored=True))
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from integration.fakes import RecordingDisplay
+from integration.gateway import Gateway
 from integration.machine import Machine, attempts_alone
 from integration.samples import (
     CONTENT,
@@ -28,7 +29,8 @@ from integration.samples import (
 )
 from servers.fault_server import Answer, FaultServer, FileAnswer, Framing, Then
 
-from pip_resume.engine.stored_bytes import STARTS_AGAIN
+from pip_resume.engine.stored_bytes import CONTINUES, IGNORES_RANGE, REFUSES_RANGE
+from pip_resume.errors import PipError
 from pip_resume.protocol.planning import OVERLAP_BYTES
 
 CUT_WITHOUT_RANGES = cut(WITHOUT_RANGES)
@@ -88,6 +90,47 @@ def test_after_a_200_the_user_is_told_that_the_next_run_starts_at_0(machine: Mac
     assert machine.download_partly(link).is_range_ignored
 
 
+@pytest.mark.parametrize("status", [403, 404, 501])
+def test_after_a_refused_range_and_the_complete_file_the_user_is_told_that_the_next_run_starts_at_0(
+    status: int, machine: Machine, gateway: Gateway
+) -> None:
+    gateway.plays(PATH, CUT, CUT)
+    gateway.answers_ranges(PATH, Answer(status))
+    link = link_with_hash(gateway)
+
+    assert not machine.download_partly(link).is_range_refused
+    assert machine.download_partly(link).is_range_refused
+
+    gateway.answers_ranges(PATH, None)
+    gateway.plays(PATH, cut(FILE, 300_000))
+    assert not machine.download_partly(link).is_range_refused
+
+
+def test_a_file_that_is_gone_is_no_refused_range(machine: Machine, gateway: Gateway) -> None:
+    gateway.plays(PATH, CUT, Answer(404))
+    gateway.answers_ranges(PATH, Answer(404))
+    link, display = link_with_hash(gateway), RecordingDisplay()
+    machine.download_partly(link)
+
+    with pytest.raises(PipError):
+        machine.download(link, display=display)
+
+    assert display.advice == [CONTINUES]
+
+
+def test_ctrl_c_after_a_refused_range_does_not_promise_that_the_next_run_continues(
+    machine: Machine, gateway: Gateway
+) -> None:
+    gateway.plays(PATH, CUT, FILE)
+    gateway.answers_ranges(PATH, Answer(403))
+    display = RecordingDisplay(interrupt_after=HELD + 100_000)
+
+    with pytest.raises(KeyboardInterrupt):
+        machine.download(link_with_hash(gateway), display=display)
+
+    assert display.advice == [REFUSES_RANGE]
+
+
 def test_ctrl_c_after_a_200_does_not_promise_that_the_next_run_continues(
     machine: Machine, http_server: FaultServer
 ) -> None:
@@ -97,7 +140,7 @@ def test_ctrl_c_after_a_200_does_not_promise_that_the_next_run_continues(
     with pytest.raises(KeyboardInterrupt):
         machine.download(link_with_hash(http_server), display=display)
 
-    assert display.advice == [STARTS_AGAIN]
+    assert display.advice == [IGNORES_RANGE]
 
 
 def test_a_200_in_the_next_run_is_not_shown_as_resumed(machine: Machine, http_server: FaultServer) -> None:

@@ -474,8 +474,8 @@ def test_the_user_sees_each_failed_attempt_with_its_history() -> None:
     download.fail(UNANSWERED, after_s=2.0)
 
     assert download.display.failures == [
-        FailedAttempt("reset by peer", 100_000, 100_000, 3.0, Stage.BODY),
-        FailedAttempt("connection refused", 100_000, 0, 5.0, Stage.REQUEST),
+        FailedAttempt("reset by peer", 100_000, 100_000, 3.0, Stage.BODY, can_continue=False),
+        FailedAttempt("connection refused", 100_000, 0, 5.0, Stage.REQUEST, can_continue=False),
     ]
     assert download.display.lengths == [10**9, 10**9]
 
@@ -488,7 +488,7 @@ def test_the_report_says_what_happened_and_what_is_held() -> None:
 
     report = error.value.report
     assert (report.filename, report.offset, report.complete_length) == ("a-1.whl", 5, 10**9)
-    assert report.attempts == (FailedAttempt("the server answered 503", 5, 5, 1.0, Stage.RESPONSE),)
+    assert report.attempts == (FailedAttempt("the server answered 503", 5, 5, 1.0, Stage.RESPONSE, can_continue=False),)
     assert not report.is_stored
 
 

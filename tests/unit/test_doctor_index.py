@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
 
+from pip_resume.commands.doctor import index_errors, shell
 from pip_resume.commands.doctor.finding import BROKEN, NOTE, OK, PART
 from pip_resume.commands.doctor.index import NOBODY, OURS, PIP, ROWS, examine, keeper, resumes, summary
+from pip_resume.commands.doctor.index_errors import Typed
+from pip_resume.protocol.planning import STORED_FROM_BYTES
 
 RANGE = {"status": 206, "row": "206, and the digest decides", "reason": "", "is_part": True, "same_bytes": True}
 REFUSED = {"status": 403, "row": "no response to a range", "reason": "refused", "is_part": False, "same_bytes": None}
@@ -142,6 +146,24 @@ def test_the_last_findings_say_what_follows(seen: dict[str, Any], can_keep: bool
         pytest.param({"kind": "connection"}, "no connection to", "--index-url URL", id="connection"),
         pytest.param({"kind": "page"}, "index.example: the cause", "--index-url URL", id="not a page"),
         pytest.param({"kind": "other"}, "index.example: the cause", "", id="other"),
+        pytest.param(
+            {"kind": "proxy", "cause": "the proxy answered 407"},
+            "the proxy wants a user and a password (407)",
+            "--proxy http://USER:PASSWORD@HOST:PORT",
+            id="407 over https",
+        ),
+        pytest.param(
+            {"kind": "connection", "cause": "read timed out"},
+            "index.example does not answer",
+            "--index-url",
+            id="silent",
+        ),
+        pytest.param(
+            {"kind": "not trusted", "host": "index.example:8080"},
+            "pip ignores index.example:8080, because it is http and not a trusted host",
+            "--trusted-host index.example",
+            id="http, not trusted",
+        ),
     ],
 )
 def test_an_error_is_one_line_with_a_remedy(error: dict[str, Any], text: str, remedy: str) -> None:
@@ -154,6 +176,76 @@ def test_an_error_is_one_line_with_a_remedy(error: dict[str, Any], text: str, re
         assert text in finding.text
         assert (remedy in finding.remedy) if remedy else (finding.remedy == "")
         assert set(summary(seen, can_keep=True).values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        pytest.param([], " doctor sample --cert FILE", id="nothing else"),
+        pytest.param([["--cert", "OLD"]], " doctor sample --cert FILE", id="the same option"),
+        pytest.param(
+            [["--index-url", "https://me:secret@index.example/simple/"], ["--pre"]],
+            " doctor sample --index-url 'https://****@index.example/simple/' --pre --cert FILE",
+            id="other options, without the password",
+        ),
+    ],
+)
+def test_a_remedy_repeats_what_was_typed(
+    options: list[list[str]], remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_errors, "quoted", functools.partial(shell.quoted, shell.SH))
+    failure = {"kind": "certificate", "status": None, "cause": "the cause", "host": "index.example"}
+
+    seen = {"project": "sample", "failures": [failure]}
+    (finding,) = examine(seen, can_keep=True, typed=Typed("sample", options))
+
+    assert finding.remedy.endswith(remedy)
+
+
+@pytest.mark.parametrize(
+    ("url", "text", "scheme"),
+    [
+        pytest.param("http://index.example/", "(401)", "http", id="http"),
+        pytest.param("https://index.example/", "(401)", "https", id="https"),
+        pytest.param("http://index.example.org/", "(401)", "https", id="http of a different host"),
+        pytest.param("http://me:secret@index.example/", "it does not accept those that were given", "http", id="wrong"),
+    ],
+)
+def test_a_missing_password_is_told_from_a_wrong_one(url: str, text: str, scheme: str) -> None:
+    failure = {"kind": "status", "status": 401, "cause": "", "host": "index.example"}
+    typed = Typed("sample", [["--index-url", url]])
+
+    (finding,) = examine({"project": "sample", "failures": [failure]}, can_keep=True, typed=typed)
+
+    assert finding.text.endswith(text)
+    assert finding.remedy.endswith(f"--index-url {scheme}://USER:PASSWORD@index.example/...")
+
+
+def test_a_file_that_is_missing_is_not_taken_for_a_missing_project() -> None:
+    seen = {**GOOD, "error": {"kind": "status", "status": 404, "host": "files.example"}}
+
+    (finding,) = examine(seen, can_keep=True)
+
+    assert finding.text == "the index names sample-1.0-py3-none-any.whl, but files.example does not have it (404)"
+    assert (finding.level, finding.remedy) == (BROKEN, "")
+
+
+def test_a_page_in_the_place_of_the_file_is_reported() -> None:
+    (finding,) = examine({**GOOD, "is_page": True}, can_keep=True)
+
+    assert finding.level == BROKEN
+    assert finding.text.startswith("files.example sent a web page instead of the file")
+    assert set(summary({**GOOD, "is_page": True}, can_keep=True).values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("length", "is_said"), [(STORED_FROM_BYTES, True), (STORED_FROM_BYTES + 1, False), (None, False)]
+)
+def test_a_file_that_is_too_small_to_be_stored_is_noted(length: int | None, is_said: bool) -> None:
+    findings = examine({**GOOD, "length": length}, can_keep=True)
+
+    notes = [finding.text for finding in findings if finding.level == NOTE]
+    assert notes == (["this file has up to 1.0 MB: only larger ones are stored for the next run"] if is_said else [])
 
 
 def test_an_index_that_cannot_be_reached_is_more_important_than_one_without_the_project() -> None:

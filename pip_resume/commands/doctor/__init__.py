@@ -6,6 +6,7 @@ Each check works alone and imports what it needs itself, so that it still works 
 `activation`         the ways in which pip-resume is started, and what the probe saw of them
 `store`              the directory for partial downloads, and whether it can be used
 `environment`        Python, the variables, and the installed files; starts nothing
+`index_errors`       why no file of the index was seen, with a remedy
 `index_probe`        runs pip in a child process up to a few short requests of one file
 `probe`              runs pip in a child process up to a download
 `child`              runs one of our scripts in a child interpreter
@@ -90,15 +91,17 @@ def _look(requirement: str, options: Sequence[Sequence[str]]) -> tuple[list[Find
     probe = run_probe(_words(option for option in options if option[0] in _CACHE_OPTIONS))
     # A pip that cannot be started is reported already.
     seen: Mapping[str, Any] = {} if probe.pip_version is None else run_index_probe(requirement, _words(options))
-    return examine(probe, seen), probe, seen
+    return examine(probe, seen, requirement, options), probe, seen
 
 
 def _words(options: Iterable[Sequence[str]]) -> list[str]:
     return [word for option in options for word in option]
 
 
-def examine(probe: Probe, seen: Mapping[str, Any]) -> list[Finding]:
-    """Return all findings, in the order of the report."""
+def examine(
+    probe: Probe, seen: Mapping[str, Any], requirement: str = "", options: Sequence[Sequence[str]] = ()
+) -> list[Finding]:
+    """Return all findings, in the order of the report. The remedies have what was typed: requirement and options."""
     checks: dict[str, Callable[[], list[Finding]]] = {
         "switch": environment.switch,
         "settings": environment.settings,
@@ -110,8 +113,8 @@ def examine(probe: Probe, seen: Mapping[str, Any]) -> list[Finding]:
         "pip": functools.partial(activation.pip, probe),
         "path": environment.pip_on_path,
         "live probe": functools.partial(activation.live, probe),
-        "store": functools.partial(store.store, probe),
-        "index": functools.partial(_index, probe, seen),
+        "store": functools.partial(store.store, probe, _words(options)),
+        "index": functools.partial(_index, probe, seen, requirement, options),
     }
     return [finding for topic, check in checks.items() for finding in _guarded(topic, check)]
 
@@ -124,10 +127,11 @@ def verdict(findings: Iterable[Finding]) -> tuple[int, str, str]:
     return next((row[1:] for row in _VERDICTS if row[0] in levels), works)
 
 
-def _index(probe: Probe, seen: Mapping[str, Any]) -> list[Finding]:
-    from pip_resume.commands.doctor import index
+def _index(probe: Probe, seen: Mapping[str, Any], requirement: str, options: Sequence[Sequence[str]]) -> list[Finding]:
+    from pip_resume.commands.doctor import index, index_errors
 
-    return index.examine(seen, can_keep=store.can_keep(probe), default=DEFAULT_PROJECT) if seen else []
+    typed = index_errors.Typed("" if requirement == DEFAULT_PROJECT else requirement, options)
+    return index.examine(seen, can_keep=store.can_keep(probe), default=DEFAULT_PROJECT, typed=typed) if seen else []
 
 
 def _summary(probe: Probe, seen: Mapping[str, Any]) -> dict[str, Any]:

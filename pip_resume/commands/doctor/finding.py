@@ -35,10 +35,10 @@ def doctor_with(arguments: str) -> str:
     return with_python(f"-m pip_resume doctor {arguments}")
 
 
-_quote = functools.partial(shell.quoted, SHELL)
-REINSTALL = with_python(reinstall_arguments(_quote))
+quoted = functools.partial(shell.quoted, SHELL)
+REINSTALL = with_python(reinstall_arguments(quoted))
 """The command that repairs this installation. It names the path, the URL or the version that was installed."""
-UPGRADE = with_python(upgrade_arguments(_quote))
+UPGRADE = with_python(upgrade_arguments(quoted))
 """The command that installs a newer pip-resume from where this one came."""
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Callable, NamedTuple
 
-from pip_resume.commands.doctor.finding import BROKEN, NOTE, OK, PART, Finding, doctor_with
+from pip_resume.commands.doctor.finding import BROKEN, NOTE, OK, PART, Finding
+from pip_resume.commands.doctor.index_errors import Seen, Typed, lacks_project, not_reached, of_error
 from pip_resume.commands.formatting import counted, format_size
+from pip_resume.protocol.planning import STORED_FROM_BYTES
 from pip_resume.wording import printable
 
-Seen = Mapping[str, Any]
 PIP, OURS, NOBODY = "pip's cache", "pip-resume", "nobody"
 
 
@@ -100,17 +100,17 @@ def keeper(seen: Seen, *, can_keep: bool) -> str:
     return OURS if can_keep and seen["digest"] is not None else NOBODY
 
 
-def examine(seen: Seen, *, can_keep: bool, default: str = "") -> list[Finding]:
+def examine(seen: Seen, *, can_keep: bool, default: str = "", typed: Typed = Typed()) -> list[Finding]:  # noqa: B008
     """Return the findings about the index, the last of them with what follows.
 
     ``default`` is the project that is asked for if nobody names one. If an index does not have it, nothing is broken.
     """
-    stopped = _not_reached(seen)
+    stopped = not_reached(seen, typed)
     if stopped is not None:
-        is_normal = bool(default) and seen.get("project") == default and _lacks_project(seen)
+        is_normal = bool(default) and seen.get("project") == default and lacks_project(seen)
         return [replace(stopped, level=NOTE) if is_normal else stopped]
     return [
-        *_skipped(seen),
+        *_skipped(seen, typed),
         _file(seen),
         _hash(seen),
         _ranges(seen),
@@ -121,7 +121,7 @@ def examine(seen: Seen, *, can_keep: bool, default: str = "") -> list[Finding]:
 
 def summary(seen: Seen, *, can_keep: bool) -> dict[str, Any]:
     """Return for scripts what follows; None where that is unknown."""
-    is_known = "cache" in seen and _not_reached(seen) is None
+    is_known = "cache" in seen and not_reached(seen, Typed()) is None
     found = resumes(seen) if is_known else NOTHING
     return {
         "resumes_within_a_run": found.within if is_known else None,
@@ -130,65 +130,13 @@ def summary(seen: Seen, *, can_keep: bool) -> dict[str, Any]:
     }
 
 
-# Errors, in one line each
-
-
-def _not_reached(seen: Seen) -> Finding | None:
-    """Return the one finding if there is nothing to say about the server of a file; else None."""
-    if "pip_error" in seen:
-        return Finding(BROKEN, "index", f"pip cannot be asked: {printable(str(seen['pip_error']))}")
-    if "error" in seen:
-        return _error(seen["error"], seen)
-    if seen.get("uses_no_index"):
-        return Finding(OK, "index", "not asked, because pip uses none here (--no-index)")
-    reasons = sorted(seen.get("failures", ()), key=lambda failure: failure.get("status") == 404)
-    if "file" not in seen and reasons and (not seen.get("is_local") or reasons[0].get("status") != 404):
-        return _error(reasons[0], seen)
-    if seen.get("is_local"):
-        text = f"pip takes {seen['project']} from this machine (--find-links): name a project of the index"
-        return Finding(NOTE, "index", text, doctor_with("PROJECT"))
-    if "file" in seen:
-        return None
-    project = seen.get("project", "?")
-    text = f"No matching distribution found for {project}: the index has no file of it for this Python"
-    return Finding(BROKEN, "index", text, doctor_with("PROJECT"))
-
-
-def _lacks_project(seen: Seen) -> bool:
-    """Whether all indexes were reached, and none has a file of the project."""
-    is_asked = not any(key in seen for key in ("pip_error", "error", "file"))
-    return is_asked and all(failure.get("status") == 404 for failure in seen.get("failures", ()))
-
-
-def _error(error: Seen, seen: Seen) -> Finding:
-    """Put an error into words. Its remedy is a call of the doctor with what may be missing."""
-    host, status, cause = error.get("host") or "the index", error.get("status"), error.get("cause", "")
-    project = seen.get("project", "?")
-    by_kind = {
-        "certificate": (f"the certificate of {host} cannot be verified: {cause}", "--cert FILE"),
-        "proxy": (f"no connection to {host}: {cause}", "--proxy http://HOST:PORT"),
-        "connection": (f"no connection to {host}: {cause}", "--index-url URL"),
-        "page": (f"{host}: {cause}", "--index-url URL"),
-    }
-    by_status = {
-        401: (f"{host} wants a user and a password (401)", f"--index-url https://USER:PASSWORD@{host}/..."),
-        403: (f"{host} refuses the request (403)", f"--index-url https://USER:PASSWORD@{host}/..."),
-        404: (f"No matching distribution found for {project}: {host} does not have it (404)", "PROJECT"),
-        407: (f"the proxy wants a user and a password (407) for {host}", "--proxy http://USER:PASSWORD@HOST:PORT"),
-    }
-    text, remedy = by_kind.get(error.get("kind", ""), (f"{host}: {cause}", ""))
-    if status is not None:
-        text, remedy = by_status.get(status, (f"{host} answered {status}; try again later", ""))
-    return Finding(BROKEN, "index", printable(text), doctor_with(remedy) if remedy else "")
-
-
 # What was seen
 
 
-def _skipped(seen: Seen) -> list[Finding]:
+def _skipped(seen: Seen, typed: Typed) -> list[Finding]:
     """Report the indexes that could not be asked although one of them has the file. That is normal for a 404."""
     unusual = [each for each in seen.get("failures", ()) if each.get("status") != 404]
-    return [Finding(NOTE, "index", f"skipped: {_error(each, seen).text}") for each in unusual]
+    return [Finding(NOTE, "index", f"skipped: {of_error(each, seen, typed).text}") for each in unusual]
 
 
 def _file(seen: Seen) -> Finding:
@@ -234,7 +182,7 @@ def _conditions(seen: Seen) -> list[Finding]:
     elif other["status"] == 206:
         text = "ignored: 206 for a different validator too. pip-resume compares the validators itself"
     elif other["status"] == 200:
-        text = "honoured: 206 for the same validator, the whole file for a different one (closed early)"
+        text = "honoured: 206 for the same validator, the complete file for a different one"
     else:
         text = f"206 for the same validator, {other['status'] or other['reason']} for a different one"
     return [*findings, Finding(OK, "If-Range", text)]
@@ -257,9 +205,17 @@ def _follows(seen: Seen, *, can_keep: bool) -> list[Finding]:
         text = f"Resumes within a run: yes. Resumes across runs: {answer}."
     return [
         Finding(OK, "cache", _about_cache(seen, kept_by)),
+        *_about_small_files(seen, across=across),
         Finding(level, "result", text),
         Finding(OK, "result", f"Finished files are kept by: {kept_by}."),
     ]
+
+
+def _about_small_files(seen: Seen, *, across: bool) -> list[Finding]:
+    if not across or seen["length"] is None or seen["length"] > STORED_FROM_BYTES:
+        return []
+    size = format_size(STORED_FROM_BYTES)
+    return [Finding(NOTE, "store", f"this file has up to {size}: only larger ones are stored for the next run")]
 
 
 def _about_cache(seen: Seen, kept_by: str) -> str:

@@ -12,18 +12,23 @@ from pip_resume.commands.doctor.finding import BROKEN, NOTE, OK, PART, Finding, 
 from pip_resume.commands.formatting import counted, format_size
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pip_resume.commands.doctor.probe import Probe
 
 # One of the larger wheels needs that much. Less is worth a note, though small files still fit.
 _LITTLE_ROOM_BYTES = 1_000_000_000
 
 
-def store(probe: Probe) -> list[Finding]:
-    """Check the directory that a download of the probe would have used. No finding if the probe did not get so far."""
+def store(probe: Probe, typed: Sequence[str] = ()) -> list[Finding]:
+    """Check the directory that a download of the probe would have used. No finding if the probe did not get so far.
+
+    ``typed`` are the options of pip that were typed.
+    """
     if probe.error is not None or not probe.patched:
         return []
     if probe.store is None:
-        return [_no_store(probe)]
+        return [_no_store(probe, typed)]
     from pip_resume.storage import housekeeping
 
     directory = Path(probe.store)
@@ -42,8 +47,10 @@ def can_keep(probe: Probe) -> bool:
     return all(finding.level not in {PART, BROKEN} for finding in store(probe))
 
 
-def _no_store(probe: Probe) -> Finding:
+def _no_store(probe: Probe, typed: Sequence[str]) -> Finding:
     if probe.cache_dir is False:
+        if "--no-cache-dir" in typed:
+            return _within_one_run("pip's cache is switched off (--no-cache-dir)", with_python("-m pip_resume doctor"))
         is_variable = "PIP_NO_CACHE_DIR" in os.environ
         unset_it = unset("PIP_NO_CACHE_DIR") if is_variable else with_python("-m pip config unset global.no-cache-dir")
         return _within_one_run("pip's cache is switched off", unset_it)
