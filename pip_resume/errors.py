@@ -125,6 +125,13 @@ class PipError(ResumeError):
         self.cause = cause
 
 
+class RangeError(ResumeError):
+    """A request for a range has failed in a way that no further one can change, such as redirects without an end.
+
+    A plain request may still get the file.
+    """
+
+
 class NoSpace(PipError):
     """pip's temporary directory is full. ``directory`` names it, ``needed`` is the length of the file in bytes."""
 

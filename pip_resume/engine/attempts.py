@@ -43,7 +43,7 @@ class Attempts:
         self._clock = clock
         self._watch = watch
         self._highest = 0
-        self._body_bytes = 0
+        self._body_bytes: int | None = None
         self._compared = 0
         self._fresh_starts = 0
         self._byte_s = self._progress_s = self._attempt_s = watch.elapsed_s
@@ -119,7 +119,7 @@ class Attempts:
         # Without Range each of pip's --resume-retries is one body. Only its request has pip's --retries.
         body_attempts = 1 + len(self._options.connect_waits_s)
         self._budget = self._budget.after(new_bytes + self._compared, self._body_bytes, body_attempts)
-        self._compared = self._body_bytes = 0
+        self._compared, self._body_bytes = 0, None
         if self._budget.without_progress == 0:
             self._progress_s = self._byte_s
         idle_s = self._watch.elapsed_s - self._progress_s

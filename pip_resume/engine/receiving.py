@@ -28,6 +28,7 @@ def checkpoint_of(state: State, exchange: Exchange) -> Checkpoint:
         fields=fields,
         url_key=head.url_key,
         is_https=head.is_https,
+        is_unhashed=state.artifact.digest is None,
     )
 
 

@@ -25,6 +25,7 @@ from pip_resume.errors import (
     NoResponse,
     PartialBusy,
     PipError,
+    RangeError,
     ServerBusy,
     Stage,
     UselessBody,
@@ -126,6 +127,9 @@ class _Run:
         try:
             with contextlib.closing(self._send(request)) as response:
                 return self._act(self._judge(request, response))
+        except RangeError:
+            state.ask_plainly(RANGES_FAIL, is_ranged=True)
+            return None
         except ConnectionLost as lost:
             if lost.stage is not Stage.BODY:
                 state.plain_failures += not request.is_ranged
@@ -161,6 +165,10 @@ class _Run:
         except NoResponse:
             if is_pips:
                 state.attempts.pip_has_retried()
+            raise
+        except PipError as error:
+            if request.is_ranged:
+                raise RangeError(str(error)) from error
             raise
         finally:
             state.watch.lap(2 * state.transport.timeout_s)

@@ -17,6 +17,7 @@ from pip_resume.inside_pip import cached_files, compat, http_cache, own_session
 from pip_resume.inside_pip.body import Body
 from pip_resume.inside_pip.failures import (
     cause_of,
+    causes,
     is_about_a_certificate,
     is_final,
     is_of_the_code,
@@ -122,7 +123,7 @@ class PipTransport:
                 cause_of(error),
                 error,
                 is_for_pip=is_wrong,
-                was_sent=not was_not_sent(error),
+                was_sent=self._is_redirected(error) or not was_not_sent(error),
                 is_unverified=is_wrong and self.reached is not Reached.THIS_HOST,
             ) from error
         return self._answered(response)
@@ -130,6 +131,12 @@ class PipTransport:
     def _may_pass(self, error: Exception) -> bool:
         """Whether a later attempt may succeed. A wrong certificate may be replaced: plain pip tries again, too."""
         return is_about_a_certificate(error) or (is_of_the_network(error) and not is_final(error))
+
+    def _is_redirected(self, error: Exception) -> bool:
+        """Whether a request has failed after a redirect: the first server has got it."""
+        urls = (getattr(getattr(cause, "request", None), "url", None) for cause in causes(error))
+        url = next((url for url in urls if isinstance(url, str)), None)
+        return url is not None and url_key(url) != url_key(self._artifact.url)
 
     def _send(self, session: PipSession, fields: Mapping[str, str]) -> PipsResponse:
         return session.get(self._artifact.url, headers={**self._module.HEADERS, **fields}, stream=True)

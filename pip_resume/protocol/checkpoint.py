@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FORMAT = 2
+FORMAT = 3
 """The version of the record. A higher one was written by a newer pip-resume and is left alone.
 
 The rule: a field that is added, removed or changes its meaning makes a new number. All older numbers stay readable, and
-``tests/unit/records`` has a record of each. Format 1 had ``created_s``, which nothing read.
+``tests/unit/records`` has a record of each. Format 1 had ``created_s``, which nothing
+read; ``is_unhashed`` is new in format 3.
 """
 MAX_RECORD_BYTES = 64 * 1024
 """A record has a few hundred bytes. A larger file was not written by us."""
@@ -66,6 +67,11 @@ class Checkpoint(NamedTuple):
     """How many bytes from the start are known to be on the medium, and not only in the system's memory."""
     is_https: bool = True
     """Whether every URL on the way to the first response was https."""
+    is_unhashed: bool | None = None
+    """Whether the bytes were stored for a link without a hash. None before format 3.
+
+    Without a hash only such bytes are used: an index could name any part file by a hash of its choice.
+    """
 
     def field(self, name: str) -> str | None:
         """Return a field of the first response by its lower-case name, or None."""
@@ -106,7 +112,7 @@ def record_format(record: bytes) -> int | None:
 def parse_checkpoint(record: bytes) -> Checkpoint | None:
     """Decode a record; None for an unknown version, and for everything that we would not have written."""
     version = record_format(record) if len(record) <= MAX_RECORD_BYTES else None
-    if version not in (1, FORMAT):
+    if version not in (1, 2, FORMAT):
         return None
     values = json.loads(record)
     del values["format"]
@@ -129,6 +135,7 @@ def _is_sane(checkpoint: Checkpoint) -> bool:
         and _is_length(checkpoint.synced)
         and _is_inode(checkpoint.inode)
         and _is_truth(checkpoint.is_https)
+        and (checkpoint.is_unhashed is None or _is_truth(checkpoint.is_unhashed))
         and (checkpoint.fields is None or _are_fields(checkpoint.fields))
     )
 

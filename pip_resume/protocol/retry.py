@@ -19,11 +19,10 @@ PROGRESS_BYTES = 4 * 1024
 """New bytes that count as progress: one page. A server that sends one byte an attempt makes none."""
 QUICK_BYTES = 64 * 1024
 """A connection that brought this much is followed by the next without a wait."""
-SHORT_DELAY_S = 1.05
-"""The wait after a connection that brought something, but less, if it was not the first such one.
+SHORT_DELAY_S = 1.25
+"""The wait after a connection that brought something, but less, if it was not one of the first such ones.
 
-So connections that all do so cause at most 30 requests in any 30 s. The first one is followed at once, as by plain pip:
-a single cut near the start of a file must not cost a second.
+So connections that all do so cause at most 30 requests in any 30 s, those of MOST_QUICK included.
 """
 FIRST_DELAY_S = 0.5
 """The wait after an attempt that brought nothing, plus SHARE_OF_OUTAGE of the time since the last progress."""
@@ -37,9 +36,9 @@ The mean of pip's own waits is 1.25 s. With many --retries it is longer, and the
 MAX_DELAY_S = 15.0
 """The longest wait of our own: pip's default ``--timeout``."""
 REPEAT_DELAY_S = 0.2
-"""The wait after each of the first QUICK_REPEATS bodies of a download that brought nothing new."""
-QUICK_REPEATS = DEFAULT_RETRIES
-"""Plain pip follows a body that was cut at once, up to this often. All these waits together are a second."""
+"""The wait after one of the first MOST_QUICK bodies of a download that brought nothing new. Together it is a second."""
+MOST_QUICK = DEFAULT_RETRIES
+"""Plain pip follows a body that was cut at once, up to this often."""
 MAX_USELESS_DELAY_S = 60.0
 """The longest wait after bodies that arrived and brought nothing new. So they cost about ten times their bytes."""
 JITTER = 0.25
@@ -137,28 +136,30 @@ class Budget(NamedTuple):
     last_gain: int = 0
     """New bytes in the last attempt."""
     useless: int = 0
-    """Bodies of at least QUICK_BYTES since the last progress that brought too little, but for quick ones."""
+    """Bodies of at least QUICK_BYTES since the last progress that brought too little, but for the first MOST_QUICK."""
     waited_s: float = 0.0
     """Seconds of waits since the last progress."""
     small: int = 0
     """Connections that brought something, but less than QUICK_BYTES, since one that brought more."""
-    repeats: int = 0
-    """Bodies since the start of the download that brought nothing new."""
+    cut: int = 0
+    """Bodies since the start of the download that brought less than QUICK_BYTES of new ones."""
     is_quick: bool = False
-    """Whether the last attempt was one of the first QUICK_REPEATS of them."""
+    """Whether the last attempt was one of the first MOST_QUICK of them."""
 
-    def after(self, new_bytes: int, body_bytes: int = 0, body_attempts: int = 1) -> Budget:
+    def after(self, new_bytes: int, body_bytes: int | None = None, body_attempts: int = 1) -> Budget:
         """Return the budget after a failed attempt: ``new_bytes`` of the ``body_bytes`` that arrived were new.
 
-        A large body without anything new counts as ``body_attempts`` attempts.
+        ``body_bytes`` is None if there was no body. A large body without anything new counts as ``body_attempts``
+        attempts.
         """
         new_bytes = max(new_bytes, 0)
         gained = self.gained + new_bytes
+        is_cut = body_bytes is not None and new_bytes < QUICK_BYTES
+        is_quick = is_cut and self.cut < MOST_QUICK
+        cut = self.cut + is_cut
         if gained >= PROGRESS_BYTES:
-            return Budget(failed=1, last_gain=new_bytes, small=self._small(new_bytes), repeats=self.repeats)
-        is_useless = body_bytes >= QUICK_BYTES
-        is_repeat = body_bytes > 0 and new_bytes == 0
-        is_quick = is_repeat and self.repeats < QUICK_REPEATS
+            return Budget(failed=1, last_gain=new_bytes, small=self._small(new_bytes), cut=cut, is_quick=is_quick)
+        is_useless = (body_bytes or 0) >= QUICK_BYTES
         failed = self.failed + (body_attempts if is_useless else 1)
         return self._replace(
             failed=failed,
@@ -167,7 +168,7 @@ class Budget(NamedTuple):
             last_gain=new_bytes,
             small=self._small(new_bytes),
             useless=self.useless + (is_useless and not is_quick),
-            repeats=self.repeats + is_repeat,
+            cut=cut,
             is_quick=is_quick,
         )
 
@@ -197,7 +198,7 @@ class Budget(NamedTuple):
         if self.last_gain >= QUICK_BYTES:
             return 0.0
         if self.last_gain > 0:
-            return SHORT_DELAY_S if self.small > 1 else 0.0
+            return SHORT_DELAY_S if self.small > 1 and not self.is_quick else 0.0
         if self.is_quick:
             return REPEAT_DELAY_S
         if limits.waits_s is not None:

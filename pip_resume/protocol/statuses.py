@@ -32,8 +32,6 @@ WAIT_STATUSES = {
 """The statuses that ask us to try again later, with the source of each. Other 5xx count as 500: see says_later."""
 NOT_IMPLEMENTED = (501, 505)
 """The server does not support the request (RFC 9110 sections 15.6.2 and 15.6.6): waiting does not help."""
-ABOUT_THE_USER = (401, 407)
-"""pip's own session has tried to authenticate by now."""
 
 
 def says_later(status: int) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from pip_resume.protocol.cases import Case
 from pip_resume.protocol.http_fields import is_multipart_byteranges, parse_empty_content_range
-from pip_resume.protocol.statuses import ABOUT_THE_USER, NOT_IMPLEMENTED, says_later
+from pip_resume.protocol.statuses import NOT_IMPLEMENTED, says_later
 from pip_resume.protocol.trust import FULL, Trust
 
 if TYPE_CHECKING:
@@ -81,10 +81,8 @@ def _is_at_the_end(case: Case, sent_length: int | None) -> bool:
 
 def _is_no_response_to_a_range(case: Case) -> bool:
     status = case.head.status
-    is_error = 400 <= status < 500 and status not in ABOUT_THE_USER
-    return case.is_ranged and (
-        (status not in (200, 203, 206) and status < 400) or is_error or status in NOT_IMPLEMENTED
-    )
+    # 401 and 407 as well: a wrong password fails in the plain request, too. Then pip's own error follows.
+    return case.is_ranged and ((status not in (200, 203, 206) and status < 500) or status in NOT_IMPLEMENTED)
 
 
 def _is_length_of_rest(case: Case) -> bool:

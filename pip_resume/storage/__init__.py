@@ -11,6 +11,7 @@
 `digest`          the digest, computed while a file is written
 `directory`       an open directory, whose names are used by its descriptor
 `file_lock`       a lock that ends with its process
+`ownership`       who may use a file or a directory, by owner, mode and path
 `sharing`         files that other processes have open, too (Windows)
 """
 

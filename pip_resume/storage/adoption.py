@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.checkpoint import Checkpoint
-from pip_resume.storage.part_file import bytes_on_disk, is_closed, is_locked, is_private
+from pip_resume.storage.ownership import is_private
+from pip_resume.storage.part_file import bytes_on_disk, is_locked
 
 if TYPE_CHECKING:
     from pip_resume.artifact import Artifact
@@ -22,14 +23,30 @@ def what_is_known(artifact: Artifact, part: PartFile, record: Record) -> Checkpo
 
     Where others can use the directory, nothing shows who has written the two files, or for which artifact. A different
     user may have made hard links of files of ours that they could write to once, or have renamed ours. Then a hash has
-    to prove the bytes, and no name and no field is used.
+    to prove the bytes, and no name and no field is used. Nor are those that a different host has sent: an index may
+    name the hash of any file, and send the start of it under a wrong name.
+
+    Without a hash only bytes are used that were stored for this very link. The key alone does not show that: anybody
+    can compute it from the URL, and name it as the hash of a different link.
     """
     checkpoint = record.checkpoint if record.is_own else None
-    if checkpoint is None or is_closed(part.directory.status):
-        return checkpoint
-    if artifact.digest is None:
+    if checkpoint is None:
         return None
-    return Checkpoint(complete_length=checkpoint.complete_length, boot_id=checkpoint.boot_id, synced=checkpoint.synced)
+    is_ours_alone, is_same_host = part.directory.is_closed, checkpoint.host == artifact.host
+    if artifact.digest is None:
+        is_for_link = is_same_host if checkpoint.is_unhashed is None else checkpoint.is_unhashed
+        return checkpoint if is_ours_alone and is_for_link else None
+    if is_ours_alone and is_same_host:
+        return checkpoint
+    return Checkpoint(
+        host=artifact.host,
+        complete_length=checkpoint.complete_length,
+        boot_id=checkpoint.boot_id,
+        inode=checkpoint.inode,
+        synced=checkpoint.synced,
+        is_https=checkpoint.is_https,
+        is_unhashed=False,
+    )
 
 
 def trusted_length(artifact: Artifact, part: PartFile, checkpoint: Checkpoint, boot_id: str) -> int:
@@ -63,7 +80,7 @@ def may_be_continued(part: PartFile, checkpoint: Checkpoint) -> bool:
     """
     status = part.status
     is_shared = status.st_nlink > 1 and part.offset != checkpoint.complete_length
-    return is_closed(part.directory.status) and is_private(status) and not is_shared and _lock_works(part)
+    return part.directory.is_closed and is_private(status) and not is_shared and _lock_works(part)
 
 
 def is_sparse(part: PartFile) -> bool:

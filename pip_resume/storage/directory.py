@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import stat
 from typing import TYPE_CHECKING
 
 from pip_resume.errors import StoreUnusable
+from pip_resume.storage.ownership import is_mode_closed, is_path_safe
 from pip_resume.storage.sharing import insist, long_path, open_shared
 
 if TYPE_CHECKING:
@@ -63,9 +65,9 @@ class Directory:
             directory.close()
 
     def close(self) -> None:
-        """Close the directory. A second call does nothing."""
-        if self._descriptor is not None:
-            descriptor, self._descriptor = self._descriptor, None
+        """Close the directory. A second call does nothing. Any other call then fails, and uses no path instead."""
+        if self._descriptor is not None and self._descriptor >= 0:
+            descriptor, self._descriptor = self._descriptor, -1
             with contextlib.suppress(OSError):
                 os.close(descriptor)
 
@@ -73,6 +75,15 @@ class Directory:
     def status(self) -> os.stat_result:
         """The result of fstat."""
         return os.stat(self._root if self._descriptor is None else self._descriptor)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody else may do anything in it, or could put a different directory in its place."""
+        return is_mode_closed(self.status) and self._is_path_safe
+
+    @functools.cached_property
+    def _is_path_safe(self) -> bool:
+        return is_path_safe(self.path.parent)
 
     def set_mode(self, mode: int) -> None:
         """Give the directory these permission bits."""

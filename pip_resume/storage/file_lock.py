@@ -8,10 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from pathlib import Path
-
-_LOCKS = Path("/proc/locks")
-"""All locks of this system (proc_locks(5)). Only Linux has such a list."""
 
 # What the system reports if another open file has the lock. Any other error means that this file system has no locks.
 _HELD_BY_ANOTHER = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK})
@@ -44,32 +40,3 @@ def try_lock(descriptor: int) -> bool:
     except OSError as error:
         return error.errno not in _HELD_BY_ANOTHER
     return True
-
-
-def is_held_by_this_user(status: os.stat_result) -> bool:
-    """Whether a process of this user has locked the file with this status. False where the system does not tell."""
-    try:
-        lines = _LOCKS.read_text("ascii").splitlines()
-    except (OSError, ValueError):
-        return False
-    file = (os.major(status.st_dev), os.minor(status.st_dev), status.st_ino)
-    return any(_is_of_this_user(process) for line in lines for process, locked in _flock(line) if locked == file)
-
-
-def _flock(line: str) -> list[tuple[str, tuple[int, int, int]]]:
-    """Return the process and the file of a line about a lock of flock(2) that is held; nothing for other lines."""
-    fields = line.split()
-    try:
-        if fields[1] != "FLOCK":
-            return []
-        major, minor, inode = fields[5].split(":")
-        return [(fields[4], (int(major, 16), int(minor, 16), int(inode)))]
-    except (IndexError, ValueError):
-        return []
-
-
-def _is_of_this_user(process: str) -> bool:
-    try:
-        return os.stat(f"/proc/{int(process)}").st_uid == os.geteuid()
-    except (OSError, ValueError, AttributeError):
-        return False

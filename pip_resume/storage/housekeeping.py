@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.checkpoint import FORMAT
 from pip_resume.storage.directory import Directory
-from pip_resume.storage.part_file import bytes_on_disk, is_closed, is_locked, is_ours_alone, is_own
+from pip_resume.storage.ownership import is_symlink_of_others
+from pip_resume.storage.part_file import bytes_on_disk, is_locked, is_ours_alone
 from pip_resume.storage.record import PART, RECORD, read_record, record_name, remove_unclaimed
 from pip_resume.storage.store import DIRECTORY, HTTP_CACHES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 DAY_S = 86400.0
@@ -85,7 +86,16 @@ def directories(cache_directory: Path) -> list[Path]:
     Raises OSError if they cannot be accessed.
     """
     candidates = (cache_directory / name / DIRECTORY for name in HTTP_CACHES)
-    return [directory for directory in candidates if _is_directory(directory)]
+    return [each for each in candidates if not is_symlink_of_others(each.parent) and _is_directory(each)]
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Directory]:
+    """Open a store's directory. Raises StoreUnusable if a symlink of a different user leads there, else as ``open``."""
+    if is_symlink_of_others(path.parent):
+        raise StoreUnusable(f"{path.parent} is a symlink of a different user")
+    with Directory.opened(path) as directory:
+        yield directory
 
 
 def _is_directory(path: Path) -> bool:
@@ -101,7 +111,7 @@ def entries(path: Path) -> list[Entry]:
     Raises OSError if it cannot be read.
     """
     try:
-        with Directory.opened(path) as directory:
+        with _opened(path) as directory:
             return _entries(directory, most_foreign=None)
     except (FileNotFoundError, NotADirectoryError, StoreUnusable):
         return []
@@ -110,7 +120,7 @@ def entries(path: Path) -> list[Entry]:
 def own_entries(path: Path) -> list[Entry]:
     """Return those that only this user can have made, in the same way."""
     try:
-        with Directory.opened(path) as directory:
+        with _opened(path) as directory:
             return [entry for entry in _entries(directory, most_foreign=0) if entry.is_own]
     except (FileNotFoundError, NotADirectoryError, StoreUnusable):
         return []
@@ -125,7 +135,7 @@ def _entries(directory: Directory, most_foreign: int | None) -> list[Entry]:
             continue
         with contextlib.suppress(OSError):
             status = directory.status_of(name)
-            is_ours = is_ours_alone(status, directory.status)
+            is_ours = is_ours_alone(status, directory)
             foreign += not is_ours
             if stat.S_ISREG(status.st_mode) and (is_ours or most_foreign is None or foreign <= most_foreign):
                 found.append(_entry(directory, name, status, is_ours=is_ours))
@@ -134,7 +144,7 @@ def _entries(directory: Directory, most_foreign: int | None) -> list[Entry]:
 
 def _entry(directory: Directory, name: str, status: os.stat_result, *, is_ours: bool) -> Entry:
     record = read_record(directory, record_name(name))
-    checkpoint = record.checkpoint
+    checkpoint = record.checkpoint if record.is_own or not is_ours else None
     return Entry(
         directory.path,
         name,
@@ -145,7 +155,7 @@ def _entry(directory: Directory, name: str, status: os.stat_result, *, is_ours: 
         checkpoint.complete_length if checkpoint else None,
         is_newer=record.format > FORMAT,
         is_usable=checkpoint is not None,
-        room=status.st_size if is_closed(directory.status) else int(min(status.st_size, bytes_on_disk(status))),
+        room=status.st_size if directory.is_closed else int(min(status.st_size, bytes_on_disk(status))),
         is_own=is_ours,
     )
 
@@ -192,7 +202,7 @@ def prune(path: Path, keep_days: float, max_size: int, now_s: float, *, spare: I
     cannot be removed stays.
     """
     removed = 0
-    with contextlib.suppress(OSError, StoreUnusable), Directory.opened(path) as directory:
+    with contextlib.suppress(OSError, StoreUnusable), _opened(path) as directory:
         present = [entry for entry in _entries(directory, _MOST_FOREIGN) if not entry.is_newer]
         own = [entry for entry in present if entry.is_own]
         excess = sum(entry.room for entry in own) - max_size
@@ -236,7 +246,7 @@ def remove_leftovers(path: Path, now_s: float) -> None:
 
     Raises OSError if the directory cannot be read.
     """
-    with contextlib.suppress(FileNotFoundError, StoreUnusable), Directory.opened(path) as directory:
+    with contextlib.suppress(FileNotFoundError, StoreUnusable), _opened(path) as directory:
         _remove_leftovers(directory, now_s)
 
 
@@ -257,7 +267,7 @@ def _is_record_alone(directory: Directory, name: str) -> bool:
         return False
     with contextlib.suppress(OSError):
         # Others may have put any number of them there.
-        is_ours = is_ours_alone(directory.status_of(name), directory.status)
+        is_ours = is_ours_alone(directory.status_of(name), directory)
         return is_ours and read_record(directory, name).format <= FORMAT
     return False
 
@@ -266,12 +276,12 @@ def prune_opportunistically(
     path: Path, keep_days: float, max_size: int, now_s: float, *, spare: Iterable[str] = ()
 ) -> None:
     """Prune at most once a day, and only if there is something to prune. Raises nothing. ``spare`` as for ``prune``."""
-    with contextlib.suppress(OSError, StoreUnusable), Directory.opened(path) as directory:
+    with contextlib.suppress(OSError, StoreUnusable), _opened(path) as directory:
         if not any(name != _MARKER for name in directory.names()):
             return
         with contextlib.suppress(FileNotFoundError):
             marker = directory.status_of(_MARKER)
-            if is_own(marker) and 0 <= now_s - marker.st_mtime < DAY_S:
+            if is_ours_alone(marker, directory) and 0 <= now_s - marker.st_mtime < DAY_S:
                 return
         prune(path, keep_days, max_size, now_s, spare=spare)
         # What is left needs pruning again some day. An empty directory stays empty.

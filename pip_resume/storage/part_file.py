@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from pip_resume.storage.digest import RunningDigest
 from pip_resume.storage.file_lock import try_lock
+from pip_resume.storage.ownership import is_own
 from pip_resume.storage.sharing import CAN_LINK, is_same_file
 
 if TYPE_CHECKING:
@@ -21,35 +22,20 @@ if TYPE_CHECKING:
 
 COPY_BYTES = 1024 * 1024
 """How much is copied at a time where the kernel cannot copy: large enough that the number of calls does not matter."""
-OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH if hasattr(os, "geteuid") else 0
-"""The permission bits. Windows has no such bits: there the access list of pip's cache directory decides."""
 _BLOCK_BYTES = 512
 """The unit of st_blocks (POSIX)."""
 _FICLONE = 0x40049409  # ioctl of Linux that shares the blocks of a file (btrfs, xfs, overlay on them).
 
 
-def is_own(status: os.stat_result) -> bool:
-    """Whether a file belongs to this user. Always true where files have no such owner (Windows)."""
-    return not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
-
-
-def is_private(status: os.stat_result) -> bool:
-    """Whether a file belongs to this user and nobody else may write to it."""
-    return is_own(status) and not status.st_mode & OTHERS_MAY_WRITE
-
-
-def is_closed(status: os.stat_result) -> bool:
-    """Whether a directory belongs to this user, and nobody else may do anything in it. Always true on Windows."""
-    return is_own(status) and (os.name == "nt" or not status.st_mode & 0o077)
-
-
-def is_ours_alone(status: os.stat_result, directory: os.stat_result) -> bool:
+def is_ours_alone(status: os.stat_result, directory: Directory) -> bool:
     """Whether no different user can have opened a file in this directory. So its lock and its size are ours.
 
-    Part files have the mode 0600 where others can reach them. A different user may put a hard link of any other file of
-    ours there, if it may write to that file.
+    Part files have the mode 0600 where others can reach them, and a single name. A different user may put a hard link
+    of any other file of ours there, if it may write to that file; where the system allows it, of any file.
     """
-    return is_own(status) and (not status.st_mode & 0o077 or is_closed(directory))
+    if directory.is_closed:
+        return is_own(status)
+    return is_own(status) and not status.st_mode & 0o077 and status.st_nlink == 1
 
 
 def bytes_on_disk(status: os.stat_result) -> float:
@@ -256,6 +242,7 @@ def _copy(source: int, target: int, length: int) -> None:
     Raises OSError if the source is shorter or the disk is full.
     """
     if length == os.fstat(source).st_size and _clone(source, target):
+        os.ftruncate(target, length)  # Its owner may have let the source grow meanwhile.
         return
     position = _copy_in_kernel(source, target, length)
     while position < length:

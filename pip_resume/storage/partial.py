@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from pip_resume.protocol.checkpoint import Checkpoint
 from pip_resume.storage.container import has_end, is_sound
 from pip_resume.storage.directory import Directory
-from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile
+from pip_resume.storage.ownership import OTHERS_MAY_WRITE
+from pip_resume.storage.part_file import PartFile
 from pip_resume.storage.sharing import CAN_LINK
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.checkpoint import MAX_RECORD_BYTES, Checkpoint, parse_checkpoint, record_format
-from pip_resume.storage.part_file import PartFile, is_own
+from pip_resume.storage.ownership import is_own
+from pip_resume.storage.part_file import PartFile
 from pip_resume.storage.partial import fresh_name
 
 if TYPE_CHECKING:

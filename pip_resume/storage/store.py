@@ -15,8 +15,8 @@ from pip_resume.errors import PartialBusy, StoreUnusable
 from pip_resume.protocol.checkpoint import FORMAT, Checkpoint
 from pip_resume.storage.adoption import is_sparse, may_be_continued, trusted_length, what_is_known
 from pip_resume.storage.directory import Directory
-from pip_resume.storage.file_lock import is_held_by_this_user
-from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_closed, is_locked, is_ours_alone, is_own
+from pip_resume.storage.ownership import OTHERS_MAY_WRITE, is_own, is_symlink_of_others
+from pip_resume.storage.part_file import PartFile, is_locked
 from pip_resume.storage.record import PART, has_foreign_record, read_record, record_name, remove_unclaimed
 from pip_resume.storage.sharing import is_too_long, long_path
 from pip_resume.storage.stored_partial import StoredPartial
@@ -62,11 +62,14 @@ class Store:
         self.path = cache_directory / DIRECTORY
         self._boot_id = boot_id
         self._opened: dict[Path, Directory] = {}
+        self._replaced: list[Directory] = []
 
     def close(self) -> None:
         """Close the directories."""
         while self._opened:
             self._opened.popitem()[1].close()
+        while self._replaced:
+            self._replaced.pop().close()
 
     @functools.cached_property
     def paths(self) -> tuple[Path, ...]:
@@ -84,7 +87,7 @@ class Store:
         for found in self._find(artifact):
             with contextlib.suppress(OSError, StoreUnusable):
                 status = found.directory.status_of(found.name)
-                if is_locked(*found) and _is_waited_for(found, status, artifact):
+                if is_locked(*found) and _is_waited_for(found, status):
                     checkpoint = read_record(found.directory, record_name(found.name)).checkpoint
                     return Progress(status.st_size, None if checkpoint is None else checkpoint.complete_length)
         return None
@@ -120,7 +123,7 @@ class Store:
         """
         if artifact.digest is None:
             with contextlib.suppress(OSError, StoreUnusable):
-                return is_closed(self._make_directory().status)
+                return self._make_directory().is_closed
         return True
 
     def forget(self, artifact: Artifact) -> None:
@@ -145,8 +148,13 @@ class Store:
 
     def _open(self, path: Path) -> Directory:
         """Open a store's directory, once. After ``pip cache purge`` there may be a new one under the same path."""
+        if is_symlink_of_others(path.parent):
+            # It may lead to any directory of this user, or to a file system that does not answer.
+            raise StoreUnusable(f"{path.parent} is a symlink of a different user")
         directory = self._opened.get(path)
         if directory is None or not _is_at(directory, path):
+            # The part files of this run keep the one that was opened before.
+            self._replaced += [] if directory is None else [directory]
             directory = self._opened[path] = Directory.open(path)
         return directory
 
@@ -192,7 +200,7 @@ class Store:
         except (OSError, StoreUnusable):
             return False
         if is_own(status):
-            return not has_foreign_record(*found) and not _is_held_by_others(found, status, artifact)
+            return not has_foreign_record(*found) and not _is_held_by_others(found, status)
         return artifact.digest is not None
 
     def _claim_found(self, found: _Found, artifact: Artifact) -> StoredPartial | None:
@@ -206,7 +214,7 @@ class Store:
         if not is_own(part.status):
             return self._borrow(part, artifact)
         if not part.lock():
-            is_waited_for = _is_waited_for(found, part.status, artifact)
+            is_waited_for = _is_waited_for(found, part.status)
             part.close()
             if is_waited_for:
                 raise PartialBusy
@@ -220,7 +228,7 @@ class Store:
     def _adopt(self, part: PartFile, artifact: Artifact) -> StoredPartial:
         """Return our own locked file as a partial, with its bytes as far as they can be trusted."""
         record = read_record(part.directory, record_name(part.name))
-        is_open = not is_closed(part.directory.status)
+        is_open = not part.directory.is_closed
         if record.format > FORMAT and not is_open:
             part.close()
             raise StoreUnusable(f"{part.name} was written by a newer pip-resume and is left alone")
@@ -304,28 +312,18 @@ def _open_part(found: _Found, artifact: Artifact) -> PartFile:
         return PartFile.open_to_read(*found, artifact.digest)
 
 
-def _is_waited_for(found: _Found, status: os.stat_result, artifact: Artifact) -> bool:
-    """Whether a pip of this user has the lock of this file, and downloads this artifact.
+def _is_waited_for(found: _Found, status: os.stat_result) -> bool:
+    """Whether the lock of this file is one of a pip of this user, which downloads the artifact.
 
-    A different user could hold a lock for ever, and let the file grow meanwhile. And where they may rename our files,
-    they could give the part of a long download the name of a different artifact.
+    In a directory that others can use, a different user could hold a lock for ever, let the file grow meanwhile, or
+    give the part of a long download the name of a different artifact. Nothing shows whose lock it is.
     """
-    directory = found.directory.status
-    if is_closed(directory):
-        return is_own(status)
-    if not is_ours_alone(status, directory) or not is_held_by_this_user(status):
-        return False
-    record = read_record(found.directory, record_name(found.name))
-    checkpoint = record.checkpoint
-    if checkpoint is None:  # The pip that has just made the file has no record yet.
-        return status.st_size == 0 and abs(time.time() - status.st_mtime) < _NEW_S
-    is_of_file = record.is_own and checkpoint.inode == status.st_ino
-    return is_of_file and checkpoint.filename == artifact.filename
+    return found.directory.is_closed and is_own(status)
 
 
-def _is_held_by_others(found: _Found, status: os.stat_result, artifact: Artifact) -> bool:
+def _is_held_by_others(found: _Found, status: os.stat_result) -> bool:
     """Whether somebody holds the lock of a file of ours who is not waited for."""
-    if _is_waited_for(found, status, artifact):
+    if _is_waited_for(found, status):
         return False
     try:
         return is_locked(*found)

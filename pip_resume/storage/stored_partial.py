@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from pip_resume.errors import StoreUnusable
 from pip_resume.protocol.checkpoint import encode_checkpoint
 from pip_resume.storage.directory import Directory
-from pip_resume.storage.part_file import OTHERS_MAY_WRITE, PartFile, is_closed, is_own, is_private, sync
+from pip_resume.storage.ownership import OTHERS_MAY_WRITE, is_own, is_private
+from pip_resume.storage.part_file import PartFile, sync
 from pip_resume.storage.partial import Partial, fresh_name, remove_file
 from pip_resume.storage.record import PART, record_name, write_atomically
 from pip_resume.storage.sharing import CAN_LINK, IS_WINDOWS, is_in_use
@@ -150,9 +151,11 @@ class StoredPartial(Partial):
                 remove_file(old)
                 return
             try:
-                # The old record goes first: after a kill in between, no record is beside a file it does not describe.
-                with contextlib.suppress(FileNotFoundError):
-                    old.directory.remove(record_name(self._name))
+                if old.directory.is_closed:
+                    # The old record goes first: after a kill in between, no record is beside a file it does not
+                    # describe. Where others could take its name it is replaced; there a hash proves each byte.
+                    with contextlib.suppress(FileNotFoundError):
+                        old.directory.remove(record_name(self._name))
                 self._rename_over(old)
             except OSError as error:
                 # If a different program has the old file open, the new bytes are for this run only.
@@ -196,7 +199,7 @@ class StoredPartial(Partial):
         if not is_own(status) or status.st_mode & 0o077 or status.st_nlink > 1 or not self._part.is_at_name():
             return False
         with contextlib.suppress(OSError, StoreUnusable), Directory.opened(destination.parent) as directory:
-            if CAN_LINK and is_closed(directory.status):
+            if CAN_LINK and directory.is_closed:
                 os.unlink(destination)
                 return self._part.link_to(destination)
         return False
@@ -204,6 +207,9 @@ class StoredPartial(Partial):
     def end_loan(self, destination: Path) -> None:
         """Give the file its mode if no other name leads to it any more; else put a copy in its place."""
         with Directory.opened(destination.parent) as directory:
+            with contextlib.suppress(OSError):
+                # An access list that the store's directory has inherited to the part may forbid it to be opened.
+                os.chmod(destination, 0o600)
             lent = PartFile.open_to_read(directory, destination.name, None)
             copy = PartFile.create(directory, fresh_name("pip-resume", "part"), None, 0o666)
             try:
@@ -227,7 +233,7 @@ class StoredPartial(Partial):
         status = self._part.status
         if mode & OTHERS_MAY_WRITE or not is_private(status) or not self._part.is_at_name():
             return False
-        if mode & ~stat.S_IMODE(status.st_mode) and not is_closed(self._part.directory.status):
+        if mode & ~stat.S_IMODE(status.st_mode) and not self._part.directory.is_closed:
             return False
         if status.st_nlink > 1 and stat.S_IMODE(status.st_mode) != mode:
             return False

@@ -377,14 +377,14 @@ class TestCertificate:
         actions = {1: make_wrong, 4: make_right}
         downloads.clock = FakeClock(lambda clock: actions.get(len(clock.slept_s), list)())
         with FaultServer(context) as server:
-            # After so few bytes for the second time there is a wait, in which the certificate changes.
-            server.plays(PATH, cut(COMPLETE, 50_000), cut(COMPLETE, 50_000), COMPLETE)
+            # After so few bytes for the sixth time there is a wait, in which the certificate changes.
+            server.plays(PATH, *[cut(COMPLETE, 50_000)] * 6, COMPLETE)
 
             assert downloads.run(server.url(PATH)) == CONTENT
 
-            assert server.asked_ranges(PATH) == [None, "bytes=50000-", "bytes=100000-"]
-            assert server.connections == 5
-        assert causes(caplog)[2:] == ["No response (TLS: certificate verify failed)"]
+            assert server.asked_ranges(PATH) == [None, *(f"bytes={n * 50_000}-" for n in range(1, 7))]
+            assert server.connections == 9
+        assert causes(caplog)[-1:] == ["No response (TLS: certificate verify failed)"]
 
     def test_a_certificate_that_stays_wrong_is_pips_to_report_after_five_minutes_and_the_bytes_stay_stored(
         self, downloads: Downloads, contexts: Any
@@ -393,15 +393,15 @@ class TestCertificate:
         context, make_wrong, _ = contexts
         downloads.clock = FakeClock(lambda clock: make_wrong() if len(clock.slept_s) == 1 else None)
         with FaultServer(context) as server:
-            server.plays(PATH, cut(COMPLETE, 50_000), cut(COMPLETE, 50_000), COMPLETE)
+            server.plays(PATH, *[cut(COMPLETE, 50_000)] * 6, COMPLETE)
 
             with pytest.raises(PipError) as error:
                 downloads.run(server.url(PATH))
 
-            assert len(server.requests(PATH)) == 2
+            assert len(server.requests(PATH)) == 6
             assert "CERTIFICATE_VERIFY_FAILED" in repr(error.value.cause) + repr(error.value.cause.__context__)
             assert sum(downloads.waits_s) >= DEFAULT_PATIENCE_S
-            assert downloads.stored(server.url(PATH)) == CONTENT[:100_000]
+            assert downloads.stored(server.url(PATH)) == CONTENT[:300_000]
 
     def test_a_wrong_certificate_of_a_host_that_this_run_has_not_reached_is_pips_to_report(
         self, downloads: Downloads, contexts: Any
@@ -522,7 +522,7 @@ class TestRefusedRange:
         assert downloads.stored(http_server.url(PATH)) == CONTENT[:HALF]
 
     @pytest.mark.parametrize("status", [401, 407])
-    def test_a_status_about_the_user_is_pips_to_report_at_once(
+    def test_a_status_about_the_user_is_pips_to_report_after_one_plain_request(
         self, downloads: Downloads, http_server: FaultServer, status: int
     ) -> None:
         http_server.plays(PATH, FIRST_HALF, Answer(status, {}, b"no"))
@@ -530,8 +530,30 @@ class TestRefusedRange:
         with pytest.raises(PipError, match=f"{status} Client Error"):
             downloads.run(http_server.url(PATH))
 
-        assert http_server.asked_ranges(PATH) == [None, REST_RANGE]
+        assert http_server.asked_ranges(PATH) == [None, REST_RANGE, None]
         assert downloads.stored(http_server.url(PATH)) == CONTENT[:HALF]
+
+    @pytest.mark.parametrize("location", ["loop", "http://[::1", "http:///nowhere"])
+    def test_a_redirect_of_ranges_that_leads_nowhere_costs_one_plain_request(
+        self, downloads: Downloads, gateway: Gateway, location: str
+    ) -> None:
+        gateway.plays(PATH, FIRST_HALF, COMPLETE)
+        target = gateway.url(PATH) if location == "loop" else location
+        gateway.answers_ranges(PATH, Answer(302, {"Location": target}))
+
+        assert downloads.run(gateway.url(PATH)) == CONTENT
+        assert gateway.asked_ranges(PATH)[-1] is None
+
+    def test_a_redirect_of_ranges_to_a_host_that_is_down_ends_with_a_plain_request(
+        self, downloads: Downloads, gateway: Gateway
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            port = closed.getsockname()[1]
+        gateway.plays(PATH, FIRST_HALF, COMPLETE)
+        gateway.answers_ranges(PATH, Answer(302, {"Location": f"http://127.0.0.1:{port}/"}))
+
+        assert downloads.run(gateway.url(PATH)) == CONTENT
+        assert gateway.asked_ranges(PATH) == [None, REST_RANGE, REST_RANGE, None, REST_RANGE, None]
 
 
 class TestBeforeTheFirstResponse:

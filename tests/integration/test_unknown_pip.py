@@ -213,7 +213,6 @@ DIFFERENCES: dict[str, list[Change]] = {
     "get_download_progress_renderer has changed": [
         change("refuse", "pip._internal.cli.progress_bars", "get_download_progress_renderer")
     ],
-    "Retry.new has changed": [change("refuse", f"{URLLIB3}.util.retry:Retry", "new")],
 }
 if hasattr(HTTPResponse, "read1"):  # Older pips have none, and none is used.
     DIFFERENCES["HTTPResponse.read1 has changed"] = [change("refuse", f"{URLLIB3}:HTTPResponse", "read1")]
@@ -227,6 +226,19 @@ def test_after_a_change_pip_downloads_and_one_warning_says_that_nothing_is_resum
     assert (result.code, result.files) == (0, {WHEEL.filename: WHEEL.content}), result.output
     assert_one_warning_with_versions_and_remedy(result.warnings)
     assert index.fetched_twice(WHEEL.path) <= len(WHEEL.content), "the file is downloaded at most twice"
+
+
+def test_after_a_change_of_what_later_requests_need_only_a_broken_download_is_pips_own(
+    changed_pip: ChangedPip, index: FaultServer
+) -> None:
+    changes = [change("refuse", f"{URLLIB3}.util.retry:Retry", "new")]
+    smooth = changed_pip.download(index, changes)
+    assert (smooth.code, smooth.files, smooth.warnings) == (0, {WHEEL.filename: WHEEL.content}, []), smooth.output
+
+    cut_once(index)
+    broken = changed_pip.download(index, changes)
+    assert (broken.code, broken.files) == (0, {WHEEL.filename: WHEEL.content}), broken.output
+    assert_one_warning_with_versions_and_remedy(broken.warnings[1:])
 
 
 def test_without_the_function_that_knows_the_required_hashes_pip_resumes(

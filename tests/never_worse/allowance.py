@@ -19,7 +19,7 @@ BARREN_RANGES = 3
 """So many ranged requests may come to nothing before a plain one is read: two, then one after its head."""
 
 
-SHORT_DELAY_S = 1.05
+SHORT_DELAY_S = 1.25
 """The wait after a second connection that has brought little."""
 SMALL_PART_BYTES = 64 * 1024
 """Parts below this size are not requested without an end."""

@@ -37,10 +37,11 @@ CHECKPOINT = Checkpoint(
     inode=1234567,
     synced=33_554_432,
     is_https=False,
+    is_unhashed=True,
 )
 """What the file of the present format in RECORDS holds."""
-OLDER = {1: CHECKPOINT._replace(is_https=True)}
-"""What the files of older formats hold. Format 1 did not say whether a URL was http."""
+OLDER = {1: CHECKPOINT._replace(is_https=True, is_unhashed=None), 2: CHECKPOINT._replace(is_unhashed=None)}
+"""What the files of older formats hold. Format 1 did not say whether a URL was http, and 2 whether there was a hash."""
 CHANGED = f"""
 What is written differs from records/format-{FORMAT}.json, and released versions read and write that format.
 If the change is wanted: give FORMAT in pip_resume/protocol/checkpoint.py a new number, let parse_checkpoint read the
@@ -96,6 +97,7 @@ def test_the_format_is_the_first_value_of_a_record() -> None:
         pytest.param({"synced": -1}, id="negative number of synced bytes"),
         pytest.param({"is_https": None}, id="no word on https"),
         pytest.param({"is_https": 1}, id="a number instead of a boolean"),
+        pytest.param({"is_unhashed": 1}, id="a number instead of a boolean about the hash"),
         pytest.param({"url_key": "a\nb"}, id="line break in the key of the URL"),
         pytest.param({"boot_id": 5}, id="boot that is not text"),
         pytest.param({"inode": -1}, id="negative inode"),

@@ -9,9 +9,9 @@ from unit.plain_pip import BACKOFF_FACTOR, LONGEST_WAIT_S, Tries, tries_of, wait
 
 from pip_resume.protocol.retry import (
     MAX_DELAY_S,
+    MOST_QUICK,
     PROGRESS_BYTES,
     QUICK_BYTES,
-    QUICK_REPEATS,
     REPEAT_DELAY_S,
     Budget,
     Limits,
@@ -287,35 +287,43 @@ def test_waits_are_counted_until_there_is_progress() -> None:
 @pytest.mark.parametrize(
     ("body_bytes", "budget"),
     [
-        pytest.param(0, Budget(2, 2), id="no byte"),
-        pytest.param(QUICK_BYTES - 1, Budget(2, 2, repeats=6), id="too few bytes to be worth waiting for"),
+        pytest.param(None, Budget(2, 2, cut=5), id="no body"),
+        pytest.param(0, Budget(2, 2, cut=6), id="no byte"),
+        pytest.param(QUICK_BYTES - 1, Budget(2, 2, cut=6), id="too few bytes to be worth waiting for"),
         pytest.param(
-            QUICK_BYTES, Budget(7, 2, useless=1, repeats=6), id="many bytes: as many attempts as one request of pip's"
+            QUICK_BYTES, Budget(7, 2, useless=1, cut=6), id="many bytes: as many attempts as one request of pip's"
         ),
     ],
 )
-def test_a_large_body_without_anything_new_counts_more_than_once(body_bytes: int, budget: Budget) -> None:
-    before = spend(0)._replace(repeats=QUICK_REPEATS if body_bytes else 0)
-
-    assert before.after(0, body_bytes, body_attempts=6) == budget
+def test_a_large_body_without_anything_new_counts_more_than_once(body_bytes: int | None, budget: Budget) -> None:
+    assert spend(0)._replace(cut=MOST_QUICK).after(0, body_bytes, body_attempts=6) == budget
 
 
 def test_large_bodies_without_anything_new_are_counted_until_there_is_progress() -> None:
-    budget = spend(0)._replace(repeats=QUICK_REPEATS).after(5, QUICK_BYTES, 6).after(0).after(0, QUICK_BYTES, 6)
+    budget = spend(0)._replace(cut=MOST_QUICK).after(5, QUICK_BYTES, 6).after(0).after(0, QUICK_BYTES, 6)
 
     assert (budget.failed, budget.without_progress, budget.gained, budget.useless) == (14, 4, 5, 2)
-    assert budget.after(PROGRESS_BYTES, QUICK_BYTES, 6) == Budget(1, 0, 0, PROGRESS_BYTES, small=2, repeats=6)
+    assert budget.after(PROGRESS_BYTES, QUICK_BYTES, 6) == Budget(1, 0, 0, PROGRESS_BYTES, small=2, cut=8)
 
 
-@pytest.mark.parametrize("body_bytes", [1, QUICK_BYTES - 1, QUICK_BYTES])
+def test_the_first_small_connections_of_a_download_are_followed_at_once_and_a_large_one_does_not_allow_more() -> None:
+    budget, delays_s = Budget(), []
+    for number in range(9):
+        budget = budget.after(QUICK_BYTES if number == 3 else 1, QUICK_BYTES if number == 3 else 1)
+        delays_s.append(budget.delay_s(WITHOUT_LIMITS, 0.0, 0.0))
+
+    assert delays_s == [0.0] * 6 + [1.25] * 3
+
+
+@pytest.mark.parametrize("body_bytes", [0, 1, QUICK_BYTES - 1, QUICK_BYTES])
 def test_the_first_bodies_without_anything_new_are_followed_quickly_and_count_as_attempts(body_bytes: int) -> None:
     budgets = [Budget()]
-    for _ in range(QUICK_REPEATS + 1):
+    for _ in range(MOST_QUICK + 1):
         budgets.append(budgets[-1].after(0, body_bytes, body_attempts=6))
 
-    assert [budget.is_quick for budget in budgets] == [False] + [True] * QUICK_REPEATS + [False]
-    assert [budget.delay_s(WITHOUT_LIMITS, 0.0, 0.0) for budget in budgets[1:-1]] == [REPEAT_DELAY_S] * QUICK_REPEATS
-    assert budgets[-1].failed == (QUICK_REPEATS + 1) * (6 if body_bytes >= QUICK_BYTES else 1)
+    assert [budget.is_quick for budget in budgets] == [False] + [True] * MOST_QUICK + [False]
+    assert [budget.delay_s(WITHOUT_LIMITS, 0.0, 0.0) for budget in budgets[1:-1]] == [REPEAT_DELAY_S] * MOST_QUICK
+    assert budgets[-1].failed == (MOST_QUICK + 1) * (6 if body_bytes >= QUICK_BYTES else 1)
     assert budgets[-1].useless == (body_bytes >= QUICK_BYTES)
 
 
@@ -363,11 +371,11 @@ def test_pips_own_retries_of_a_request_count_as_attempts_with_their_waits() -> N
         pytest.param([0, QUICK_BYTES], 1000.0, (0, 0, 0), id="no wait after 64 KiB, however long the outage was"),
         pytest.param([QUICK_BYTES - 1], 0.0, (0, 0, 0), id="no wait after the first one with less"),
         pytest.param([1], 0.0, (0, 0, 0), id="no wait after the first one with one byte"),
-        pytest.param([QUICK_BYTES - 1] * 2, 0.0, (1.05, 1.05, 1.05), id="one second after the second one with less"),
-        pytest.param([PROGRESS_BYTES] * 2, 0.0, (1.05, 1.05, 1.05), id="one second after little progress"),
-        pytest.param([1, 0, 1], 0.0, (1.05, 1.05, 1.05), id="one second after one byte"),
+        pytest.param([QUICK_BYTES - 1] * 2, 0.0, (1.25, 1.25, 1.25), id="one second after the second one with less"),
+        pytest.param([PROGRESS_BYTES] * 2, 0.0, (1.25, 1.25, 1.25), id="one second after little progress"),
+        pytest.param([1, 0, 1], 0.0, (1.25, 1.25, 1.25), id="one second after one byte"),
         pytest.param([1, QUICK_BYTES, 1], 0.0, (0, 0, 0), id="much between two with less"),
-        pytest.param([1] + [0] * 20 + [1], 1000.0, (1.05, 1.05, 1.05), id="one second, however long the outage was"),
+        pytest.param([1] + [0] * 20 + [1], 1000.0, (1.25, 1.25, 1.25), id="one second, however long the outage was"),
         pytest.param([0], 0.0, (0.5, 0.4375, 0.375), id="half a second after nothing, less with jitter"),
         pytest.param([QUICK_BYTES, 0], 0.0, (0.5, 0.4375, 0.375), id="nothing after much"),
         pytest.param([0, 0], 10.0, (1.5, 1.3125, 1.125), id="and a tenth of the outage"),
@@ -394,7 +402,7 @@ def test_given_waits_are_used_again_and_again_without_jitter() -> None:
 def test_new_bytes_count_more_than_given_waits() -> None:
     limits = Limits(100, 0.0, (2.0,))
 
-    assert [spend(*gains).delay_s(limits, 0.0, 0.0) for gains in ([QUICK_BYTES], [1, 1], [1, 0])] == [0.0, 1.05, 2.0]
+    assert [spend(*gains).delay_s(limits, 0.0, 0.0) for gains in ([QUICK_BYTES], [1, 1], [1, 0])] == [0.0, 1.25, 2.0]
 
 
 @pytest.mark.parametrize("brought", [1, 500, PROGRESS_BYTES, QUICK_BYTES - 1])

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pip_resume.protocol.statuses import ABOUT_THE_USER, NOT_IMPLEMENTED, WAIT_STATUSES, says_later
+from pip_resume.protocol.statuses import NOT_IMPLEMENTED, WAIT_STATUSES, says_later
 
 
 def test_every_status_that_asks_to_wait_has_a_source() -> None:
@@ -28,4 +28,4 @@ def test_of_all_statuses_four_of_4xx_and_all_of_5xx_but_two_say_later() -> None:
 
 
 def test_no_status_has_two_meanings() -> None:
-    assert not set(WAIT_STATUSES) & {*NOT_IMPLEMENTED, *ABOUT_THE_USER}
+    assert not set(WAIT_STATUSES) & set(NOT_IMPLEMENTED)
