@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from dataclasses import replace
 
 import pytest
 from integration.machine import Machine, hashed_link
-from integration.samples import CONTENT, CUT, FILE, HELD, PATH, SIZE, UNTIL_CLOSE, cut, link_with_partial
+from integration.samples import (
+    CONTENT,
+    CUT,
+    FILE,
+    HELD,
+    NEXT_RUN_RANGE,
+    PATH,
+    SIZE,
+    UNTIL_CLOSE,
+    cut,
+    link_with_hash,
+    link_with_partial,
+    link_without_hash,
+)
+from pip._internal.models.link import Link
 from servers.fault_server import Answer, FaultServer, FileAnswer, Then
 
+from pip_resume.artifact import url_key
 from pip_resume.errors import GaveUp, PipError, ResumeError
 from pip_resume.protocol.planning import OVERLAP_BYTES
 
@@ -133,3 +149,46 @@ def test_the_right_index_is_continued_after_a_hostile_one_in_the_same_run(
     outcome = machine.download(link)
 
     assert outcome.content == CONTENT
+
+
+def test_it_cannot_store_bytes_for_a_link_without_a_hash(machine: Machine, https_server: FaultServer) -> None:
+    """The key of such a link is a hash of its URL, which anybody can compute, and name as the sha256 of a file."""
+    victim = link_without_hash(https_server)
+    https_server.plays(PATH, FILE)
+    https_server.plays(HOSTILE, cut(replace(FILE, content=bytes(SIZE)), SIZE - 700))
+    hostile = Link(f"{https_server.url(HOSTILE)}#sha256={url_key(victim.url)}")
+    machine.download_partly(hostile)
+    assert machine.part_path(hostile) == machine.part_path(victim)
+
+    assert machine.download(victim).content == CONTENT
+    assert https_server.asked_ranges(PATH) == [None]
+
+
+@pytest.mark.parametrize(("host", "is_used"), [("localhost", True), ("localhost.example", False), ("", False)])
+def test_a_record_of_an_older_version_without_a_hash_is_used_for_its_host_only(
+    host: str, is_used: bool, machine: Machine, https_server: FaultServer
+) -> None:
+    """Format 2 does not tell whether there was a hash."""
+    link = link_with_partial(machine, https_server, FILE, has_hash=False)
+    older = {**json.loads(machine.record_path(link).read_bytes()), "format": 2, "host": host}
+    del older["is_unhashed"]
+    machine.record_path(link).write_text(json.dumps(older))
+
+    assert machine.download(link).content == CONTENT
+    assert (https_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE]) is is_used
+
+
+def test_it_cannot_name_the_file_of_a_different_host(
+    machine: Machine, http_server: FaultServer, https_server: FaultServer
+) -> None:
+    """pip unpacks a file by its name: an sdist that is called a wheel ends in a traceback."""
+    name = {"Content-Disposition": 'attachment; filename="sample-1.0-cp39-cp39-win32.whl"'}
+    http_server.plays(HOSTILE, cut(replace(FILE, fields=name)))
+    machine.download_partly(hashed_link(http_server.url(HOSTILE), CONTENT))
+    https_server.plays(PATH, FILE)
+    link = link_with_hash(https_server)
+
+    outcome = machine.download(link)
+
+    assert (outcome.content, outcome.path.name) == (CONTENT, link.filename)
+    assert https_server.asked_ranges(PATH) == [NEXT_RUN_RANGE]

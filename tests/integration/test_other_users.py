@@ -919,6 +919,81 @@ class TestExchangedFiles:
         assert attack.number > 0
 
 
+class TestPaths:
+    @pytest.mark.parametrize(("owner", "is_used"), [(ATTACKER, False), (None, True), (0, True)])
+    def test_a_symlink_of_a_different_user_leads_to_no_store(
+        self, owner: int | None, is_used: bool, victim: int, shared: Path, imported: None  # noqa: ARG002 - imports
+    ) -> None:
+        """It may lead to any closed directory of the victim, or to a file system that does not answer."""
+        pips = shared / "pip"
+        elsewhere = shared / "elsewhere" / store.DIRECTORY
+        for directory, mode in ((pips, 0o1777), (elsewhere.parent, 0o755), (elsewhere, 0o700)):
+            directory.mkdir()
+            os.chown(directory, victim, GROUP)
+            directory.chmod(mode)
+        artifact = artifact_of(Link("https://index.test/a-1.whl#sha256=" + "a" * 64))
+        plant(elsewhere / f"{artifact.key}.part", CONTENT[:HELD], 0o600, owner=victim)
+        (pips / "http").symlink_to(elsewhere.parent)
+        os.chown(pips / "http", victim if owner is None else owner, GROUP, follow_symlinks=False)
+
+        with acting_as(victim), closing(store.Store(pips / "http-v2", "boot")) as opened:
+            assert opened.holds(artifact) is is_used
+            assert bool(housekeeping.directories(pips)) is is_used
+            assert bool(housekeeping.entries(opened.paths[1])) is is_used
+
+    @pytest.mark.parametrize(
+        ("mode", "owner", "is_closed"),
+        [
+            pytest.param(0o755, None, True, id="nobody else may rename it"),
+            pytest.param(0o1777, None, True, id="sticky: only its owner may"),
+            pytest.param(0o1777, 0, True, id="sticky, of root"),
+            pytest.param(0o2775, None, False, id="the group may"),
+            pytest.param(0o777, 0, False, id="everybody may"),
+            pytest.param(0o755, ATTACKER, False, id="a different user may"),
+        ],
+    )
+    def test_a_directory_is_closed_only_if_nobody_can_put_a_different_one_in_its_place(
+        self, mode: int, owner: int | None, is_closed: bool, victim: int, shared: Path
+    ) -> None:
+        upper = shared / "upper"
+        path = upper / "http-v2" / store.DIRECTORY
+        path.mkdir(parents=True)
+        for each in (path, path.parent):
+            os.chown(each, victim, victim)
+        path.chmod(0o700)
+        path.parent.chmod(0o755)
+        os.chown(upper, victim if owner is None else owner, GROUP)
+        upper.chmod(mode)
+
+        with acting_as(victim), Directory.opened(path) as directory:
+            assert directory.is_closed is is_closed
+
+    def test_a_link_of_a_closed_directory_is_judged_by_both_paths(self, victim: int, shared: Path) -> None:
+        path = shared / "moved" / "pip-resume"
+        path.mkdir(parents=True)
+        for each in (path, path.parent):
+            os.chown(each, victim, victim)
+        path.chmod(0o700)
+        link = shared / "http"
+        link.symlink_to(path.parent)
+        for owner, is_closed in ((victim, True), (ATTACKER, False)):
+            os.chown(link, owner, GROUP, follow_symlinks=False)
+            with acting_as(victim), Directory.opened(link / "pip-resume") as directory:
+                assert directory.is_closed is is_closed
+
+    def test_a_record_of_a_different_user_gives_no_text_for_a_file_of_ours(
+        self, victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        link = downloaded_partly(machine, http_server, victim)
+        machine.record_path(link).unlink()
+        plant(machine.record_path(link), encode_checkpoint(Checkpoint("run this command")), 0o644)
+
+        with acting_as(victim):
+            (entry,) = own_entries(machine.store.path)
+
+        assert entry.filename == ""
+
+
 class TestPipsCache:
     def test_the_permissions_of_a_cached_body_are_never_more_than_reading_and_writing(
         self, victim: int, machine: Machine, http_server: FaultServer, monkeypatch: pytest.MonkeyPatch
