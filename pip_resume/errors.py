@@ -135,6 +135,8 @@ class RangeError(ResumeError):
 class NoSpace(PipError):
     """pip's temporary directory is full. ``directory`` names it, ``needed`` is the length of the file in bytes."""
 
+    cause: OSError
+
     def __init__(self, cause: OSError, directory: Path, needed: int) -> None:
         super().__init__(cause)
         self.directory = directory

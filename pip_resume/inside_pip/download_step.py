@@ -18,7 +18,7 @@ from pip_resume import settings
 from pip_resume.artifact import Artifact, choose_digest
 from pip_resume.engine import transfer
 from pip_resume.engine.clock import SystemClock
-from pip_resume.errors import GaveUp, PipError, ResumeError
+from pip_resume.errors import GaveUp, NoSpace, PipError, ResumeError
 from pip_resume.inside_pip import (
     cached_files,
     child_pip,
@@ -30,7 +30,7 @@ from pip_resume.inside_pip import (
     required_hashes,
 )
 from pip_resume.inside_pip.display import PipDisplay
-from pip_resume.inside_pip.final_error import final_error
+from pip_resume.inside_pip.final_error import final_error, no_space_error
 from pip_resume.inside_pip.options import options_of
 from pip_resume.inside_pip.run import RUN
 from pip_resume.inside_pip.transport import PipTransport
@@ -165,6 +165,8 @@ def _download(module: ModuleType, downloader: Any, link: Link, location: str) ->
         )
         if store is not None:
             leftovers.tell_at_end(module.logger, store.paths, finished.path.name)
+    except NoSpace as error:
+        raise _ForPip(no_space_error(error.cause)) from error
     except PipError as error:
         raise _ForPip(error.cause) from error
     except GaveUp as error:

@@ -37,6 +37,18 @@ def final_error(name: str, report: Report) -> Exception:
     return error
 
 
+class NoSpaceLeft(InstallationError, OSError):
+    """The disk is full. The install command shows an OSError in pip's own words, the others one line and no traceback.
+
+    Plain pip 26.3 takes a full disk for a lost connection; both end with exit code 1.
+    """
+
+
+def no_space_error(error: OSError) -> NoSpaceLeft:
+    """Return what pip raises for a disk that is full, with the number and the text of ``error``."""
+    return NoSpaceLeft(error.errno, error.strerror)
+
+
 def _history(attempts: tuple[FailedAttempt, ...]) -> list[str]:
     """Return the number of attempts, and a line for each of the last ones; several that ended alike share a line.
 
