@@ -106,7 +106,7 @@ def messages() -> list[str]:
 
 
 def test_the_messages_are_found() -> None:
-    assert len(messages()) == 21
+    assert len(messages()) == 24
 
 
 @pytest.mark.parametrize("message", messages())
