@@ -922,7 +922,12 @@ class TestExchangedFiles:
 class TestPaths:
     @pytest.mark.parametrize(("owner", "is_used"), [(ATTACKER, False), (None, True), (0, True)])
     def test_a_symlink_of_a_different_user_leads_to_no_store(
-        self, owner: int | None, is_used: bool, victim: int, shared: Path, imported: None  # noqa: ARG002 - imports
+        self,
+        owner: int | None,
+        is_used: bool,
+        victim: int,
+        shared: Path,
+        imported: None,  # noqa: ARG002 - imports
     ) -> None:
         """It may lead to any closed directory of the victim, or to a file system that does not answer."""
         pips = shared / "pip"

@@ -84,13 +84,11 @@ def _gave_up_range(situation: Situation, run: Run) -> int:
     is_usable = is_usable and not ranges.is_labelled_gzip
     # An interim response to a range is not used, but noted with the status of the response that follows it.
     is_usable = is_usable and not any(100 <= refusal.status < 200 for refusal in situation.refusals)
-    # What a redirect leads to is the response to the same request, and so is what follows a "later", or a refusal of a
-    # plain request.
+    # What a redirect leads to is the response to the same request, and so is what follows a refusal of a plain request.
     heads = [
         head
         for head in run.requests
-        if head.status not in (301, 302, 303, 307, 308, 429, 503)
-        and (head.first_pos is not None or head.status in (200, 203))
+        if head.status not in (301, 302, 303, 307, 308) and (head.first_pos is not None or head.status in (200, 203))
     ]
     given_up = sum(
         later.first_pos is None
