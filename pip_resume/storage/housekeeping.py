@@ -29,6 +29,8 @@ _MARKER = "pruned"
 """A file whose age is the time since the last opportunistic pruning."""
 _MOST_FOREIGN = 50
 """How many files of different users ``prune`` looks at in one run: they may be any number, with long records."""
+_MOST_NAMES = 20_000
+"""How many names are looked at where others can put any number of them. That many take half a second."""
 _STEM = r"[0-9a-f]{64}(?:-u[0-9]+)?"
 _PART_NAME = rf"{_STEM}\.part"
 _RECORD_NAME = rf"{_STEM}\.json"
@@ -126,11 +128,17 @@ def own_entries(path: Path) -> list[Entry]:
         return []
 
 
+def _names(directory: Directory) -> list[str]:
+    """Return the names in a store's directory; where others can use it, _MOST_NAMES of them at most."""
+    names = directory.names()
+    return names if directory.is_closed else names[:_MOST_NAMES]
+
+
 def _entries(directory: Directory, most_foreign: int | None) -> list[Entry]:
     """``most_foreign`` is the number of files of different users that are looked at; None: all."""
     found: list[Entry] = []
     foreign = 0
-    for name in directory.names():
+    for name in _names(directory):
         if not re.fullmatch(_PART_NAME, name):
             continue
         with contextlib.suppress(OSError):
@@ -251,7 +259,7 @@ def remove_leftovers(path: Path, now_s: float) -> None:
 
 
 def _remove_leftovers(directory: Directory, now_s: float) -> None:
-    for name in directory.names():
+    for name in _names(directory):
         if not re.fullmatch(_TEMPORARY_NAME, name) and not _is_record_alone(directory, name):
             continue
         with contextlib.suppress(OSError, StoreUnusable):

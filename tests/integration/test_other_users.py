@@ -715,6 +715,18 @@ class TestForgedRecords:
 
         assert len(read) <= 50
 
+    @pytest.mark.parametrize(("mode", "most"), [(0o2775, 100), (0o700, 1500)])
+    def test_only_so_many_names_are_looked_at_where_others_can_put_any_number(
+        self, mode: int, most: int, victim: int, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_store(machine, victim, mode)
+        machine.cache_directory.chmod(0o755)
+        for number in range(1500):
+            plant(machine.store.path / f"{number:064x}.part", owner=victim, mode=0o600)
+        monkeypatch.setattr(housekeeping, "_MOST_NAMES", 100)
+        with acting_as(victim):
+            assert len(own_entries(machine.store.path)) == most
+
 
 class TestSizes:
     """Field report 5.4: what a different user has costs no room, and no partial of ours."""
