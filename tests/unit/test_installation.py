@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +19,8 @@ CHECKOUT = "https://github.com/pip-resume/pip-resume"
     ("origin", "source"),
     [
         pytest.param({}, VERSION, id="from an index"),
-        pytest.param({"url": "file:///a%20b", "dir_info": {}}, "/a b", id="a directory"),
-        pytest.param({"url": "file:///x/y.whl", "archive_info": {}}, "/x/y.whl", id="a wheel"),
+        pytest.param({"url": "file:///a%20b", "dir_info": {}}, str(Path("/a b")), id="a directory"),
+        pytest.param({"url": "file:///x/y.whl", "archive_info": {}}, str(Path("/x/y.whl")), id="a wheel"),
         pytest.param({"url": "https://h/y.whl", "archive_info": {}}, "https://h/y.whl", id="the URL of a wheel"),
         pytest.param({"url": CHECKOUT, "vcs_info": {"vcs": "git"}}, f"git+{CHECKOUT}", id="a repository"),
         pytest.param({"url": "file:///x", "vcs_info": {"vcs": "git"}}, "git+file:///x", id="a repository on this disk"),
