@@ -33,7 +33,7 @@ def after_body(state: State, exchange: Exchange, position: int, gained: int) -> 
         gained,
         state.attempts.small,
         state.earlier_end,
-        is_last_attempt=exchange.request.is_ranged and not state.attempts.are_allowed,
+        is_last_attempt=not state.attempts.are_allowed,
     )
     ending = conclude(ended)
     state.display.concluded(ending, ended.held)

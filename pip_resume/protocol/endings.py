@@ -53,7 +53,7 @@ class Ended(NamedTuple):
     earlier_end: int | None = None
     """Where an earlier complete body of this run ended with its connection, and seemed to be cut. Exclusive."""
     is_last_attempt: bool = False
-    """Whether no further part could be requested, since there are no --resume-retries."""
+    """Whether nothing more could be requested, since there are no --resume-retries."""
 
     @property
     def is_short(self) -> bool:
@@ -104,10 +104,11 @@ class Ended(NamedTuple):
         """Whether this may be the complete file although it is only the start of what is held.
 
         It is if a gateway has sent a page within a body without a length. A cut at this place is as likely, so it must
-        be the second end in this run: at the same place, or after one at the end of what is held.
+        be the second end in this run: at the same place, or after one at the end of what is held. Or the last one.
         """
         is_start = self.verdict.first_pos == 0 and 0 < self.position < self.held.offset
-        return is_start and self.length is None and self.earlier_end in (self.position, self.held.offset)
+        is_second = self.earlier_end in (self.position, self.held.offset)
+        return is_start and self.length is None and (is_second or self.is_last_attempt)
 
 
 class Ending(NamedTuple):

@@ -39,6 +39,8 @@ REPEAT_DELAY_S = 0.2
 """The wait after one of the first MOST_QUICK bodies of a download that brought nothing new. Together it is a second."""
 MOST_QUICK = DEFAULT_RETRIES
 """Plain pip follows a body that was cut at once, up to this often."""
+MOST_QUICK_LARGE = 2
+"""The same for bodies of at least QUICK_BYTES without anything new: each of them may cost as much as the file."""
 MAX_USELESS_DELAY_S = 60.0
 """The longest wait after bodies that arrived and brought nothing new. So they cost about ten times their bytes."""
 JITTER = 0.25
@@ -155,11 +157,12 @@ class Budget(NamedTuple):
         new_bytes = max(new_bytes, 0)
         gained = self.gained + new_bytes
         is_cut = body_bytes is not None and new_bytes < QUICK_BYTES
-        is_quick = is_cut and self.cut < MOST_QUICK
+        is_useless = (body_bytes or 0) >= QUICK_BYTES
+        most_quick = MOST_QUICK_LARGE if is_useless and new_bytes == 0 else MOST_QUICK
+        is_quick = is_cut and self.cut < most_quick
         cut = self.cut + is_cut
         if gained >= PROGRESS_BYTES:
             return Budget(failed=1, last_gain=new_bytes, small=self._small(new_bytes), cut=cut, is_quick=is_quick)
-        is_useless = (body_bytes or 0) >= QUICK_BYTES
         failed = self.failed + (body_attempts if is_useless else 1)
         return self._replace(
             failed=failed,

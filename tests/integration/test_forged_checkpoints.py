@@ -21,7 +21,7 @@ from pip_resume.protocol.checkpoint import (
     record_format,
 )
 
-READABLE_FORMATS = (1, FORMAT)
+READABLE_FORMATS = (1, 2, FORMAT)
 VALID = json.loads(encode_checkpoint(Checkpoint(complete_length=SIZE, boot_id="the boot of this test")))
 LENGTHS = st.integers(0, 2**63 - 1) | st.integers(-1, 2**64)
 NAMES = st.text("abc.-_ äß/\\", max_size=20)
@@ -32,6 +32,7 @@ PLAUSIBLE = {
     "fields": st.none() | st.dictionaries(st.sampled_from(RECORDED_FIELDS), NAMES, max_size=3),
     "inode": st.integers(-1, 2**129),
     "synced": LENGTHS,
+    "is_unhashed": st.none() | st.booleans() | st.integers(0, 1),
 }
 """What a record may hold, and the values just outside."""
 

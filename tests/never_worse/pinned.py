@@ -239,4 +239,13 @@ PINNED: dict[str, Situation] = {
     "silence for ranges for 30 s, and --retries 10": Situation(
         cuts=(Cut(at=0.748),), refusals=(Refusal("silence", lasts_s=30.0),), user=User(retries=10)
     ),
+    "a page at the end of a body without a length, and no retries": Situation(
+        file=File(caching="no-store", framing="close"),
+        cuts=(Cut("error page", at=1.0),),
+        user=User(resume_retries=0),
+    ),
+    "an error page, ranges are refused, and each connection ends after 900 kB for 10 s": Situation(
+        cuts=(Cut("error page", at=0.02), Cut(every=900_000, until_s=10.0)),
+        refusals=(Refusal(),),
+    ),
 }

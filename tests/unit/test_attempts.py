@@ -294,14 +294,14 @@ def test_bodies_without_anything_new_are_requested_less_and_less_often() -> None
     download = Download()
     download.fail(gained=QUICK_BYTES)
 
-    for _ in range(14):
+    for _ in range(11):
         download.attempts.body_ended(QUICK_BYTES, 0)
         download.fail()
     download.attempts.body_ended(QUICK_BYTES, 0)
     with pytest.raises(GaveUp):
         download.fail()
 
-    assert download.display.delays_s[1:] == [0.2] * 5 + [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0, 60.0]
+    assert download.display.delays_s[1:] == [0.2] * 2 + [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0, 60.0]
 
 
 def test_the_first_bodies_without_anything_new_are_followed_as_soon_as_by_plain_pip_once_in_a_download() -> None:

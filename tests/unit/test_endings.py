@@ -132,6 +132,7 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
         "RFC 9112 section 8",
         Outcome.CHECK_START_OR_LOST,
     ): {
+        "nothing more can be requested": ended(CLOSE_DELIMITED, OFFSET - 1, UNSIZED)._replace(is_last_attempt=True),
         "after one at the end of what is held": ended(CLOSE_DELIMITED, OFFSET - 1, UNSIZED)._replace(
             earlier_end=OFFSET
         ),

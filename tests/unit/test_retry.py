@@ -10,6 +10,7 @@ from unit.plain_pip import BACKOFF_FACTOR, LONGEST_WAIT_S, Tries, tries_of, wait
 from pip_resume.protocol.retry import (
     MAX_DELAY_S,
     MOST_QUICK,
+    MOST_QUICK_LARGE,
     PROGRESS_BYTES,
     QUICK_BYTES,
     REPEAT_DELAY_S,
@@ -315,15 +316,20 @@ def test_the_first_small_connections_of_a_download_are_followed_at_once_and_a_la
     assert delays_s == [0.0] * 6 + [1.25] * 3
 
 
-@pytest.mark.parametrize("body_bytes", [0, 1, QUICK_BYTES - 1, QUICK_BYTES])
-def test_the_first_bodies_without_anything_new_are_followed_quickly_and_count_as_attempts(body_bytes: int) -> None:
+@pytest.mark.parametrize(
+    ("body_bytes", "most"),
+    [(0, MOST_QUICK), (1, MOST_QUICK), (QUICK_BYTES - 1, MOST_QUICK), (QUICK_BYTES, MOST_QUICK_LARGE)],
+)
+def test_the_first_bodies_without_anything_new_are_followed_quickly_and_count_as_attempts(
+    body_bytes: int, most: int
+) -> None:
     budgets = [Budget()]
-    for _ in range(MOST_QUICK + 1):
+    for _ in range(most + 1):
         budgets.append(budgets[-1].after(0, body_bytes, body_attempts=6))
 
-    assert [budget.is_quick for budget in budgets] == [False] + [True] * MOST_QUICK + [False]
-    assert [budget.delay_s(WITHOUT_LIMITS, 0.0, 0.0) for budget in budgets[1:-1]] == [REPEAT_DELAY_S] * MOST_QUICK
-    assert budgets[-1].failed == (MOST_QUICK + 1) * (6 if body_bytes >= QUICK_BYTES else 1)
+    assert [budget.is_quick for budget in budgets] == [False] + [True] * most + [False]
+    assert [budget.delay_s(WITHOUT_LIMITS, 0.0, 0.0) for budget in budgets[1:-1]] == [REPEAT_DELAY_S] * most
+    assert budgets[-1].failed == (most + 1) * (6 if body_bytes >= QUICK_BYTES else 1)
     assert budgets[-1].useless == (body_bytes >= QUICK_BYTES)
 
 
