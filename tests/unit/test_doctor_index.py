@@ -221,6 +221,15 @@ def test_a_missing_password_is_told_from_a_wrong_one(url: str, text: str, scheme
     assert finding.remedy.endswith(f"--index-url {scheme}://USER:PASSWORD@index.example/...")
 
 
+def test_a_short_option_is_replaced_by_the_remedy() -> None:
+    failure = {"kind": "connection", "status": None, "cause": "connection refused", "host": "index.example"}
+    typed = Typed("sample", [["-i", "https://index.example/simple/"]])
+
+    (finding,) = examine({"project": "sample", "failures": [failure]}, can_keep=True, typed=typed)
+
+    assert finding.remedy.endswith(" doctor sample --index-url URL")
+
+
 def test_a_file_that_is_missing_is_not_taken_for_a_missing_project() -> None:
     seen = {**GOOD, "error": {"kind": "status", "status": 404, "host": "files.example"}}
 

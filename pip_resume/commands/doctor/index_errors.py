@@ -10,6 +10,7 @@ from pip_resume.commands.doctor.finding import BROKEN, NOTE, OK, Finding, doctor
 from pip_resume.wording import printable
 
 Seen = Mapping[str, Any]
+_LONG = {"-i": "--index-url", "-f": "--find-links"}
 _CREDENTIALS = re.compile(r"(?<=://)[^/@]*(?=@)")
 
 
@@ -26,7 +27,7 @@ class Typed(NamedTuple):
 
         A user name and a password in a URL are not shown.
         """
-        kept = [each for each in self.options if not option or each[0] != option[0]]
+        kept = [each for each in self.options if not option or _LONG.get(each[0], each[0]) != option[0]]
         typed = [quoted(_CREDENTIALS.sub("****", word)) for each in kept for word in each]
         words = [project or (quoted(self.project) if self.project else ""), *typed, *option]
         return doctor_with(" ".join(filter(None, words)))
