@@ -147,6 +147,10 @@ class StoreUnusable(ResumeError):
     """The directory for partial downloads cannot be used; the text says why."""
 
 
+class NamesInUse(StoreUnusable):
+    """Other downloads of the artifact use all of its names at this moment. Nothing is wrong with the directory."""
+
+
 class PartialBusy(ResumeError):
     """Another pip holds the lock of this artifact's partial."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pip_resume.engine.waiting import wait_for_other
-from pip_resume.errors import StoreUnusable
+from pip_resume.errors import NamesInUse, StoreUnusable
 from pip_resume.protocol.planning import is_storable
 from pip_resume.storage.housekeeping import make_room
 from pip_resume.storage.store import SPARE_BYTES
@@ -45,6 +45,9 @@ class StoreAccess:
             return None
         try:
             return self._store.claim(self._artifact)
+        except NamesInUse:
+            self._store = None
+            return None
         except (OSError, StoreUnusable) as error:
             self.give_up(error)
             return None

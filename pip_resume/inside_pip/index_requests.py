@@ -32,7 +32,7 @@ _PERMANENT_REDIRECTS = (301, 308)
 _OTHER_TAG = '"pip-resume-doctor"'
 _OTHER_DATE = "Thu, 01 Jan 1970 00:00:01 GMT"
 _PAGES = ("text/html", "application/xhtml+xml")
-"""The content types of a page. No index gives one of them to a wheel or a source distribution."""
+"""The content types of a page."""
 Seen = dict[str, Any]
 
 
@@ -73,7 +73,7 @@ class FileRequests:
             "digest": self._artifact.digest and self._artifact.digest.name,
             "status": self._head.status,
             "length": self._head.content_length,
-            "is_page": (field("content-type") or "").strip().lower().startswith(_PAGES),
+            "is_page": self._is_page(),
             "coding": parse_content_coding(field("content-encoding")),
             "is_https": self._artifact.is_https and self._head.is_https,
             "redirects": [hop.status_code for hop in hops],
@@ -82,6 +82,11 @@ class FileRequests:
             "date": "strong" if strong_date(field("last-modified"), field("date")) else "weak" if has_date else "none",
             "is_storable": planning.is_storable(self._head._replace(fields=self._without_length()), self._artifact),
         }
+
+    def _is_page(self) -> bool:
+        """Whether a page came, by its field and its first character: a server may call every file a page."""
+        content_type = self._head.fields.get("content-type", "").strip().lower()
+        return content_type.startswith(_PAGES) and self._start.lstrip().startswith(b"<")
 
     def _without_length(self) -> dict[str, str]:
         """Return the fields of a file that is not too short to be worth storing."""

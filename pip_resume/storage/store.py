@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pip_resume.errors import PartialBusy, StoreUnusable
+from pip_resume.errors import NamesInUse, PartialBusy, StoreUnusable
 from pip_resume.protocol.checkpoint import FORMAT, Checkpoint
 from pip_resume.storage.adoption import is_sparse, may_be_continued, trusted_length, what_is_known
 from pip_resume.storage.directory import Directory
@@ -114,7 +114,17 @@ class Store:
             partial = self._create(own, artifact)
             if partial is not None:
                 return partial
+        if self._is_any_locked(artifact):
+            raise NamesInUse(f"other downloads use the names for {artifact.filename}")
         raise StoreUnusable(f"the names for {artifact.filename} in {self.path} are taken by files that cannot be used")
+
+    def _is_any_locked(self, artifact: Artifact) -> bool:
+        """Whether a download holds the lock of a file of ours that nobody waits for."""
+        for found in self._find(artifact):
+            with contextlib.suppress(OSError, StoreUnusable):
+                if is_own(found.directory.status_of(found.name)) and is_locked(*found):
+                    return True
+        return False
 
     def may_keep(self, artifact: Artifact) -> bool:
         """Whether the next run could use what is stored now: without a hash only in a closed directory.

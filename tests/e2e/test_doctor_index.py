@@ -335,6 +335,22 @@ def test_a_project_without_a_file_for_this_python_is_reported(
 
 
 @OLDEST_AND_NEWEST
+@pytest.mark.parametrize("is_page", [True, False])
+def test_a_page_in_the_place_of_the_file_is_told_from_a_file_that_is_called_a_page(
+    doctors: Doctors, pip_version: str, https_server: FaultServer, certificates: Certificates, is_page: bool
+) -> None:
+    publish(https_server, WITH_HASH)
+    content = b"<html>" + b"log in" * 5000 if is_page else GOOD.content
+    page = dataclasses.replace(GOOD, content=content, fields={"Content-Type": "text/html; charset=utf-8"})
+    https_server.plays(WITH_HASH.path, page)
+
+    report = ask(doctors(pip_version), "sample", *index_options(https_server, certificates))
+
+    assert ("sent a web page instead of the file" in texts(report, "index")) is is_page
+    assert (report["verdict"] == "works") is not is_page
+
+
+@OLDEST_AND_NEWEST
 def test_an_index_that_cannot_be_reached_is_reported(
     doctors: Doctors, pip_version: str, http_server: FaultServer
 ) -> None:

@@ -691,6 +691,21 @@ class TestForgedRecords:
 
         assert outcome.content == CONTENT[:-1]
 
+    @pytest.mark.parametrize("mode", MODES)
+    def test_a_third_pip_at_once_downloads_for_itself_without_a_word(
+        self, mode: int, victim: int, machine: Machine, http_server: FaultServer
+    ) -> None:
+        """Each user has two names for an artifact there, and no lock is waited for."""
+        http_server.plays(PATH, FILE)
+        link = link_with_hash(http_server)
+        make_store(machine, victim, mode)
+        with acting_as(victim), contextlib.ExitStack() as others:
+            for _ in range(2):
+                others.enter_context(closing(machine.store.claim(artifact_of(link))))
+            outcome = machine.download(link)
+
+        assert (outcome.content, outcome.display.store_errors) == (CONTENT, [])
+
     def test_any_number_of_files_of_a_different_user_costs_little(
         self, victim: int, machine: Machine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
