@@ -12,6 +12,7 @@ from never_worse.situation import Cut, Hop, Moment, Ranges, Refusal, Replacement
 
 if TYPE_CHECKING:
     from never_worse.drawing import Draw
+    from never_worse.situation import Cached
 
 Aim = Callable[["Draw", Situation], Situation]
 
@@ -63,17 +64,33 @@ def _large_parts(draw: Draw, drawn: Situation) -> Situation:
     return _broken(draw, drawn, Ranges(most_bytes=300_000), size=3_000_000)
 
 
+def _parts_without_a_length_or_a_second_attempt(draw: Draw, drawn: Situation) -> Situation:
+    situation = _broken(draw, drawn, Ranges(content_range="no length"), link_hash=draw.one("sha256", "md5"))
+    user = replace(situation.user, stops=(Stop(share=0.5),), retries=draw.one(0, 5), resume_retries=0)
+    return replace(situation, cuts=(), user=user)
+
+
+def _rest_that_ends_with_its_connection(draw: Draw, drawn: Situation) -> Situation:
+    """The range says where it ends; its body, without a length, ends before that."""
+    first, second = draw.one((0.25, 0.5), (0.5, 0.9), (0.5, 0.99))
+    situation = _broken(draw, drawn, Ranges(), framing="close", link_hash="sha256")
+    cuts = tuple(Cut("close", at=share) for share in (first, second))
+    return replace(situation, cuts=cuts, user=replace(situation.user, stops=()))
+
+
 def _page_within_a_body_without_a_length(draw: Draw, drawn: Situation) -> Situation:
     situation = _broken(draw, drawn, Ranges(), framing="close")
-    page = Cut("error page", at=draw.one(0.5, 0.9, 1.0))
-    return replace(situation, cuts=(page,), refusals=(Refusal(draw.one("status", "reset")),))
+    page = Cut("error page", at=draw.one(0.5, 0.9, 1.0, 1.0, 1.0, 1.0))
+    user = replace(situation.user, stops=())
+    return replace(situation, cuts=(page,), refusals=(Refusal(draw.one("status", "reset")),), user=user)
 
 
 def _wrong_file_without_a_length(draw: Draw, drawn: Situation) -> Situation:
     """The index names a different build, and nothing tells that the end of the file has come."""
-    ranges = Ranges(at_end=draw.one("416", "empty 206", "200"))
+    ranges = Ranges(at_end=draw.one("416", "416", "416", "empty 206", "empty 206"))
     situation = _broken(draw, drawn, ranges, framing="close", link_hash="sha256")
-    return replace(situation, cuts=(), serves_stale=True)
+    stops = draw.one((), (), (Stop(share=0.5),))
+    return replace(situation, cuts=(), serves_stale=True, user=replace(situation.user, stops=stops))
 
 
 def _rest_with_status_200(draw: Draw, drawn: Situation) -> Situation:
@@ -108,9 +125,31 @@ def _multipart_or_late(draw: Draw, drawn: Situation) -> Situation:
     return _broken(draw, drawn, Ranges(draw.one("multipart", "starts late")))
 
 
-def _empty_body_in_the_cache(draw: Draw, drawn: Situation) -> Situation:
-    user = replace(drawn.user, cached=draw.one("empty", "cut"), stops=())
+def _nothing_in_the_cache(draw: Draw, drawn: Situation) -> Situation:
+    return _with_a_cached_body(drawn, "empty")
+
+
+def _something_in_the_cache(draw: Draw, drawn: Situation) -> Situation:
+    return _with_a_cached_body(drawn, draw.one("right", "old build", "truncated", "wrong bytes", "cut"))
+
+
+def _with_a_cached_body(drawn: Situation, cached: Cached) -> Situation:
+    user = replace(drawn.user, cached=cached, stops=())
     return replace(drawn, file=replace(drawn.file, caching="max-age", framing="length"), user=user, refusals=())
+
+
+def _refused_ranges(draw: Draw, drawn: Situation) -> Situation:
+    """Kinds of refusals that are drawn less often than others."""
+    how = draw.one("status", "status", "login page", "login redirect", "close", "silence")
+    refusal = Refusal(how, "range", draw.one(204, 304, 400, 405, 416, 502, 521))
+    return replace(_broken(draw, drawn, Ranges()), refusals=(refusal,))
+
+
+def _busy_or_logged_out(draw: Draw, drawn: Situation) -> Situation:
+    how = draw.one("status", "login page", "login redirect")
+    begins, lasts_s = Moment(draw.one(0.0, 0.5)), draw.one(1.0, 5.0, 30.0)
+    refusal = Refusal(how, "any", draw.one(429, 503), begins, lasts_s, draw.one("none", "seconds", "date"))
+    return replace(_broken(draw, drawn, Ranges()), refusals=(refusal,))
 
 
 def _status_about_the_file(draw: Draw, drawn: Situation) -> Situation:
@@ -131,6 +170,8 @@ AIMS: tuple[Aim, ...] = (
     _small_parts_without_a_length,
     _parts_without_a_length,
     _large_parts,
+    _parts_without_a_length_or_a_second_attempt,
+    _rest_that_ends_with_its_connection,
     _page_within_a_body_without_a_length,
     _wrong_file_without_a_length,
     _rest_with_status_200,
@@ -139,7 +180,10 @@ AIMS: tuple[Aim, ...] = (
     _different_validators,
     _different_coding,
     _multipart_or_late,
-    _empty_body_in_the_cache,
+    _nothing_in_the_cache,
+    _something_in_the_cache,
+    _refused_ranges,
+    _busy_or_logged_out,
     _status_about_the_file,
     _wrong_end_of_a_complete_file,
 )

@@ -20,10 +20,12 @@ from never_worse.situation import Situation, as_source
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+WHOLE_SESSION = 3000
+"""The number of situations for each of three pips."""
 SELDOM = 50
-"""An ingredient that occurs less often in 2,000 situations is marked in the report."""
+"""An ingredient that occurs less often in as many situations is marked in the report."""
 SELDOM_ROW = 17
-"""The same for a row of a table: a session plays 2,000 situations with each of three pips."""
+"""The same for a row of a table, so that it occurs fifty times with the three pips."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class Report:
             yield f"{title}:"
             for name, count in sorted(counter.items()):
                 least = {"ingredients": SELDOM, "rows": SELDOM_ROW}.get(title, 0)
-                is_seldom = count < least * self.played / 2000
+                is_seldom = count < least * self.played / WHOLE_SESSION
                 yield f"  {count:6} {name}{'   (seldom)' if is_seldom else ''}"
 
     def _percent(self, count: int) -> str:
