@@ -84,17 +84,20 @@ class NoResponse(ConnectionLost):
         *,
         is_for_pip: bool = False,
         was_sent: bool = True,
+        was_silent: bool = False,
         is_unverified: bool = False,
     ) -> None:
         """``error`` is pip's own exception. With ``is_for_pip`` it says more than our own error would.
 
-        ``was_sent`` is False if there was no connection to send the request over, and ``is_unverified`` True if the
-        host has shown a wrong certificate, and no right one in this run.
+        ``was_sent`` is False if there was no connection to send the request over. ``was_silent`` is True if there was
+        one, and no response within pip's ``--timeout``. ``is_unverified`` is True if the host has shown a wrong
+        certificate, and no right one in this run.
         """
         super().__init__(cause)
         self.error = error
         self.is_for_pip = is_for_pip
         self.was_sent = was_sent
+        self.was_silent = was_silent
         self.is_unverified = is_unverified
 
 

@@ -62,10 +62,11 @@ class Transport(Protocol):
     def first(self) -> Response:
         """Send a plain GET as pip itself would, with pip's cache and pip's retries. Raises NoResponse or PipError."""
 
-    def get(self, fields: Mapping[str, str], *, with_cache: bool = False) -> Response:
+    def get(self, fields: Mapping[str, str], *, with_cache: bool = False, timeout_s: float | None = None) -> Response:
         """Send one GET with these additional fields, without pip's retries and, unless ``with_cache``, past its cache.
 
-        Raises ConnectionLost or PipError.
+        Each read of this response waits for ``timeout_s`` seconds; None means pip's own ``--timeout``. Raises
+        ConnectionLost or PipError.
         """
 
     def cached(self) -> Response | None:

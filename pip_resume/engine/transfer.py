@@ -135,7 +135,8 @@ class _Run:
                 state.plain_failures += not request.is_ranged
                 # A request that could not be sent says nothing about Range. A probe has to end in any case.
                 if not isinstance(lost, NoResponse) or lost.was_sent or state.trust.is_probing:
-                    state.learn(state.trust.after_no_response(is_ranged=request.is_ranged))
+                    was_silent = isinstance(lost, NoResponse) and lost.was_silent
+                    state.learn(state.trust.after_no_response(is_ranged=request.is_ranged, was_silent=was_silent))
                 if is_first and not state.copy.has_any and (finished := self._from_cache()) is not None:
                     # pip could not ask whether its cache is up to date. The hash of the link says so.
                     return finished
@@ -161,7 +162,9 @@ class _Run:
             else:
                 # pip may ask for a password, but only before the first response.
                 with state.display.requesting() if state.attempts.has_response else contextlib.nullcontext():
-                    response = state.transport.get(request.fields, with_cache=self._may_use_cache(request))
+                    response = state.transport.get(
+                        request.fields, with_cache=self._may_use_cache(request), timeout_s=self._timeout_s()
+                    )
         except NoResponse:
             if is_pips:
                 state.attempts.pip_has_retried()
@@ -173,6 +176,11 @@ class _Run:
         finally:
             state.watch.lap(2 * state.transport.timeout_s)
         return response
+
+    def _timeout_s(self) -> float | None:
+        """Return how long the next request waits for its response, in seconds; None: as long as pip."""
+        share = self._state.trust.timeout_share
+        return share * self._state.transport.timeout_s if share < 1.0 else None
 
     def _may_use_cache(self, request: Request) -> bool:
         """Whether a request may use pip's cache: a plain one whose body is used, if no response so far was useful."""

@@ -81,6 +81,14 @@ def was_not_sent(error: BaseException) -> bool:
     return any(isinstance(cause, _CONNECT_ERRORS) or _is_certificate_error(cause) for cause in causes(error))
 
 
+def was_silent(error: BaseException) -> bool:
+    """Whether a request was sent, or at least a connection made, and no response came in time."""
+    is_timeout = any(
+        isinstance(cause, (urllib3_exceptions.ReadTimeoutError, socket.timeout)) for cause in causes(error)
+    )
+    return is_timeout and not was_not_sent(error)
+
+
 def _is_certificate_error(error: BaseException) -> bool:
     # urllib3 1.26 may wrap it so that only its text is left of the class.
     return isinstance(error, _CERTIFICATE_ERRORS) or (

@@ -24,6 +24,7 @@ from pip_resume.inside_pip.failures import (
     is_of_the_network,
     is_without_connection,
     was_not_sent,
+    was_silent,
 )
 from pip_resume.inside_pip.run import RUN
 from pip_resume.protocol.messages import ResponseHead
@@ -108,10 +109,12 @@ class PipTransport:
             raise PipError(error) from error
         return self._answered(response)  # An error of ours there must not look like one of pip's.
 
-    def get(self, fields: Mapping[str, str], *, with_cache: bool = False) -> PipResponse:
+    def get(
+        self, fields: Mapping[str, str], *, with_cache: bool = False, timeout_s: float | None = None
+    ) -> PipResponse:
         try:
             session = own_session.for_later_requests(self._session, with_cache=with_cache)
-            response = self._send(session, fields)
+            response = self._send(session, fields, timeout_s)
         except Exception as error:
             if is_of_the_code(error):
                 raise
@@ -124,6 +127,7 @@ class PipTransport:
                 error,
                 is_for_pip=is_wrong,
                 was_sent=self._is_redirected(error) or not was_not_sent(error),
+                was_silent=was_silent(error),
                 is_unverified=is_wrong and self.reached is not Reached.THIS_HOST,
             ) from error
         return self._answered(response)
@@ -138,8 +142,10 @@ class PipTransport:
         url = next((url for url in urls if isinstance(url, str)), None)
         return url is not None and url_key(url) != url_key(self._artifact.url)
 
-    def _send(self, session: PipSession, fields: Mapping[str, str]) -> PipsResponse:
-        return session.get(self._artifact.url, headers={**self._module.HEADERS, **fields}, stream=True)
+    def _send(self, session: PipSession, fields: Mapping[str, str], timeout_s: float | None = None) -> PipsResponse:
+        # requests takes the time for connecting, then the one for each read. pip sets its own where there is none.
+        timeout: dict[str, Any] = {} if timeout_s is None else {"timeout": (self.timeout_s, timeout_s)}
+        return session.get(self._artifact.url, headers={**self._module.HEADERS, **fields}, stream=True, **timeout)
 
     def _answered(self, response: PipsResponse) -> PipResponse:
         head = head_of(response)

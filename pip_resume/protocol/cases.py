@@ -9,6 +9,7 @@ from pip_resume.protocol.http_fields import (
     parse_content_coding,
     parse_content_range,
     parse_entity_tag,
+    parse_first_pos,
     parse_loose_content_range,
 )
 
@@ -41,11 +42,27 @@ class Case(NamedTuple):
     @property
     def content_range(self) -> ContentRange | None:
         """Only one with positions; ``bytes */N`` belongs to 416. With a hash also in forms that some servers use."""
+        if self.held.digest_known and (rest := self._rest_by_length()) is not None:
+            return rest
         text = self.head.fields.get("content-range")
         parsed = parse_content_range(text)
         if parsed is None and self.held.digest_known:
             parsed = parse_loose_content_range(text)
         return parsed if parsed is not None and parsed.first_pos is not None else None
+
+    def _rest_by_length(self) -> ContentRange | None:
+        """Return what was requested if this part has exactly as many bytes, and does not start anywhere else.
+
+        Whatever else its Content-Range says: some servers count last-pos or the complete-length wrong by one, or leave
+        the field out. Only where a digest decides in the end. None for a part of a different length.
+        """
+        first_pos, complete_length = self.request.first_pos, self.held.checkpoint.complete_length
+        if not self.is_part or first_pos is None or complete_length is None:
+            return None
+        text = self.head.fields.get("content-range")
+        starts_there = text is None or parse_first_pos(text) == first_pos
+        is_rest = starts_there and self.head.content_length == complete_length - first_pos
+        return ContentRange(first_pos, complete_length - 1, complete_length) if is_rest else None
 
     @property
     def sent_length(self) -> int | None:

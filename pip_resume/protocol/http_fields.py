@@ -133,6 +133,12 @@ def parse_loose_content_range(text: str | None) -> ContentRange | None:
     return parse_content_range(f"bytes {match['first']}-{match['last']}/{complete_length}")
 
 
+def parse_first_pos(text: str) -> int | None:
+    """Read the first-pos of a Content-Range whose other numbers may be wrong; None if it has none."""
+    match = re.fullmatch(_LOOSE_CONTENT_RANGE, text.strip(_OWS), re.IGNORECASE | re.ASCII)
+    return None if match is None else int(match["first"])
+
+
 def parse_empty_content_range(text: str | None) -> int | None:
     """Read the complete-length N of ``bytes N-(N-1)/N``; None for everything else.
 

@@ -4,6 +4,7 @@ Some gateways refuse every request that carries Range, with a status, a reset, s
 once says nothing: the network may be down for a moment. So the next request is planned in this order:
 
 RANGE   --second barren one in a row-->  PROBE   a plain request: does the host answer at all?
+RANGE   --no response in pip's timeout--> PROBE  at once: a second silence would cost as much time again
 PROBE   --answered-->                    RETRY   its body is not read; Range once more, the network may be back
 PROBE   --not answered-->                RANGE   it says nothing about Range
 PROBE   --no file-->                     RANGE   a portal, or an overloaded server: it says nothing either
@@ -35,6 +36,9 @@ MOST_BARREN = 2
 """After this many ranged requests in a row that came to nothing, a plain one shows whether the host answers."""
 
 
+SHARE_AFTER_SILENCE = 1 / 3
+"""The share of pip's ``--timeout`` that a range gets after a silent one, if the host has answered meanwhile."""
+
 HAS_FILE = (200, 203)
 """The statuses of a complete response (RFC 9110 sections 15.3.1 and 15.3.4)."""
 
@@ -62,6 +66,8 @@ class Trust(NamedTuple):
     """Whether this run started over because of a different Last-Modified with an equal ETag. It does so once."""
     is_container_checked: bool = False
     """Whether this run started over because a joined file was damaged. It does so once."""
+    was_silent: bool = False
+    """Whether the last ranged request got no response within pip's ``--timeout``."""
     different: int = 0
     """Lost bodies that came in the place of a range, and differed from what was held."""
 
@@ -84,6 +90,11 @@ class Trust(NamedTuple):
     def is_range_tried_again(self) -> bool:
         """Whether the next request shows if the host that answers a plain request answers Range, too."""
         return self.asking is Asking.RETRY
+
+    @property
+    def timeout_share(self) -> float:
+        """The share of pip's ``--timeout`` that the next request waits for its response."""
+        return SHARE_AFTER_SILENCE if self.is_range_tried_again and self.was_silent else 1.0
 
     @property
     def is_spent(self) -> bool:
@@ -117,21 +128,22 @@ class Trust(NamedTuple):
         wrong = self.wrong + 1
         return self._replace(wrong=wrong, asking=Asking.PLAIN if wrong >= MOST_WRONG else self.asking)
 
-    def after_barren_range(self) -> Trust:
+    def after_barren_range(self, *, was_silent: bool = False) -> Trust:
         """After a ranged request that brought nothing: no response, a status that says "later", no body, or a page."""
         if self.asking is Asking.RETRY:
-            return self._replace(refusals=self.refusals + 1, asking=Asking.PLAIN, barren=0)
+            return self._replace(refusals=self.refusals + 1, asking=Asking.PLAIN, barren=0, was_silent=False)
         barren = self.barren + 1
-        return self._replace(barren=barren, asking=Asking.PROBE if barren >= MOST_BARREN else self.asking)
+        asking = Asking.PROBE if barren >= MOST_BARREN or was_silent else self.asking
+        return self._replace(barren=barren, asking=asking, was_silent=was_silent)
 
     def after_probe(self, status: int) -> Trust:
         """After a response to the probe. A status in HAS_FILE counts as the file, whatever the body is."""
         return self._replace(asking=Asking.RETRY if status in HAS_FILE else Asking.RANGE)
 
-    def after_no_response(self, *, is_ranged: bool) -> Trust:
+    def after_no_response(self, *, is_ranged: bool, was_silent: bool = False) -> Trust:
         """After a request without a usable response. A plain one says nothing about Range."""
         if is_ranged:
-            return self.after_barren_range()
+            return self.after_barren_range(was_silent=was_silent)
         return self._replace(asking=Asking.RANGE) if self.is_probing else self
 
     def after_lost_body(self, *, is_ranged: bool, has_brought: bool) -> Trust:
@@ -140,7 +152,9 @@ class Trust(NamedTuple):
         After a plain one try Range again, since without it every further loss starts at 0.
         """
         if is_ranged:
-            return self._replace(barren=0, asking=Asking.RANGE) if has_brought else self.after_barren_range()
+            if not has_brought:
+                return self.after_barren_range()
+            return self._replace(barren=0, asking=Asking.RANGE, was_silent=False)
         if self.is_spent:
             return self
         if self.refusals < MOST_REFUSALS:

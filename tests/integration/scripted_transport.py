@@ -220,7 +220,9 @@ class ScriptedTransport:
     def first(self) -> BodyFromMemory:
         return self._play(self._cached or next(self._responses), None)
 
-    def get(self, fields: Mapping[str, str], *, with_cache: bool = False) -> BodyFromMemory:
+    def get(
+        self, fields: Mapping[str, str], *, with_cache: bool = False, timeout_s: float | None = None
+    ) -> BodyFromMemory:
         cached = self._cached if with_cache else None
         return self._play(cached or next(self._responses), parse_range(fields.get("Range")))
 

@@ -189,6 +189,7 @@ def test_an_error_tells_whether_the_request_was_sent(make: Any, words: str) -> N
         request_rest(make())
 
     assert caught.value.was_sent is (words not in NOT_SENT)
+    assert caught.value.was_silent is (words == "read timed out")
 
 
 WRONG_CERTIFICATE = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")

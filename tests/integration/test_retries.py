@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from email.utils import formatdate
@@ -66,8 +67,9 @@ class TestNoResponse:
 
         assert downloads.run(http_server.url(PATH)) == CONTENT
 
-        # The second one of the three was a probe, without Range.
-        assert http_server.asked_ranges(PATH) == [None, REST_RANGE]
+        # Of the requests that failed some were probes, without Range: after silence the second one and the fourth.
+        probes = [None] if words == "read timed out" else []
+        assert http_server.asked_ranges(PATH) == [None, *probes, REST_RANGE]
         assert downloads.waits_s == growing_waits_s(3)
         assert warnings(caplog) == [LOST, f"No response ({words}); trying again for up to 5 min"]
 
@@ -475,10 +477,25 @@ class TestRefusedRange:
         downloads.session.timeout = 0.5
         gateway.plays(PATH, FIRST_HALF, COMPLETE)
         gateway.answers_ranges(PATH, NoResponse(Then.STALL))
+        begun_s = time.monotonic()
 
         assert downloads.run(gateway.url(PATH)) == CONTENT
 
-        assert gateway.asked_ranges(PATH) == [None, REST_RANGE, REST_RANGE, None, REST_RANGE, None]
+        # A single silence is reason enough for a probe. The range after it waits for a third of pip's timeout.
+        assert gateway.asked_ranges(PATH) == [None, REST_RANGE, None, REST_RANGE, None]
+        assert time.monotonic() - begun_s < 3 * downloads.session.timeout
+
+    def test_a_connection_that_was_silent_once_does_not_cost_the_file_again(
+        self, downloads: Downloads, http_server: FaultServer
+    ) -> None:
+        downloads.session.timeout = 0.5
+        http_server.plays(PATH, FIRST_HALF, NoResponse(Then.STALL), COMPLETE, COMPLETE)
+
+        assert downloads.run(http_server.url(PATH)) == CONTENT
+
+        assert http_server.asked_ranges(PATH) == [None, REST_RANGE, None, REST_RANGE]
+        # The body of the probe is not read.
+        assert http_server.requests(PATH)[2].sent < len(CONTENT)
 
     def test_a_connection_that_merely_breaks_does_not_cost_the_file_again(
         self, downloads: Downloads, http_server: FaultServer

@@ -12,7 +12,7 @@ from never_worse.situation import Cut, Hop, Moment, Ranges, Refusal, Replacement
 
 if TYPE_CHECKING:
     from never_worse.drawing import Draw
-    from never_worse.situation import Cached
+    from never_worse.situation import Cached, ContentRange, RefusalHow
 
 Aim = Callable[["Draw", Situation], Situation]
 
@@ -97,6 +97,12 @@ def _rest_with_status_200(draw: Draw, drawn: Situation) -> Situation:
     return _broken(draw, drawn, Ranges("200 with Content-Range", content_range=draw.one("missing", "standard")))
 
 
+def _content_range_wrong_by_one(draw: Draw, drawn: Situation) -> Situation:
+    wrong: ContentRange = draw.one("last-pos is the length", "length plus 1", "missing")
+    ranges = Ranges(content_range=wrong, most_bytes=draw.one(0, 0, 0, 300_000))
+    return _broken(draw, drawn, ranges, link_hash=draw.one("sha256", "sha256", "md5", "none"))
+
+
 def _no_validators(draw: Draw, drawn: Situation) -> Situation:
     return _unhashed(draw, drawn, Ranges(has_validators=False))
 
@@ -140,13 +146,13 @@ def _with_a_cached_body(drawn: Situation, cached: Cached) -> Situation:
 
 def _refused_ranges(draw: Draw, drawn: Situation) -> Situation:
     """Kinds of refusals that are drawn less often than others."""
-    how = draw.one("status", "status", "login page", "login redirect", "close", "silence")
+    how: RefusalHow = draw.one("status", "status", "login page", "login redirect", "close", "silence")
     refusal = Refusal(how, "range", draw.one(204, 304, 400, 405, 416, 502, 521))
     return replace(_broken(draw, drawn, Ranges()), refusals=(refusal,))
 
 
 def _busy_or_logged_out(draw: Draw, drawn: Situation) -> Situation:
-    how = draw.one("status", "login page", "login redirect")
+    how: RefusalHow = draw.one("status", "login page", "login redirect")
     begins, lasts_s = Moment(draw.one(0.0, 0.5)), draw.one(1.0, 5.0, 30.0)
     refusal = Refusal(how, "any", draw.one(429, 503), begins, lasts_s, draw.one("none", "seconds", "date"))
     return replace(_broken(draw, drawn, Ranges()), refusals=(refusal,))
@@ -175,6 +181,7 @@ AIMS: tuple[Aim, ...] = (
     _page_within_a_body_without_a_length,
     _wrong_file_without_a_length,
     _rest_with_status_200,
+    _content_range_wrong_by_one,
     _no_validators,
     _redirect_to_http_later,
     _different_validators,

@@ -76,7 +76,7 @@ def healing_s(situation: Situation, ours: Played) -> float:
 def _gave_up_range(situation: Situation, run: Run) -> int:
     """Return how often the complete file came after, or instead of, a range that had come to nothing."""
     ranges = situation.ranges
-    is_usable = ranges.support in ("honoured", "starts early") and ranges.content_range != "missing"
+    is_usable = ranges.support in ("honoured", "starts early") and _says_where(situation)
     # A part that starts so early, and is so short, ends before the first byte that was requested.
     is_usable = is_usable and not (ranges.support == "starts early" and 0 < ranges.most_bytes <= SHIFT_EARLY)
     # Where many small parts are missing, the complete file is likely to be faster.
@@ -100,6 +100,15 @@ def _gave_up_range(situation: Situation, run: Run) -> int:
     ignored = sum(head.first_pos is not None and head.status == 200 for head in heads)
     # A connection that crawls is given up, too, and then the complete file may come instead of the rest.
     return given_up + (ignored if situation.slow else 0)
+
+
+def _says_where(situation: Situation) -> bool:
+    """Whether a part can be placed: by its Content-Range, or, with a hash, because it has the length of the rest."""
+    if situation.ranges.content_range not in ("missing", "last-pos is the length", "length plus 1"):
+        return True
+    ranges, file = situation.ranges, situation.file
+    has_length = file.framing == "length" and ranges.support == "honoured" and not ranges.most_bytes
+    return has_length and file.link_hash in ("sha256", "md5")
 
 
 def _can_be_joined(situation: Situation) -> bool:

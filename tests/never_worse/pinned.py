@@ -70,6 +70,12 @@ PINNED: dict[str, Situation] = {
         user=User(stops=(Stop(),), resume_retries=0),
     ),
     "a 206 without Content-Range": Situation(cuts=(Cut(at=0.75),), ranges=Ranges(content_range="missing")),
+    "a 206 whose last-pos is the complete-length": Situation(
+        cuts=(Cut(at=0.75),), ranges=Ranges(content_range="last-pos is the length")
+    ),
+    "a 206 whose complete-length is too large by one": Situation(
+        cuts=(Cut(at=0.75),), ranges=Ranges(content_range="length plus 1")
+    ),
     "a 206 that says gzip": Situation(cuts=(Cut(at=0.9),), ranges=Ranges(is_labelled_gzip=True)),
     "a 200 with the rest, after a kill": Situation(
         ranges=Ranges("200 with Content-Range", content_range="missing"),

@@ -252,6 +252,8 @@ def _content_range(world: World, first: int, last: int, length: int) -> str:
         "equals sign": f"bytes={first}-{last}/{length}",
         "spaces": f"bytes {first} - {last} / {length}",
         "no length": f"bytes {first}-{last}/*",
+        "last-pos is the length": f"bytes {first}-{last + 1}/{length}",
+        "length plus 1": f"bytes {first}-{last}/{length + 1}",
         "missing": "",
     }[form]
 

@@ -22,7 +22,9 @@ Scheme = Literal["https", "http"]
 Support = Literal[
     "honoured", "ignored", "starts late", "starts early", "other bytes", "multipart", "200 with Content-Range"
 ]
-ContentRange = Literal["standard", "no unit", "equals sign", "spaces", "no length", "missing"]
+ContentRange = Literal[
+    "standard", "no unit", "equals sign", "spaces", "no length", "missing", "last-pos is the length", "length plus 1"
+]
 IfRange = Literal["honoured", "ignored"]
 AtEnd = Literal["416", "416 without length", "200", "empty 206"]
 CutHow = Literal["close", "reset", "tls record", "tls eof", "silence", "error page"]

@@ -18,6 +18,7 @@ from pip_resume.protocol.http_fields import (
     parse_content_range,
     parse_empty_content_range,
     parse_entity_tag,
+    parse_first_pos,
     parse_loose_content_range,
     parse_retry_after,
 )
@@ -162,6 +163,21 @@ def test_a_loose_content_range_has_both_positions_in_one_of_a_few_forms(
     text: str | None, content_range: ContentRange | None
 ) -> None:
     assert parse_loose_content_range(text) == content_range
+
+
+@pytest.mark.parametrize(
+    ("text", "first_pos"),
+    [
+        pytest.param("bytes 5-9/10", 5, id="right"),
+        pytest.param("bytes 5-10/10", 5, id="complete-length equal to last-pos"),
+        pytest.param("bytes=5-4/*", 5, id="last-pos below first-pos, in a loose form"),
+        pytest.param("bytes */10", None, id="no positions"),
+        pytest.param("items 5-9/10", None, id="different unit"),
+        pytest.param("", None, id="empty"),
+    ],
+)
+def test_the_first_position_is_read_whatever_the_others_are(text: str, first_pos: int | None) -> None:
+    assert parse_first_pos(text) == first_pos
 
 
 @pytest.mark.parametrize(

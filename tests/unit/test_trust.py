@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pip_resume.protocol.trust import FULL, MOST_REFUSALS, MOST_WRONG, Asking, Trust
+from pip_resume.protocol.trust import FULL, MOST_REFUSALS, MOST_WRONG, SHARE_AFTER_SILENCE, Asking, Trust
 
 Event = Callable[[Trust], Trust]
 RANGE, PROBE, RETRY, PLAIN = Asking.RANGE, Asking.PROBE, Asking.RETRY, Asking.PLAIN
 
 range_unanswered: Event = partial(Trust.after_no_response, is_ranged=True)
+range_silent: Event = partial(Trust.after_no_response, is_ranged=True, was_silent=True)
 range_lost_at_once: Event = partial(Trust.after_lost_body, is_ranged=True, has_brought=False)
 range_lost: Event = partial(Trust.after_lost_body, is_ranged=True, has_brought=True)
 range_refused: Event = partial(Trust.after_refusal, is_ranged=True)
@@ -222,6 +223,35 @@ def test_a_gateway_that_is_silent_to_ranges_is_asked_plainly_for_good_after_two_
     assert asked == [RANGE, RANGE, PROBE, RETRY, PLAIN, RANGE, RANGE, PROBE, RETRY, PLAIN, PLAIN, PLAIN]
 
 
+def test_after_one_silent_range_the_host_is_asked_and_the_next_range_waits_for_less() -> None:
+    trust, asked = FULL, list[tuple[Asking, float]]()
+    while len(asked) < 9:
+        asked.append((trust.asking, trust.timeout_share))
+        answer = probe_answered if trust.is_probing else plain_lost
+        trust = range_silent(trust) if trust.allows_range else answer(trust)
+
+    round_ = [(RANGE, 1.0), (PROBE, 1.0), (RETRY, SHARE_AFTER_SILENCE), (PLAIN, 1.0)]
+    assert asked == [*round_, *round_, (PLAIN, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("trust", "share"),
+    [
+        pytest.param(Trust(asking=RETRY, was_silent=True), SHARE_AFTER_SILENCE, id="after silence, host answers"),
+        pytest.param(Trust(asking=RETRY), 1.0, id="after a reset, host answers"),
+        pytest.param(Trust(asking=RANGE, was_silent=True), 1.0, id="after silence, host does not answer"),
+        pytest.param(range_unanswered(range_silent(FULL))._replace(asking=RETRY), 1.0, id="silence, then a reset"),
+        pytest.param(range_lost(Trust(asking=RETRY, was_silent=True))._replace(asking=RETRY), 1.0, id="bytes since"),
+    ],
+)
+def test_only_the_range_right_after_a_silence_waits_for_less(trust: Trust, share: float) -> None:
+    assert trust.timeout_share == share
+
+
+def test_silence_to_a_plain_request_says_nothing_about_range() -> None:
+    assert FULL.after_no_response(is_ranged=False, was_silent=True) == FULL
+
+
 def test_while_the_network_is_down_every_second_request_is_a_probe() -> None:
     trust, asked = FULL, list[Asking]()
     while len(asked) < 8:
@@ -232,7 +262,7 @@ def test_while_the_network_is_down_every_second_request_is_a_probe() -> None:
     assert (trust.wrong, trust.refusals) == (0, 0)
 
 
-RANGED = (range_unanswered, range_lost_at_once, range_lost, range_refused)
+RANGED = (range_unanswered, range_silent, range_lost_at_once, range_lost, range_refused)
 UNRANGED = (plain_unanswered, plain_lost_at_once, plain_lost, plain_refused)
 PROBED = (plain_unanswered, probe_answered, probe_without_file, plain_refused)
 WITH_BYTES = (range_lost, plain_lost)
@@ -269,13 +299,15 @@ def test_range_is_tried_again_only_after_a_probe_or_a_lost_body(run: list[tuple[
 
 
 @given(runs())
-def test_a_probe_follows_two_ranged_requests_in_a_row_that_brought_nothing(run: list[tuple[Trust, Event]]) -> None:
+def test_a_probe_follows_silence_or_two_ranged_requests_in_a_row_that_brought_nothing(
+    run: list[tuple[Trust, Event]],
+) -> None:
     for (_, first), (_, second), (trust, _) in zip(run, run[1:], run[2:]):
         if trust.is_probing:
-            assert second in (range_unanswered, range_lost_at_once)
-            assert first is not range_lost
+            assert second in (range_unanswered, range_silent, range_lost_at_once)
+            assert first is not range_lost or second is range_silent
     assert not run[0][0].is_probing
-    assert not run[1][0].is_probing
+    assert not run[1][0].is_probing or run[0][1] is range_silent
 
 
 @given(runs(without=WITH_BYTES))

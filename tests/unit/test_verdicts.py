@@ -42,6 +42,8 @@ DATED = unhashed_with({**ETAG, **STRONG_DATE})
 DATED_ONLY = unhashed_with(STRONG_DATE)
 DATED_WEAK = unhashed_with({**WEAK_ETAG, **STRONG_DATE})
 OVER_HTTP = UNHASHED._replace(checkpoint=UNHASHED.checkpoint._replace(is_https=False))
+REST, SHORT = str(LENGTH - OFFSET), str(LENGTH - OFFSET - 1)
+"""Content-Length of the rest of the file, and one that is too small."""
 THE_REST = f"{OFFSET}-{LENGTH - 1}/{LENGTH}"
 """The value of Content-Range without its unit."""
 NO_RESPONSE_TO_A_RANGE = (
@@ -127,6 +129,15 @@ CASES: dict[tuple[str, str, Action], dict[str, Case]] = {
         "last-pos above the complete-length": case(HASHED, part(length=LENGTH - 1)),
         "no positions": case(HASHED, part(content_range=f"bytes */{LENGTH}")),
         "different unit": case(HASHED, part(content_range=f"items {OFFSET}-9/10")),
+        "none, and not the length of the rest": case(HASHED, without(part(content_length=SHORT), "content-range")),
+        "none, without a hash": case(UNHASHED, without(part(content_length=REST), "content-range")),
+        "different unit, the length of the rest": case(
+            HASHED, part(content_range=f"items {OFFSET}-9/10", content_length=REST)
+        ),
+        "last-pos is the complete-length, without a hash": case(UNHASHED, part(last=LENGTH, content_length=REST)),
+        "last-pos is the complete-length, and not the length of the rest": case(
+            HASHED, part(last=LENGTH, content_length=SHORT)
+        ),
         "no unit, without a hash": case(UNHASHED, part(content_range=THE_REST)),
         "equals sign, without a hash": case(UNHASHED, part(content_range=f"bytes={THE_REST}")),
         "without a byte, but the known length is a larger one": case(HASHED, part(OFFSET, OFFSET - 1, OFFSET)),
@@ -138,11 +149,16 @@ CASES: dict[tuple[str, str, Action], dict[str, Case]] = {
     },
     ("206 that starts too late", "RFC 9110 section 14.4", Action.ASK_PLAINLY): {
         "by one byte": case(HASHED, part(OFFSET + 1)),
+        "by one byte, with the length of the rest": case(HASHED, part(OFFSET + 1, content_length=REST)),
         "to a plain request": case(EMPTY, part(1)),
     },
     ("206 with a different complete-length", "RFC 9110 section 15.3.7.3", Action.ASK_PLAINLY): {
         "longer": case(HASHED, part(last=LENGTH, length=LENGTH + 1)),
         "shorter": case(HASHED, part(last=LENGTH - 2, length=LENGTH - 1)),
+        "longer by one, without a hash": case(UNHASHED, part(length=LENGTH + 1, content_length=REST)),
+        "longer by one, in its length as well": case(
+            HASHED, part(last=LENGTH, length=LENGTH + 1, content_length=str(LENGTH + 1 - OFFSET))
+        ),
         "last-pos above our length": case(HASHED, part(last=LENGTH, length="*")),
         "shorter than what is held": case(UNSIZED, part(0, OFFSET - 2, OFFSET - 1)),
     },
@@ -160,6 +176,10 @@ CASES: dict[tuple[str, str, Action], dict[str, Case]] = {
         "an earlier start": case(HASHED, part(0)),
         "no unit in Content-Range": case(HASHED, part(content_range=THE_REST)),
         "equals sign in Content-Range": case(HASHED, part(content_range=f"bytes={THE_REST}")),
+        "no Content-Range, the length of the rest": case(HASHED, without(part(content_length=REST), "content-range")),
+        "last-pos is the complete-length": case(HASHED, part(last=LENGTH, content_length=REST)),
+        "complete-length too large by one": case(HASHED, part(length=LENGTH + 1, content_length=REST)),
+        "complete-length too small by one": case(HASHED, part(length=LENGTH - 1, content_length=REST)),
         "blanks in Content-Range": case(HASHED, part(content_range=f"bytes  {OFFSET} - {LENGTH - 1} / {LENGTH}")),
         "coding identity": case(HASHED, part(content_encoding="identity")),
         "all bytes held, so that the part is the overlap": case(
@@ -337,6 +357,9 @@ def test_pip_obeys_no_retry_after_that_is_not_obeyed_here(status: int) -> None:
         pytest.param(HASHED, part(last=OFFSET + 9), (OFFSET, OFFSET + 10, LENGTH), id="a part of the rest"),
         pytest.param(HASHED, part(length="*"), (OFFSET, LENGTH, None), id="complete-length unknown"),
         pytest.param(HASHED, part(content_range=THE_REST), (OFFSET, LENGTH, LENGTH), id="Content-Range without a unit"),
+        pytest.param(
+            HASHED, part(last=LENGTH, content_length=REST), (OFFSET, LENGTH, LENGTH), id="last-pos wrong by one"
+        ),
         pytest.param(HASHED, complete(), (0, LENGTH, LENGTH), id="complete file"),
         pytest.param(HASHED, complete(None), (0, None, None), id="complete file without a length"),
         pytest.param(
