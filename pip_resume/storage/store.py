@@ -34,6 +34,8 @@ COPIED_AT_ONCE_BYTES = 16 * 1024 * 1024
 """Copying and verifying this much takes no longer than a request does: 0.1 s."""
 _TRIES = 8
 """How often another pip may replace the file between our calls. In practice it is once, when that pip finishes."""
+_LOCK_TRIES, _LOCK_STEP_S = 10, 0.005
+"""How often, and after how many seconds each, a new file is locked again. A look at its lock takes microseconds."""
 _NEW_S = 10.0
 """A directory that was changed longer ago was not made just now. A file server's clock may differ by some seconds."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -192,7 +194,7 @@ class Store:
                 continue
             with contextlib.suppress(FileExistsError):
                 part = PartFile.create(directory, name, artifact.digest)
-                if not part.lock():
+                if not _lock_new(part):
                     part.close()
                     raise PartialBusy
                 return StoredPartial(artifact, part, Checkpoint(), name, self._boot_id)
@@ -313,6 +315,19 @@ def is_too_deep(cache_directory: Path) -> bool:
     pip's own names in its cache are longer, so that its cache does not work there either.
     """
     return is_too_long(cache_directory / DIRECTORY / f"{'0' * 64}{PART}")
+
+
+def _lock_new(part: PartFile) -> bool:
+    """Lock a file that has just been made; False if another pip has found it and locked it meanwhile.
+
+    A pip that looks whether anybody holds the lock (``is_locked``) holds it itself for a moment. A response for which
+    this file is made would be requested again then.
+    """
+    for _ in range(_LOCK_TRIES):
+        if part.lock():
+            return True
+        time.sleep(_LOCK_STEP_S)
+    return part.lock()
 
 
 def _open_part(found: _Found, artifact: Artifact) -> PartFile:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from storage.conftest import CONTENT, HALF
@@ -12,6 +16,8 @@ from storage.conftest import CONTENT, HALF
 from pip_resume.artifact import Artifact
 from pip_resume.errors import PartialBusy
 from pip_resume.protocol.checkpoint import Checkpoint
+from pip_resume.storage.file_lock import try_lock
+from pip_resume.storage.part_file import PartFile
 from pip_resume.storage.sharing import CAN_LINK
 from pip_resume.storage.store import Store
 from pip_resume.storage.stored_partial import StoredPartial
@@ -134,3 +140,39 @@ def test_a_removed_store_directory_does_not_stop_a_pip(partial: StoredPartial, s
     partial.append(CONTENT[HALF:])
 
     assert partial.has_right_digest()
+
+
+@contextlib.contextmanager
+def new_files_are_looked_at(monkeypatch: pytest.MonkeyPatch, *, for_s: float) -> Iterator[None]:
+    """Have another pip find each new part file at once, and hold its lock for so long."""
+    create, timers = PartFile.create, list[threading.Timer]()
+
+    def create_and_lock(*args: Any) -> PartFile:
+        part = create(*args)
+        seen = os.open(part.path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+        assert try_lock(seen)
+        timers.append(threading.Timer(for_s, os.close, [seen]))
+        timers[-1].start()
+        return part
+
+    monkeypatch.setattr(PartFile, "create", create_and_lock)
+    yield
+    for timer in timers:
+        timer.join()
+
+
+def test_another_pip_that_only_looks_at_the_lock_of_a_new_file_does_not_have_it(
+    store: Store, artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with new_files_are_looked_at(monkeypatch, for_s=0.02):
+        claimed = store.claim(artifact)
+
+    assert claimed.is_stored
+    claimed.close()
+
+
+def test_another_pip_that_has_locked_a_new_file_first_downloads_it(
+    store: Store, artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with new_files_are_looked_at(monkeypatch, for_s=0.5), pytest.raises(PartialBusy):
+        store.claim(artifact)
