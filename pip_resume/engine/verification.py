@@ -85,8 +85,8 @@ def _check_end(state: State, exchange: Exchange, ended: Ended, ending: Ending) -
         # many after the next body, too.
         copy.origin = copy.origin._replace(earlier=0)
     is_right = ending.outcome is Outcome.CHECK or _may_be_complete(state)
-    if not is_right and ending.outcome is Outcome.CHECK_OR_TOO_LITTLE:
-        state.ask_plainly(ending.reason, is_ranged=exchange.request.is_ranged)
+    if not is_right and ending.outcome is Outcome.CHECK_OR_TOO_LITTLE and exchange.request.is_ranged:
+        state.ask_plainly(ending.reason, is_ranged=True)
         return None
     if not (is_right or _is_start_complete(state, ended, ending)):
         if exchange.verdict.first_pos == 0:

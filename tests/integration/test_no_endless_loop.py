@@ -229,6 +229,9 @@ SIMPLE = Case([ScriptedResponse()])
 CONTINUED = Case([ScriptedResponse(cut=110_000), ScriptedResponse()])
 REFUSED = Case([ScriptedResponse(cut=110_000, to_range=403), ScriptedResponse(to_range=403)])
 CONTINUED_LATER = replace(CONTINUED, options=ONE_ATTEMPT)
+# The response to every request, plain ones too, is a part that does not tell how long the file is.
+ONLY_PARTS = Case([ScriptedResponse(status=206, file="a page", ranges=False, complete_length="*")], options=ONE_ATTEMPT)
+ONLY_SMALL_PARTS = Case([ScriptedResponse(status=206, most=5_000, complete_length="*")])
 
 
 # Each example is two complete runs with files on disk.
@@ -277,6 +280,9 @@ def test_with_a_hash_no_responses_make_it_loop_or_a_wrong_file_pass() -> None:
     @example(CONTINUED)
     @example(REFUSED)
     @example(CONTINUED_LATER)
+    @example(ONLY_PARTS)
+    @example(ONLY_SMALL_PARTS)
+    @example(replace(ONLY_SMALL_PARTS, options=Options(patience_s=60.0)))
     def check(case: Case) -> None:
         result, transport = run_twice(case, DIGEST)
 
@@ -298,6 +304,9 @@ def test_without_a_hash_no_responses_make_it_loop_or_mix_the_bytes_of_two_files(
     @example(CONTINUED)
     @example(REFUSED)
     @example(CONTINUED_LATER)
+    @example(ONLY_PARTS)
+    @example(ONLY_SMALL_PARTS)
+    @example(replace(ONLY_SMALL_PARTS, options=Options(patience_s=60.0)))
     def check(case: Case) -> None:
         result, transport = run_twice(case, None)
 
@@ -323,6 +332,9 @@ def check_no_wrong_file(responses: st.SearchStrategy[list[ScriptedResponse]], di
     @example(CONTINUED)
     @example(REFUSED)
     @example(CONTINUED_LATER)
+    @example(ONLY_PARTS)
+    @example(ONLY_SMALL_PARTS)
+    @example(replace(ONLY_SMALL_PARTS, options=Options(patience_s=60.0)))
     def check(case: Case) -> None:
         result, transport = run_twice(case, digest)
 
