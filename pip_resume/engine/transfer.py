@@ -83,6 +83,8 @@ class _Run:
     def __init__(self, state: State) -> None:
         self._state = state
         self._is_first_request = True
+        self._request_s = 0.0
+        """Seconds from sending the last request to the head of its response."""
 
     def finish(self) -> Finished:
         """Take the file from pip's cache or from the store, else request it until it is complete and verified."""
@@ -156,15 +158,16 @@ class _Run:
         is_pips, self._is_first_request = self._is_first_request and not request.fields, False
         state.has_asked_plainly |= not request.is_ranged and not state.trust.is_probing
         state.display.requested(request, state.copy.held)
+        begun_s = state.watch.lap(0.0)
         try:
             if is_pips:
                 response = state.transport.first()
             else:
                 # pip may ask for a password, but only before the first response.
                 with state.display.requesting() if state.attempts.has_response else contextlib.nullcontext():
-                    response = state.transport.get(
-                        request.fields, with_cache=self._may_use_cache(request), timeout_s=self._timeout_s()
-                    )
+                    timeout_s = state.trust.timeout_s(state.transport.timeout_s)
+                    with_cache = self._may_use_cache(request)
+                    response = state.transport.get(request.fields, with_cache=with_cache, timeout_s=timeout_s)
         except NoResponse:
             if is_pips:
                 state.attempts.pip_has_retried()
@@ -174,13 +177,8 @@ class _Run:
                 raise RangeError(str(error)) from error
             raise
         finally:
-            state.watch.lap(2 * state.transport.timeout_s)
+            self._request_s = state.watch.lap(2 * state.transport.timeout_s) - begun_s
         return response
-
-    def _timeout_s(self) -> float | None:
-        """Return how long the next request waits for its response, in seconds; None: as long as pip."""
-        share = self._state.trust.timeout_share
-        return share * self._state.transport.timeout_s if share < 1.0 else None
 
     def _may_use_cache(self, request: Request) -> bool:
         """Whether a request may use pip's cache: a plain one whose body is used, if no response so far was useful."""
@@ -208,7 +206,7 @@ class _Run:
             )
             return None
         if state.trust.is_probing:
-            state.trust = state.trust.after_probe(response.head.status)
+            state.trust = state.trust.after_probe(response.head.status, self._request_s)
             if not state.trust.is_range_tried_again:
                 # Not the file: a portal, or an overloaded server. Wait as after any attempt that fails.
                 raise ServerBusy(response, None)

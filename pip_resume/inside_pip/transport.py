@@ -143,8 +143,9 @@ class PipTransport:
         return url is not None and url_key(url) != url_key(self._artifact.url)
 
     def _send(self, session: PipSession, fields: Mapping[str, str], timeout_s: float | None = None) -> PipsResponse:
-        # requests takes the time for connecting, then the one for each read. pip sets its own where there is none.
-        timeout: dict[str, Any] = {} if timeout_s is None else {"timeout": (self.timeout_s, timeout_s)}
+        # requests takes the time for connecting, then the one for each read. Without it pip's session sets its own.
+        is_pips = timeout_s is None or timeout_s >= self.timeout_s
+        timeout: dict[str, Any] = {} if is_pips else {"timeout": (self.timeout_s, timeout_s)}
         return session.get(self._artifact.url, headers={**self._module.HEADERS, **fields}, stream=True, **timeout)
 
     def _answered(self, response: PipsResponse) -> PipResponse:

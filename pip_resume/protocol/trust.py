@@ -37,7 +37,9 @@ MOST_BARREN = 2
 
 
 SHARE_AFTER_SILENCE = 1 / 3
-"""The share of pip's ``--timeout`` that a range gets after a silent one, if the host has answered meanwhile."""
+"""The least share of pip's ``--timeout`` that a range gets after a silent one, if the host has answered meanwhile."""
+TIMES_OF_PROBE = 3
+"""If the host took long to answer, the range gets this many times as long, up to pip's ``--timeout``."""
 
 HAS_FILE = (200, 203)
 """The statuses of a complete response (RFC 9110 sections 15.3.1 and 15.3.4)."""
@@ -68,6 +70,8 @@ class Trust(NamedTuple):
     """Whether this run started over because a joined file was damaged. It does so once."""
     was_silent: bool = False
     """Whether the last ranged request got no response within pip's ``--timeout``."""
+    probe_s: float = 0.0
+    """Seconds that the host took to answer the last probe."""
     different: int = 0
     """Lost bodies that came in the place of a range, and differed from what was held."""
 
@@ -91,10 +95,11 @@ class Trust(NamedTuple):
         """Whether the next request shows if the host that answers a plain request answers Range, too."""
         return self.asking is Asking.RETRY
 
-    @property
-    def timeout_share(self) -> float:
-        """The share of pip's ``--timeout`` that the next request waits for its response."""
-        return SHARE_AFTER_SILENCE if self.is_range_tried_again and self.was_silent else 1.0
+    def timeout_s(self, pips_s: float) -> float:
+        """Return how long the next request waits for its response, in seconds; ``pips_s`` is pip's ``--timeout``."""
+        if not (self.is_range_tried_again and self.was_silent):
+            return pips_s
+        return min(max(SHARE_AFTER_SILENCE * pips_s, TIMES_OF_PROBE * self.probe_s), pips_s)
 
     @property
     def is_spent(self) -> bool:
@@ -136,9 +141,9 @@ class Trust(NamedTuple):
         asking = Asking.PROBE if barren >= MOST_BARREN or was_silent else self.asking
         return self._replace(barren=barren, asking=asking, was_silent=was_silent)
 
-    def after_probe(self, status: int) -> Trust:
+    def after_probe(self, status: int, took_s: float) -> Trust:
         """After a response to the probe. A status in HAS_FILE counts as the file, whatever the body is."""
-        return self._replace(asking=Asking.RETRY if status in HAS_FILE else Asking.RANGE)
+        return self._replace(asking=Asking.RETRY if status in HAS_FILE else Asking.RANGE, probe_s=took_s)
 
     def after_no_response(self, *, is_ranged: bool, was_silent: bool = False) -> Trust:
         """After a request without a usable response. A plain one says nothing about Range."""

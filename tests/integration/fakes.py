@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -45,6 +46,17 @@ class FakeClock:
 
     def chance(self) -> float:
         return self._chance
+
+
+class RunningClock(FakeClock):
+    """Time passes as well while a server is waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun_s = time.monotonic()
+
+    def elapsed_s(self) -> float:
+        return super().elapsed_s() + time.monotonic() - self._begun_s
 
 
 class Space(NamedTuple):

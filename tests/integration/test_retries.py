@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.fakes import FakeClock
+from integration.fakes import FakeClock, RunningClock
 from integration.gateway import Gateway
 from integration.interrupted_downloads import (
     COMPLETE,
@@ -506,6 +506,18 @@ class TestRefusedRange:
 
         assert http_server.asked_ranges(PATH) == [None, REST_RANGE, REST_RANGE, None, REST_RANGE]
         assert http_server.sent(PATH) < 1.5 * len(CONTENT)
+
+    def test_a_host_that_takes_long_for_each_response_gets_as_long_for_a_range_after_a_silence(
+        self, downloads: Downloads, http_server: FaultServer
+    ) -> None:
+        downloads.session.timeout, downloads.clock = 1.5, RunningClock()
+        slow = replace(COMPLETE, delay_s=0.9)
+        http_server.plays(PATH, FIRST_HALF, NoResponse(Then.STALL), slow, slow)
+
+        assert downloads.run(http_server.url(PATH)) == CONTENT
+
+        # A third of the timeout would not have been enough.
+        assert http_server.asked_ranges(PATH) == [None, REST_RANGE, None, REST_RANGE]
 
     def test_the_next_run_sends_range_again(self, downloads: Downloads, gateway: Gateway) -> None:
         gateway.plays(PATH, FIRST_HALF, cut(COMPLETE, HALF + 100_000), COMPLETE)

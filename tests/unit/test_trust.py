@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pip_resume.protocol.trust import FULL, MOST_REFUSALS, MOST_WRONG, SHARE_AFTER_SILENCE, Asking, Trust
+from pip_resume.protocol.trust import FULL, MOST_REFUSALS, MOST_WRONG, Asking, Trust
 
 Event = Callable[[Trust], Trust]
 RANGE, PROBE, RETRY, PLAIN = Asking.RANGE, Asking.PROBE, Asking.RETRY, Asking.PLAIN
@@ -23,8 +23,8 @@ plain_unanswered: Event = partial(Trust.after_no_response, is_ranged=False)
 plain_lost_at_once: Event = partial(Trust.after_lost_body, is_ranged=False, has_brought=False)
 plain_lost: Event = partial(Trust.after_lost_body, is_ranged=False, has_brought=True)
 plain_refused: Event = partial(Trust.after_refusal, is_ranged=False)
-probe_answered: Event = partial(Trust.after_probe, status=200)
-probe_without_file: Event = partial(Trust.after_probe, status=404)
+probe_answered: Event = partial(Trust.after_probe, status=200, took_s=0.0)
+probe_without_file: Event = partial(Trust.after_probe, status=404, took_s=0.0)
 wrong_file: Event = Trust.after_wrong
 
 BARREN: dict[str, Event] = {
@@ -78,7 +78,7 @@ def test_a_probe_shows_whether_the_host_answers(before: Trust, event: Event, aft
     ],
 )
 def test_only_a_response_with_the_file_shows_that_the_host_answers(status: int, asking: Asking) -> None:
-    assert Trust(barren=2, asking=PROBE).after_probe(status) == Trust(barren=2, asking=asking)
+    assert Trust(barren=2, asking=PROBE).after_probe(status, 0.0) == Trust(barren=2, asking=asking)
 
 
 @pytest.mark.parametrize(
@@ -226,26 +226,29 @@ def test_a_gateway_that_is_silent_to_ranges_is_asked_plainly_for_good_after_two_
 def test_after_one_silent_range_the_host_is_asked_and_the_next_range_waits_for_less() -> None:
     trust, asked = FULL, list[tuple[Asking, float]]()
     while len(asked) < 9:
-        asked.append((trust.asking, trust.timeout_share))
+        asked.append((trust.asking, trust.timeout_s(15.0)))
         answer = probe_answered if trust.is_probing else plain_lost
         trust = range_silent(trust) if trust.allows_range else answer(trust)
 
-    round_ = [(RANGE, 1.0), (PROBE, 1.0), (RETRY, SHARE_AFTER_SILENCE), (PLAIN, 1.0)]
-    assert asked == [*round_, *round_, (PLAIN, 1.0)]
+    round_ = [(RANGE, 15.0), (PROBE, 15.0), (RETRY, 5.0), (PLAIN, 15.0)]
+    assert asked == [*round_, *round_, (PLAIN, 15.0)]
 
 
 @pytest.mark.parametrize(
-    ("trust", "share"),
+    ("trust", "timeout_s"),
     [
-        pytest.param(Trust(asking=RETRY, was_silent=True), SHARE_AFTER_SILENCE, id="after silence, host answers"),
-        pytest.param(Trust(asking=RETRY), 1.0, id="after a reset, host answers"),
-        pytest.param(Trust(asking=RANGE, was_silent=True), 1.0, id="after silence, host does not answer"),
-        pytest.param(range_unanswered(range_silent(FULL))._replace(asking=RETRY), 1.0, id="silence, then a reset"),
-        pytest.param(range_lost(Trust(asking=RETRY, was_silent=True))._replace(asking=RETRY), 1.0, id="bytes since"),
+        pytest.param(Trust(asking=RETRY, was_silent=True), 5.0, id="after silence, host answers"),
+        pytest.param(Trust(asking=RETRY, was_silent=True, probe_s=1.0), 5.0, id="host answers within 1 s"),
+        pytest.param(Trust(asking=RETRY, was_silent=True, probe_s=3.0), 9.0, id="host answers within 3 s"),
+        pytest.param(Trust(asking=RETRY, was_silent=True, probe_s=12.0), 15.0, id="host is as slow as that"),
+        pytest.param(Trust(asking=RETRY, probe_s=1.0), 15.0, id="after a reset, host answers"),
+        pytest.param(Trust(asking=RANGE, was_silent=True), 15.0, id="after silence, host does not answer"),
+        pytest.param(range_unanswered(range_silent(FULL))._replace(asking=RETRY), 15.0, id="silence, then a reset"),
+        pytest.param(range_lost(Trust(asking=RETRY, was_silent=True))._replace(asking=RETRY), 15.0, id="bytes since"),
     ],
 )
-def test_only_the_range_right_after_a_silence_waits_for_less(trust: Trust, share: float) -> None:
-    assert trust.timeout_share == share
+def test_only_the_range_right_after_a_silence_waits_for_less(trust: Trust, timeout_s: float) -> None:
+    assert trust.timeout_s(15.0) == timeout_s
 
 
 def test_silence_to_a_plain_request_says_nothing_about_range() -> None:
