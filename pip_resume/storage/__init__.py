@@ -2,6 +2,7 @@
 
 `housekeeping`    what lies in the store, and what of it can be removed
 `store`           find a partial, lock it, make one
+`found`           a file that may be the partial of an artifact: its names, and who holds its lock
 `adoption`        how much of an earlier run's file can be used
 `stored_partial`  a partial that the next run finds, with its record and its lock
 `record`          the record beside a part file: read, written, removed with it

@@ -7,10 +7,11 @@ import errno
 import functools
 import os
 import stat
+import time
 from typing import TYPE_CHECKING
 
 from pip_resume.errors import StoreUnusable
-from pip_resume.storage.ownership import is_mode_closed, is_path_safe
+from pip_resume.storage.ownership import is_mode_closed, is_own, is_path_safe
 from pip_resume.storage.sharing import insist, long_path, open_shared
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ _USES_DESCRIPTORS = {os.open, os.stat, os.unlink, os.rename, os.link} <= os.supp
     os.listdir in os.supports_fd
 )
 """True on POSIX. Windows has no such calls; there a directory that is in use cannot be renamed."""
+_NEW_S = 10.0
+"""A directory that was changed longer ago was not made just now. A file server's clock may differ by some seconds."""
 _JUNCTION = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT: a directory of Windows that leads elsewhere, as a symlink does.
 
 
@@ -84,6 +87,19 @@ class Directory:
     @functools.cached_property
     def _is_path_safe(self) -> bool:
         return is_path_safe(self.path.parent)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether this is the directory that was made just now, and no older one that was put in its place."""
+        status = self.status
+        return is_own(status) and abs(time.time() - status.st_mtime) < _NEW_S and not self.names()
+
+    def is_at(self, path: Path) -> bool:
+        """Whether this is the directory that the path leads to now, without following a symlink."""
+        try:
+            return os.path.samestat(os.lstat(long_path(path)), self.status)
+        except OSError:
+            return False
 
     def set_mode(self, mode: int) -> None:
         """Give the directory these permission bits."""

@@ -7,7 +7,6 @@ import functools
 import os
 import shutil
 import stat
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +14,7 @@ from pip_resume.errors import NamesInUse, PartialBusy, StoreUnusable
 from pip_resume.protocol.checkpoint import FORMAT, Checkpoint
 from pip_resume.storage.adoption import is_sparse, may_be_continued, trusted_length, what_is_known
 from pip_resume.storage.directory import Directory
+from pip_resume.storage.found import Found, lock_new, name_of
 from pip_resume.storage.ownership import OTHERS_MAY_WRITE, is_own, is_symlink_of_others
 from pip_resume.storage.part_file import PartFile, is_locked
 from pip_resume.storage.record import PART, has_foreign_record, read_record, record_name, remove_unclaimed
@@ -34,10 +34,6 @@ COPIED_AT_ONCE_BYTES = 16 * 1024 * 1024
 """Copying and verifying this much takes no longer than a request does: 0.1 s."""
 _TRIES = 8
 """How often another pip may replace the file between our calls. In practice it is once, when that pip finishes."""
-_LOCK_TRIES, _LOCK_STEP_S = 10, 0.005
-"""How often, and after how many seconds each, a new file is locked again. A look at its lock takes microseconds."""
-_NEW_S = 10.0
-"""A directory that was changed longer ago was not made just now. A file server's clock may differ by some seconds."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -46,13 +42,6 @@ class Progress(NamedTuple):
 
     offset: int
     complete_length: int | None
-
-
-class _Found(NamedTuple):
-    """A file of an earlier run, under one of the names that the artifact can have."""
-
-    directory: Directory
-    name: str
 
 
 class Store:
@@ -89,7 +78,7 @@ class Store:
         for found in self._find(artifact):
             with contextlib.suppress(OSError, StoreUnusable):
                 status = found.directory.status_of(found.name)
-                if is_locked(*found) and _is_waited_for(found, status):
+                if is_locked(*found) and found.is_waited_for(status):
                     checkpoint = read_record(found.directory, record_name(found.name)).checkpoint
                     return Progress(status.st_size, None if checkpoint is None else checkpoint.complete_length)
         return None
@@ -148,14 +137,14 @@ class Store:
                 with contextlib.suppress(OSError):
                     remove_unclaimed(*found)
 
-    def _find(self, artifact: Artifact) -> list[_Found]:
+    def _find(self, artifact: Artifact) -> list[Found]:
         """Return the files that may be the artifact's partial, the most likely first."""
         found = []
         for path in self.paths:
             with contextlib.suppress(OSError, StoreUnusable):
                 directory = self._open(path)
-                names = (_name_of(artifact), _name_of(artifact, is_personal=True))
-                found += [_Found(directory, name) for name in names if directory.has(name)]
+                names = (name_of(artifact), name_of(artifact, is_personal=True))
+                found += [Found(directory, name) for name in names if directory.has(name)]
         return found
 
     def _open(self, path: Path) -> Directory:
@@ -164,7 +153,7 @@ class Store:
             # It may lead to any directory of this user, or to a file system that does not answer.
             raise StoreUnusable(f"{path.parent} is a symlink of a different user")
         directory = self._opened.get(path)
-        if directory is None or not _is_at(directory, path):
+        if directory is None or not directory.is_at(path):
             # The part files of this run keep the one that was opened before.
             self._replaced += [] if directory is None else [directory]
             directory = self._opened[path] = Directory.open(path)
@@ -182,27 +171,27 @@ class Store:
             return self._open(self.path)
         directory = self._open(self.path)
         shared = stat.S_IMODE(os.stat(long_path(self.cache_directory)).st_mode) & 0o7077
-        if shared & OTHERS_MAY_WRITE and _is_new(directory):
+        if shared & OTHERS_MAY_WRITE and directory.is_new:
             directory.set_mode(shared | 0o700)
         return directory
 
     def _create(self, directory: Directory, artifact: Artifact) -> StoredPartial | None:
         """Make an empty partial; None if its name has been taken meanwhile. Raises PartialBusy."""
         for is_personal in (False, True):
-            name = _name_of(artifact, is_personal=is_personal)
+            name = name_of(artifact, is_personal=is_personal)
             if has_foreign_record(directory, name):
                 continue
             with contextlib.suppress(FileExistsError):
                 part = PartFile.create(directory, name, artifact.digest)
-                if not _lock_new(part):
+                if not lock_new(part):
                     part.close()
                     raise PartialBusy
                 return StoredPartial(artifact, part, Checkpoint(), name, self._boot_id)
-            if self._is_usable(_Found(directory, name), artifact):
+            if self._is_usable(Found(directory, name), artifact):
                 return None
         return None
 
-    def _is_usable(self, found: _Found, artifact: Artifact) -> bool:
+    def _is_usable(self, found: Found, artifact: Artifact) -> bool:
         """Whether this user can continue a file, or use its bytes because a hash proves them."""
         try:
             status = found.directory.status_of(found.name)
@@ -212,21 +201,21 @@ class Store:
         except (OSError, StoreUnusable):
             return False
         if is_own(status):
-            return not has_foreign_record(*found) and not _is_held_by_others(found, status)
+            return not has_foreign_record(*found) and not found.is_held_by_others(status)
         return artifact.digest is not None
 
-    def _claim_found(self, found: _Found, artifact: Artifact) -> StoredPartial | None:
+    def _claim_found(self, found: Found, artifact: Artifact) -> StoredPartial | None:
         """Lock a file of an earlier run and use it; None if it has vanished or cannot be used. Raises PartialBusy."""
         if not self._is_usable(found, artifact):
             return None
         try:
-            part = _open_part(found, artifact)
+            part = found.open_part(artifact)
         except (OSError, StoreUnusable):
             return None  # The pip that held it has finished in between, or another user forbids it.
         if not is_own(part.status):
             return self._borrow(part, artifact)
         if not part.lock():
-            is_waited_for = _is_waited_for(found, part.status)
+            is_waited_for = found.is_waited_for(part.status)
             part.close()
             if is_waited_for:
                 raise PartialBusy
@@ -275,7 +264,7 @@ class Store:
             length = 0 if checkpoint is None else trusted_length(artifact, part, checkpoint, self._boot_id)
             if checkpoint is None or is_sparse(part) or length > self.free_bytes():
                 length = 0
-            name = _name_of(artifact, is_personal=True)
+            name = name_of(artifact, is_personal=True)
             own = PartFile.create(self._make_directory(), name, artifact.digest)
             own.lock()
             partial = StoredPartial(artifact, own, Checkpoint(), name, self._boot_id)
@@ -302,12 +291,6 @@ def _copy_at_once(partial: StoredPartial, length: int) -> None:
         raise
 
 
-def _name_of(artifact: Artifact, *, is_personal: bool = False) -> str:
-    """Return the name of an artifact's part file; the personal one is for a user who cannot use the first."""
-    user = f"-u{os.geteuid()}" if is_personal and hasattr(os, "geteuid") else ""
-    return f"{artifact.key}{user}{PART}"
-
-
 @functools.lru_cache(maxsize=4)
 def is_too_deep(cache_directory: Path) -> bool:
     """Whether the store's names would be too long for Windows, so that ``pip cache purge`` could not remove them.
@@ -315,58 +298,6 @@ def is_too_deep(cache_directory: Path) -> bool:
     pip's own names in its cache are longer, so that its cache does not work there either.
     """
     return is_too_long(cache_directory / DIRECTORY / f"{'0' * 64}{PART}")
-
-
-def _lock_new(part: PartFile) -> bool:
-    """Lock a file that has just been made; False if another pip has found it and locked it meanwhile.
-
-    A pip that looks whether anybody holds the lock (``is_locked``) holds it itself for a moment. A response for which
-    this file is made would be requested again then.
-    """
-    for _ in range(_LOCK_TRIES):
-        if part.lock():
-            return True
-        time.sleep(_LOCK_STEP_S)
-    return part.lock()
-
-
-def _open_part(found: _Found, artifact: Artifact) -> PartFile:
-    try:
-        return PartFile.open_existing(*found, artifact.digest)
-    except PermissionError:
-        return PartFile.open_to_read(*found, artifact.digest)
-
-
-def _is_waited_for(found: _Found, status: os.stat_result) -> bool:
-    """Whether the lock of this file is one of a pip of this user, which downloads the artifact.
-
-    In a directory that others can use, a different user could hold a lock for ever, let the file grow meanwhile, or
-    give the part of a long download the name of a different artifact. Nothing shows whose lock it is.
-    """
-    return found.directory.is_closed and is_own(status)
-
-
-def _is_held_by_others(found: _Found, status: os.stat_result) -> bool:
-    """Whether somebody holds the lock of a file of ours who is not waited for."""
-    if _is_waited_for(found, status):
-        return False
-    try:
-        return is_locked(*found)
-    except (OSError, StoreUnusable):
-        return True
-
-
-def _is_new(directory: Directory) -> bool:
-    """Whether this is the directory that was made just now, and no older one that was put in its place."""
-    status = directory.status
-    return is_own(status) and abs(time.time() - status.st_mtime) < _NEW_S and not directory.names()
-
-
-def _is_at(directory: Directory, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.lstat(long_path(path)), directory.status)
-    except OSError:
-        return False
 
 
 @functools.lru_cache(maxsize=1)

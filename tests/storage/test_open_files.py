@@ -164,7 +164,7 @@ def new_files_are_looked_at(monkeypatch: pytest.MonkeyPatch, *, for_s: float) ->
 def test_another_pip_that_only_looks_at_the_lock_of_a_new_file_does_not_have_it(
     store: Store, artifact: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with new_files_are_looked_at(monkeypatch, for_s=0.02):
+    with new_files_are_looked_at(monkeypatch, for_s=0.3):
         claimed = store.claim(artifact)
 
     assert claimed.is_stored
@@ -174,5 +174,5 @@ def test_another_pip_that_only_looks_at_the_lock_of_a_new_file_does_not_have_it(
 def test_another_pip_that_has_locked_a_new_file_first_downloads_it(
     store: Store, artifact: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with new_files_are_looked_at(monkeypatch, for_s=0.5), pytest.raises(PartialBusy):
+    with new_files_are_looked_at(monkeypatch, for_s=3.0), pytest.raises(PartialBusy):
         store.claim(artifact)
