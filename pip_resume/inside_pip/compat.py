@@ -5,6 +5,7 @@ One function for each difference. Each looks for the feature, never for a versio
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import os
@@ -274,10 +275,15 @@ def cache_body_mode(cache: Any) -> int:
     if mode is None:
         # A key of its own, since other pips may ask at this moment.
         key = f"pip-resume:permissions:{os.getpid()}:{os.urandom(8).hex()}"
+        path = Path(cache._get_cache_path(key))
+        new = [parent for parent in path.parents if directory in parent.parents and not parent.exists()]
         cache.set(key, b"")
         # No bit beyond these: in a shared cache a different user may exchange the entry before it is looked at.
-        mode = stat.S_IMODE(Path(cache._get_cache_path(key)).lstat().st_mode) & 0o666
+        mode = stat.S_IMODE(path.lstat().st_mode) & 0o666
         cache.delete(key)
+        for parent in new:  # The deepest is the first.
+            with contextlib.suppress(OSError):  # Another pip has put something there meanwhile.
+                parent.rmdir()
         RUN.cached_body_modes[directory] = mode
     return mode
 

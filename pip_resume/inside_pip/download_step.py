@@ -187,9 +187,10 @@ def _artifact(link: Link) -> Artifact:
 def _forget(downloader: Any, link: Link) -> None:
     """Remove the stored file whose hash pip found to be wrong.
 
-    An incomplete one stays: it may be right, since pip got a different file from the server. Raises nothing.
+    An incomplete one stays: it may be right, since pip got a different file from the server. A file that has the hash
+    of the index stays as well: the one in the requirements file is wrong, and plain pip keeps it, too. Raises nothing.
     """
-    if cached_files.has_second_look(link):
+    if cached_files.has_second_look(link) or choose_digest(compat.link_hashes(link)) is not None:
         return
     try:
         session: PipSession = downloader._session

@@ -91,6 +91,29 @@ def test_a_wrong_hash_in_the_requirements_file_ends_in_pips_own_error_and_leaves
 
 
 @TWO_PIPS
+def test_a_wrong_hash_in_the_requirements_file_costs_no_download_if_the_file_has_the_hash_of_the_index(
+    environments: Environments,
+    https_server: FaultServer,
+    certificates: Certificates,
+    pip_version: str,
+    tmp_path: Path,
+) -> None:
+    plain, pip = environments.without_plugin(pip_version), environments.with_plugin(pip_version)
+    publish_scripted(https_server, COMPLETE, artifact=BIG)
+    options = index_options(https_server, certificates)
+
+    for each in (plain, pip):
+        https_server.forget()
+        wrong = download(each, write_command(tmp_path, options, OTHER))
+        right = download(each, write_command(tmp_path, options, RIGHT))
+
+        assert (wrong.result.returncode, wrong.sha256) == (1, None), wrong.result.text
+        assert MISMATCH in wrong.result.stderr
+        assert (right.result.returncode, right.sha256) == (0, BIG.sha256), right.result.text
+        assert https_server.asked_ranges(BIG.path) == [None]
+
+
+@TWO_PIPS
 def test_two_algorithms_in_the_requirements_file_leave_the_check_to_pip_and_nothing_of_a_wrong_file(
     environments: Environments,
     https_server: FaultServer,

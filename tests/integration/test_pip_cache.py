@@ -32,6 +32,18 @@ def leave_partial_and_entry(machine: Machine, server: FaultServer, link: Link, r
     server.forget()
 
 
+def test_a_file_in_the_cache_leaves_no_empty_directory_there(machine: Machine, http_server: FaultServer) -> None:
+    """pip's cache is asked with an entry of our own which permissions its files have."""
+    http_server.plays(PATH, FILE)
+
+    machine.download(link_with_hash(http_server))
+
+    directories = [path for path in machine.cache_directory.rglob("*") if path.is_dir()]
+    empty = [path for path in directories if path != machine.store.path and not any(path.iterdir())]
+    assert directories
+    assert empty == []
+
+
 class TestLookup:
     def test_a_cached_file_is_used_and_a_partial_of_it_is_removed(
         self, machine: Machine, http_server: FaultServer
