@@ -80,20 +80,20 @@ KINDS_WITH_HASH = {
         False,
         PIP,
         (
-            "ignored: 200, the whole file",
-            "Resumes: no (the server ignores Range, and sends the whole file).",
+            "ignored: 200, the complete file",
+            "Resumes: no (the server ignores Range, and sends the complete file).",
             "not tried: it needs ranges",
         ),
     ),
     "Range ignored, chunked": Kind(
-        (like(BARE, ranges=False, framing=Framing.CHUNKED),), False, False, OURS, ("ignored: 200, the whole file",)
+        (like(BARE, ranges=False, framing=Framing.CHUNKED),), False, False, OURS, ("ignored: 200, the complete file",)
     ),
     "Range refused with 403": Kind(
         (like(GOOD, partial_status=403, fields={"Content-Range": None}),),
         False,
         False,
         PIP,
-        ("not usable: 403, the server refuses requests for a range",),
+        ("not usable: 403, the server refuses Range",),
     ),
     "Range refused by closing": Kind(
         (GOOD, NoResponse()), False, False, PIP, ("not usable: no response (closed without a response)",)
@@ -149,6 +149,6 @@ KINDS_WITHOUT_HASH = {
     "If-Range never accepted": Kind(
         (same(NeverAcceptsIfRange, ONLY_TAG),), False, False, PIP, ("the server does not accept its own",)
     ),
-    "Range ignored": Kind((like(ONLY_TAG, ranges=False),), False, False, PIP, ("ignored: 200, the whole file",)),
+    "Range ignored": Kind((like(ONLY_TAG, ranges=False),), False, False, PIP, ("ignored: 200, the complete file",)),
 }
 """Over https, without a hash on the page of the index."""

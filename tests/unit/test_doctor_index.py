@@ -121,7 +121,7 @@ def test_a_finished_file_is_kept_by_pip_else_by_us_if_it_has_a_hash(
             with_range(**WHOLE),
             True,
             BROKEN,
-            "Resumes: no (the server ignores Range, and sends the whole file).",
+            "Resumes: no (the server ignores Range, and sends the complete file).",
             id="Range ignored",
         ),
     ],
@@ -254,7 +254,7 @@ def test_a_file_that_is_too_small_to_be_stored_is_noted(length: int | None, is_s
     findings = examine({**GOOD, "length": length}, can_keep=True)
 
     notes = [finding.text for finding in findings if finding.level == NOTE]
-    assert notes == (["this file has up to 1.0 MB: only larger ones are stored for the next run"] if is_said else [])
+    assert notes == (["this file has up to 1.0 MB: only larger ones are kept for the next run"] if is_said else [])
 
 
 def test_an_index_that_cannot_be_reached_is_more_important_than_one_without_the_project() -> None:

@@ -54,7 +54,7 @@ def settings() -> list[Finding]:
     from pip_resume.settings import KEEP_DAYS, MAX_SIZE, PIPS_OWN_NAME, parse_settings, unknown_names
 
     understood = parse_settings(os.environ)
-    limits = f"partials are kept for {understood.keep_days:g} days, {format_size(understood.max_size)} in all"
+    limits = f"stored files are kept for {understood.keep_days:g} days, {format_size(understood.max_size)} in all"
     findings = [Finding(OK, "settings", f"{limits} ({KEEP_DAYS}, {MAX_SIZE})")]
     for complaint in understood.complaints:
         name = complaint.partition(" ")[0]

@@ -48,11 +48,11 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         lambda seen: _range(seen).get("status") == 200,
-        NOTHING._replace(why="the server ignores Range, and sends the whole file"),
+        NOTHING._replace(why="the server ignores Range, and sends the complete file"),
     ),
     Row(
         lambda seen: _range(seen).get("status") is None,
-        NOTHING._replace(why="the server does not answer a request for a range"),
+        NOTHING._replace(why="the server does not answer a request with Range"),
     ),
     Row(lambda seen: not _range(seen).get("is_part"), NOTHING._replace(why="ranges cannot be used")),
     Row(
@@ -164,7 +164,7 @@ def _ranges(seen: Seen) -> Finding:
         return Finding(NOTE, "ranges", "not tried, because the file is too short")
     answer = f"no response ({found['reason']})" if found["status"] is None else str(found["status"])
     reason = found["reason"] if found["status"] not in {None, 200} else ""
-    words = "ignored: 200, the whole file" if found["status"] == 200 else f"not usable: {answer}"
+    words = "ignored: 200, the complete file" if found["status"] == 200 else f"not usable: {answer}"
     return Finding(BROKEN, "ranges", f"{words}, {reason}" if reason else words)
 
 
@@ -215,7 +215,7 @@ def _about_small_files(seen: Seen, *, across: bool) -> list[Finding]:
     if not across or seen["length"] is None or seen["length"] > STORED_FROM_BYTES:
         return []
     size = format_size(STORED_FROM_BYTES)
-    return [Finding(NOTE, "store", f"this file has up to {size}: only larger ones are stored for the next run")]
+    return [Finding(NOTE, "store", f"this file has up to {size}: only larger ones are kept for the next run")]
 
 
 def _about_cache(seen: Seen, kept_by: str) -> str:
