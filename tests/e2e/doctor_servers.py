@@ -99,7 +99,7 @@ KINDS_WITH_HASH = {
         (GOOD, NoResponse()), False, False, PIP, ("not usable: no response (closed without a response)",)
     ),
     "busy for ranges": Kind(
-        (GOOD, Answer(503)), False, False, PIP, ("not usable: 503", "too busy just now; try again later")
+        (GOOD, Answer(503)), False, False, PIP, ("not usable: 503", "too busy at the moment; try again later")
     ),
     "206 without Content-Range": Kind(
         (like(GOOD, fields={"Cache-Control": IMMUTABLE, "Content-Range": None}),),

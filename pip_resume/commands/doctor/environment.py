@@ -63,7 +63,7 @@ def settings() -> list[Finding]:
         meaning = "is pip's own --resume-retries (pip 25.1 and newer), which counts for us as well"
         findings.append(Finding(NOTE, "settings", f"{PIPS_OWN_NAME}={os.environ[PIPS_OWN_NAME]} {meaning}"))
     for name in unknown_names(os.environ):
-        findings.append(Finding(NOTE, "settings", f"{name} means nothing: misspelt?", unset(name)))
+        findings.append(Finding(NOTE, "settings", f"{name} is unknown: is it misspelt?", unset(name)))
     return findings
 
 
@@ -162,7 +162,7 @@ def pip_on_path() -> list[Finding]:
     here = Path(sys.executable).parent
     if python_of_script is None or python_of_script.parent.resolve() == here.resolve():
         return []
-    text = f"`pip` is {script}, which belongs to {python_of_script}: this report is about another environment"
+    text = f"`pip` is {script}, which belongs to {python_of_script}: this report is about a different environment"
     return [Finding(NOTE, "pip", text, with_python("-m pip install ..."))]
 
 

@@ -44,7 +44,7 @@ ROWS: tuple[Row, ...] = (
     Row(lambda seen: seen.get("is_too_short", False), NOTHING._replace(why="the file is too short to tell")),
     Row(
         lambda seen: _range(seen).get("row") == "busy",
-        NOTHING._replace(why="the server is too busy just now; try again later"),
+        NOTHING._replace(why="the server is too busy at the moment; try again later"),
     ),
     Row(
         lambda seen: _range(seen).get("status") == 200,
@@ -52,7 +52,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         lambda seen: _range(seen).get("status") is None,
-        NOTHING._replace(why="the server does not answer a request with Range"),
+        NOTHING._replace(why="the server does not respond to a request with Range"),
     ),
     Row(lambda seen: not _range(seen).get("is_part"), NOTHING._replace(why="ranges cannot be used")),
     Row(
@@ -227,7 +227,7 @@ def _about_cache(seen: Seen, kept_by: str) -> str:
     if cache["no_store"]:
         reason = "the server forbids it (no-store)"
     elif cache["takes_it"]:
-        reason = "it would not find it again behind a redirect that is not permanent"
+        reason = "it would not find the file again behind a redirect that is not permanent"
     elif not seen["is_https"]:
         reason = "it takes nothing over http"
     else:
