@@ -26,7 +26,7 @@ _DESCRIPTION = "Continue broken downloads of pip: set PIP_RESUME=1, and use pip 
 _EXIT_CODES = """\
 exit codes:
   0    done; doctor: works; demo: the plugin resumed
-  1    purge: some partial downloads are in use by another pip;
+  1    purge: some stored files are in use by another pip;
        doctor: works within one run only, or is switched off;
        demo: the plugin did not resume
   2    usage error, or an error reported by the operating system;
@@ -148,16 +148,16 @@ def _add_cache_directory(parser: _Parser) -> None:
 
 
 def _add_list(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(commands, "list", "list the partial downloads, and finished files that pip did not cache")
+    parser = _command(
+        commands, "list", "list the stored files: partial downloads, and finished files that are not in pip's cache"
+    )
     _add_cache_directory(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=_list)
 
 
 def _add_purge(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(
-        commands, "purge", "remove partial downloads (all, or only those matching NAME or older than AGE)"
-    )
+    parser = _command(commands, "purge", "remove stored files: all, or only those matching NAME or older than AGE")
     parser.add_argument(
         "names", metavar="NAME", nargs="*", help="a project, a file name, or a pattern such as '*.tar.gz'"
     )
@@ -216,7 +216,7 @@ def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
 def _add_hook(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _command(commands, "hook", "reach Pythons that do not have pip-resume, through PYTHONPATH")
     parser.set_defaults(run=lambda _: parser.error("say which: path or env"))
-    parts = parser.add_subparsers(metavar="PART")
+    parts = parser.add_subparsers(metavar="COMMAND")
     path = _command(parts, "path", "print the directory that belongs in front of PYTHONPATH")
     path.set_defaults(run=_hook_path)
     line = _command(

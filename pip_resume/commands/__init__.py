@@ -2,7 +2,7 @@
 
 `doctor/`      is it on, does it reach this environment's pip, would it resume
 `demo`         pip is stopped halfway and run again, without the plugin and with it
-`partials`     list and remove partial downloads
+`partials`     list and remove stored files
 `hook`         the line for a shell that puts pip-resume into other environments
 `completion`   the script with which a shell completes commands and options
 `installation` where this pip-resume came from, and the command that installs it again

@@ -1,4 +1,4 @@
-"""`pip-resume list` and `pip-resume purge`: list and remove partial downloads."""
+"""`pip-resume list` and `pip-resume purge`: list and remove stored files (partial downloads and finished files)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _SHORT_KEY = 12
 _NUMERIC_COLUMNS = frozenset({0, 1, 2})
 _WIDE_COLUMNS = 60
-"""From this width on a terminal has room for the size of the complete file."""
+"""From this width on a terminal has room for the size of the complete file, and for "finished" instead of "100 %"."""
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Purge:
 
     removed: list[Entry] = field(default_factory=list)
     held: list[Entry] = field(default_factory=list)
-    """Those that another pip is downloading."""
+    """Those that another pip is using."""
     refused: list[tuple[Entry, str]] = field(default_factory=list)
     """Those that the operating system did not let us remove, with its reason."""
 
@@ -54,11 +54,11 @@ def show(cache_directory: Path | None) -> int:
     cache = _cache(cache_directory)
     found = _all_entries(cache)
     if not found:
-        print(f"No partial downloads in {printable(str(cache))}")
+        print(f"No stored files in {printable(str(cache))}")
         return 0
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     print("\n".join(_table(found, columns)))
-    print(f"{counted(len(found), 'file')}, {format_size(_sum(found))}, in")
+    print(f"{counted(len(found), 'stored file')}, {format_size(_sum(found))}, in")
     print(printable(str(cache)))
     return 0
 
@@ -119,13 +119,13 @@ def report(result: Purge, names: Sequence[str], verb: str) -> None:
     if not (result.removed or result.held or result.refused):
         # A warning, not an error, as for `pip cache remove`, whose words these are.
         suffix = f" for {', '.join(map(repr, names))}" if names else ""
-        print(f"No matching partial downloads{suffix}", file=sys.stderr)
+        print(f"No matching stored files{suffix}", file=sys.stderr)
     for entry in result.removed:
         print(f"{verb} {_name(entry)} ({format_size(entry.size)})")
     if result.removed:
-        print(f"{verb} {counted(len(result.removed), 'partial download')}, {format_size(_sum(result.removed))}")
+        print(f"{verb} {counted(len(result.removed), 'stored file')}, {format_size(_sum(result.removed))}")
     for entry in result.held:
-        print(f"Skipped {_name(entry)}: another pip is downloading it", file=sys.stderr)
+        print(f"Skipped {_name(entry)}: it is in use by another pip", file=sys.stderr)
     for entry, reason in result.refused:
         print(printable(f"Could not remove {entry.path}: {reason}"), file=sys.stderr)
 
@@ -188,7 +188,7 @@ def _short_key(entry: Entry) -> str:
 
 def _row(entry: Entry, now_s: float, *, is_wide: bool) -> tuple[str, ...]:
     length = entry.complete_length
-    share = "done" if entry.is_complete else f"{_percent(entry)} %" if length else "?"
+    share = "finished" if is_wide and entry.is_complete else f"{_percent(entry)} %" if length else "?"
     size = format_share(entry.size, length) if is_wide and not entry.is_complete else format_size(entry.size)
     return share, size, "in use" if _is_in_use(entry) else format_age(now_s - entry.modified_s)
 
@@ -200,7 +200,7 @@ def _described(entry: Entry) -> str:
 
 
 def _is_in_use(entry: Entry) -> bool:
-    """Whether a pip is downloading it; False if that cannot be found out."""
+    """Whether a pip is using it; False if that cannot be found out."""
     try:
         return housekeeping.is_in_use(entry)
     except (OSError, StoreUnusable):

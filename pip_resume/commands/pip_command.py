@@ -49,7 +49,7 @@ def _run(environ: Mapping[str, str], *arguments: str) -> subprocess.CompletedPro
     try:
         return run_python([*PIP, *arguments], {**environ, **_PLAIN_OUTPUT}, "surrogateescape", _TIMEOUT_S)
     except subprocess.TimeoutExpired:
-        raise CommandError(f"{' '.join(PIP)} did not answer within {_TIMEOUT_S} s") from None
+        raise CommandError(f"{' '.join(PIP)} did not end within {_TIMEOUT_S} s") from None
 
 
 def run_python(

@@ -107,4 +107,4 @@ class Cursor:
             self._copy.current.cut(position)
             self._copy.origin = self._copy.origin._replace(earlier=min(earlier, position))
         else:
-            raise WrongBytes("the bytes stored are not those on the server")
+            raise WrongBytes("the stored bytes are not those on the server")

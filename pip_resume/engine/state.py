@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pip_resume.protocol.messages import Request, ResponseHead
     from pip_resume.protocol.verdicts import Verdict
 
-RANGES_FAIL = "requests for a range have failed"
+RANGES_FAIL = "requests with Range have failed"
 
 
 class State:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 CONTINUES = "run the same command again to continue"
 CONTINUES_WITH_SPACE = "with enough space the next run continues"
-IGNORES_RANGE = "the server ignores Range, so the next run starts at 0"
-REFUSES_RANGE = "the server refuses ranges, so the next run starts at 0"
+IGNORES_RANGE = "the server ignores Range, so the next run starts over"
+REFUSES_RANGE = "the server refuses Range, so the next run starts over"
 
 
 def say_what_is_stored(error: BaseException, state: State) -> None:

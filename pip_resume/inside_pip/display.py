@@ -157,7 +157,7 @@ class PipDisplay:
         share = format_share(failure.offset, complete_length)
         self._lost += 1
         self._losses = [time_s for time_s in self._losses if time_s > failure.after_s - _MINUTE_S] + [failure.after_s]
-        then = "resuming" if failure.can_continue else "starting again at 0"
+        then = "resuming" if failure.can_continue else "starting over"
         if not self._has_many_losses:
             self._warn("Connection lost at %s (%s); %s", share, failure.cause, then)
         else:

@@ -75,7 +75,7 @@ def _hint(report: Report) -> str:
     if report.is_range_ignored:
         return f"The server ignores Range: {again} to start over"
     if report.is_range_refused:
-        return f"The server refuses requests for a range: {again} to start over"
+        return f"The server refuses Range: {again} to start over"
     if report.is_stored:
         return f"What was downloaded is kept: {again} to continue"
     if report.offset:

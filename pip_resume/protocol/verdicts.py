@@ -119,7 +119,7 @@ VERDICTS: tuple[Row, ...] = (
         "RFC 9110 section 14.2",
         _is_no_response_to_a_range,
         Action.ASK_PLAINLY,
-        "the server refuses requests for a range",
+        "the server refuses Range",
     ),
     Row(
         "206 multipart",

@@ -80,33 +80,34 @@ KINDS_WITH_HASH = {
         False,
         PIP,
         (
-            "ignored: 200, the whole file",
-            "Resumes: no (the server ignores Range, and sends the whole file).",
+            "ignored: 200, the complete file",
+            "Resumes: no (the server ignores Range, and sends the complete file).",
             "not tried: it needs ranges",
         ),
     ),
     "Range ignored, chunked": Kind(
-        (like(BARE, ranges=False, framing=Framing.CHUNKED),), False, False, OURS, ("ignored: 200, the whole file",)
+        (like(BARE, ranges=False, framing=Framing.CHUNKED),), False, False, OURS, ("ignored: 200, the complete file",)
     ),
     "Range refused with 403": Kind(
         (like(GOOD, partial_status=403, fields={"Content-Range": None}),),
         False,
         False,
         PIP,
-        ("not usable: 403, the server refuses requests for a range",),
+        ("not usable: 403, the server refuses Range",),
     ),
     "Range refused by closing": Kind(
         (GOOD, NoResponse()), False, False, PIP, ("not usable: no response (closed without a response)",)
     ),
     "busy for ranges": Kind(
-        (GOOD, Answer(503)), False, False, PIP, ("not usable: 503", "too busy just now; try again later")
+        (GOOD, Answer(503)), False, False, PIP, ("not usable: 503", "too busy at the moment; try again later")
     ),
     "206 without Content-Range": Kind(
         (like(GOOD, fields={"Cache-Control": IMMUTABLE, "Content-Range": None}),),
-        False,
-        False,
+        # The part has the length of the rest, and the hash decides.
+        True,
+        True,
         PIP,
-        ("not usable: 206, the server did not say which part it sent",),
+        ("honoured: 206, with the right bytes",),
     ),
     "206 with a different range": Kind(
         (like(GOOD, shift=100_000),),
@@ -136,6 +137,16 @@ KINDS_WITH_HASH = {
 """Over https, with a sha256 on the page of the index."""
 
 KINDS_WITHOUT_HASH = {
+    "206 without Content-Range": Kind(
+        (like(GOOD, fields={"Cache-Control": IMMUTABLE, "Content-Range": None}),),
+        False,
+        False,
+        PIP,
+        (
+            "not usable: 206, the server did not say which part it sent",
+            "the parts that the server sends cannot be used",
+        ),
+    ),
     "strong ETag": Kind((ONLY_TAG,), True, True, PIP, ("none: the index does not say", "honoured: 206 for the same")),
     "strong date": Kind((ONLY_DATE,), True, True, NOBODY, ("no ETag, Last-Modified", "honoured: 206 for the same")),
     "weak ETag and strong date": Kind(
@@ -149,6 +160,6 @@ KINDS_WITHOUT_HASH = {
     "If-Range never accepted": Kind(
         (same(NeverAcceptsIfRange, ONLY_TAG),), False, False, PIP, ("the server does not accept its own",)
     ),
-    "Range ignored": Kind((like(ONLY_TAG, ranges=False),), False, False, PIP, ("ignored: 200, the whole file",)),
+    "Range ignored": Kind((like(ONLY_TAG, ranges=False),), False, False, PIP, ("ignored: 200, the complete file",)),
 }
 """Over https, without a hash on the page of the index."""

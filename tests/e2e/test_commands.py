@@ -36,7 +36,7 @@ def test_the_cache_directory_is_that_of_pip_whatever_the_user_has_set_for_pips_o
     for setting in ({}, {"PIP_QUIET": "2"}, {"PIP_VERBOSE": "2"}, {"PIP_CACHE_DIR": str(pip.folder / "elsewhere")}):
         listed = pip.run_python("-m", "pip_resume", "list", env=setting)
         expected = setting.get("PIP_CACHE_DIR", str(pip.cache_dir))
-        assert (listed.returncode, listed.stdout) == (0, f"No partial downloads in {expected}\n"), listed.stderr
+        assert (listed.returncode, listed.stdout) == (0, f"No stored files in {expected}\n"), listed.stderr
 
 
 # Errors

@@ -58,7 +58,7 @@ def test_the_text_report_has_a_line_for_each_finding_and_ends_with_the_verdict(e
     assert f"{level}  switch       PIP_RESUME=1 is on" in lines
     assert f"{level}  .pth file    {pip.site_packages / HOOK}, as installed" in lines
     store = pip.cache_dir / "http-v2" / "pip-resume"
-    assert f"{level}  store        {store} (made when it is wanted)" in lines
+    assert f"{level}  store        {store} (created when it is needed)" in lines
     assert lines[-1] == "Verdict: works on this machine; no index has shown whether it resumes, see above"
     assert not store.exists()
 
@@ -231,7 +231,7 @@ def test_a_file_in_place_of_the_store_is_reported(environments: Environments) ->
     report = doctor_report(pip)
 
     assert (report["verdict"], report["exit_code"]) == ("works within one run only", 1)
-    (finding,) = findings(report, "store", "part")
+    (finding,) = findings(report, "store", "partly")
     reason = f"nothing can be kept in {store}: is not a directory of its own"
     assert finding["text"] == f"resumes within one run only: {reason}"
     assert "--cache-dir DIR" in finding["remedy"]
@@ -247,7 +247,7 @@ def test_a_read_only_store_is_reported(environments: Environments) -> None:
     report = doctor_report(pip)
 
     assert (report["verdict"], report["exit_code"]) == ("works within one run only", 1)
-    (finding,) = findings(report, "store", "part")
+    (finding,) = findings(report, "store", "partly")
     assert finding["text"] == f"resumes within one run only: nothing can be kept in {store}: Permission denied"
 
 
@@ -255,7 +255,7 @@ def test_without_pips_cache_the_verdict_is_that_it_works_within_one_run_only(env
     report = doctor_report(environments.with_plugin("26.3"), PIP_NO_CACHE_DIR="1")
 
     assert (report["verdict"], report["exit_code"]) == ("works within one run only", 1)
-    (finding,) = findings(report, "store", "part")
+    (finding,) = findings(report, "store", "partly")
     assert finding["text"] == "resumes within one run only: pip's cache is switched off"
     assert finding["remedy"] == "unset PIP_NO_CACHE_DIR"
 

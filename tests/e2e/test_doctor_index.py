@@ -209,7 +209,7 @@ def test_a_signed_redirect_is_named_and_its_signature_is_not_shown(
 
     assert follows(report) == (True, True, OURS)
     assert "after 1 redirect to a signed URL" in texts(report, "index")
-    assert "it would not find it again behind a redirect" in texts(report, "cache")
+    assert "it would not find the file again behind a redirect" in texts(report, "cache")
     assert "secret" not in json.dumps(report)
 
 
@@ -227,7 +227,7 @@ def test_a_missing_password_is_reported_and_a_given_one_is_used_and_not_shown(
 
     host = f"127.0.0.1:{http_range_server.port}"
     text, remedy = only_problem(missing)
-    assert text == f"{host} wants a user and a password (401)"
+    assert text == f"{host} requires a user name and a password (401)"
     assert remedy.endswith(f"-m pip_resume doctor sample --index-url http://USER:PASSWORD@{host}/...")
     assert only_problem(wrong)[0] == f"{text}; it does not accept those that were given"
     assert "wrong-word" not in json.dumps(wrong)
@@ -424,7 +424,7 @@ def test_a_file_that_the_server_does_not_send_is_reported(
 def test_a_mistake_in_an_option_is_reported_in_the_words_of_pip(doctors: Doctors, pip_version: str) -> None:
     text, _ = only_problem(ask(doctors(pip_version), "sample", "--timeout", "soon"))
 
-    assert text == "pip cannot be asked: option --timeout: invalid floating-point value: 'soon'"
+    assert text == "pip failed: option --timeout: invalid floating-point value: 'soon'"
 
 
 @pytest.mark.parametrize(
@@ -440,7 +440,7 @@ def test_a_mistake_in_an_option_is_reported_in_the_words_of_pip(doctors: Doctors
 def test_a_mistake_in_the_project_is_reported(doctors: Doctors, pip_version: str, project: str, words: str) -> None:
     report = ask(doctors(pip_version), project, "--index-url", "http://127.0.0.1:9/")
 
-    assert only_problem(report)[0] == f"pip cannot be asked: InstallationError: {words}"
+    assert only_problem(report)[0] == f"pip failed: InstallationError: {words}"
     assert PASSWORD not in json.dumps(report)
 
 

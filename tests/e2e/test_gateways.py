@@ -33,7 +33,7 @@ def behind(gateway: Answer) -> BehindGateway:
     return BehindGateway(complete.content, complete.etag, complete.last_modified, complete.fields, gateway=gateway)
 
 
-FAILED = "requests for a range have failed"
+FAILED = "requests with Range have failed"
 DIFFERENT = "The server sent a different file instead of a range"
 
 
@@ -44,7 +44,7 @@ DIFFERENT = "The server sent a different file instead of a range"
         pytest.param(
             Answer(403),
             [200, 403, 200],
-            [f"Requesting all of {BIG.filename}: the server refuses requests for a range"],
+            [f"Requesting all of {BIG.filename}: the server refuses Range"],
             id="403",
         ),
         # One of these may pass. After two of them a request without a range shows that the server answers.

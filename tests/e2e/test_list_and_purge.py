@@ -84,7 +84,7 @@ def test_a_partial_is_listed_and_cannot_be_purged_while_pip_downloads_it(
     dry_run = pip.run_python("-m", "pip_resume", "purge", "--dry-run", "--json")
 
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == f"Skipped {BIG.filename}: another pip is downloading it\n"
+    assert refused.stderr == f"Skipped {BIG.filename}: it is in use by another pip\n"
     assert dry_run.returncode == 1
     assert [each["file"] for each in json.loads(dry_run.stdout)["held"]] == [BIG.filename]
     assert running.is_running()
@@ -97,7 +97,7 @@ def test_a_partial_is_listed_and_cannot_be_purged_while_pip_downloads_it(
     size, percent = format_size(half(BIG)), 100 * half(BIG) // len(BIG.content)
     row = rf"^ *{percent} %  1\.5 of 3\.0 MB +\d+ (s|min)  {re.escape(BIG.filename)}$"
     assert re.search(row, listed.stdout, re.MULTILINE), listed.stdout
-    assert f"1 file, {size}, in\n{pip.cache_dir}\n" in listed.stdout
+    assert f"1 stored file, {size}, in\n{pip.cache_dir}\n" in listed.stdout
     assert (listed.returncode, listed.stderr) == (0, "")
     assert as_json["cache_directory"] == str(pip.cache_dir)
     assert as_json["kept_bytes"] == as_json["partials"][0]["kept_bytes"] == half(BIG)
@@ -108,7 +108,7 @@ def test_a_partial_is_listed_and_cannot_be_purged_while_pip_downloads_it(
     assert (purged.returncode, purged.stderr) == (0, "")
     assert purged.stdout.splitlines() == [
         f"Removed {BIG.filename} ({size})",
-        f"Removed 1 partial download, {size}",
+        f"Removed 1 stored file, {size}",
     ]
     assert stored_files(pip.cache_dir) == []
 
@@ -121,7 +121,7 @@ def test_the_list_is_a_table_with_the_oldest_partial_first_and_the_sum_below(cac
         "Share           Size  Age  File",
         "    ?          20 kB  5 d  other_one-2.tar.gz",
         " 50 %  1.5 of 3.0 MB  2 h  big-1.0-py3-none-any.whl",
-        "2 files, 1.5 MB, in",
+        "2 stored files, 1.5 MB, in",
         str(cache.folder),
     ]
 
@@ -132,10 +132,10 @@ def test_the_list_is_a_table_with_the_oldest_partial_first_and_the_sum_below(cac
         pytest.param(
             80,
             [
-                "Share           Size  Age  File",
-                "    ?          20 kB  5 d  other_one-2.tar.gz",
-                " 50 %  1.5 of 3.0 MB  2 h  big-1.0-py3-none-any.whl",
-                " done         4.0 MB  5 s  nvidia_cudnn_cu12-9.1.0.70...anylinux2014_x86_64.whl",
+                "   Share           Size  Age  File",
+                "       ?          20 kB  5 d  other_one-2.tar.gz",
+                "    50 %  1.5 of 3.0 MB  2 h  big-1.0-py3-none-any.whl",
+                "finished         4.0 MB  5 s  nvidia_cudnn_cu12-9.1.0.70...linux2014_x86_64.whl",
             ],
             id="80 columns",
         ),
@@ -145,7 +145,7 @@ def test_the_list_is_a_table_with_the_oldest_partial_first_and_the_sum_below(cac
                 "Share    Size  Age  File",
                 "    ?   20 kB  5 d  other_one-2.tar.gz",
                 " 50 %  1.5 MB  2 h  big-1.0...e-any.whl",
-                " done  4.0 MB  5 s  nvid...9.1.0.70.whl",
+                "100 %  4.0 MB  5 s  nvid...9.1.0.70.whl",
             ],
             id="40 columns",
         ),
@@ -250,7 +250,7 @@ def test_a_purge_leaves_files_with_other_names_alone(cache: Cache) -> None:
     purged = cache.run("purge")
 
     assert purged.returncode == 0, purged.text
-    assert purged.stdout.splitlines()[-1] == "Removed 2 partial downloads, 1.5 MB"
+    assert purged.stdout.splitlines()[-1] == "Removed 2 stored files, 1.5 MB"
     assert cache.names() == sorted(others)
 
 
@@ -258,7 +258,7 @@ def test_a_purge_without_a_match_reports_that_and_succeeds(cache: Cache) -> None
     purged = cache.run("purge", "tensorflow")
 
     assert (purged.returncode, purged.stdout) == (0, "")
-    assert purged.stderr == "No matching partial downloads for 'tensorflow'\n"
+    assert purged.stderr == "No matching stored files for 'tensorflow'\n"
 
 
 def test_purge_can_print_the_removed_partials_as_json(cache: Cache) -> None:

@@ -95,7 +95,7 @@ def ignore_condition(display: PipDisplay) -> None:
 
 def start_over(display: PipDisplay) -> None:
     display.starting_over("its hash is not the expected one")
-    display.asking_plainly("requests for a range have failed")
+    display.asking_plainly("requests with Range have failed")
 
 
 def fill_disk(display: PipDisplay) -> None:

@@ -124,7 +124,7 @@ def test_the_last_sentence_says_what_is_stored_and_what_to_do_next(
         ),
         (
             Report(NAME, 3 * MB, 6 * MB, ONCE, is_stored=True, is_range_refused=True),
-            "The server refuses requests for a range: run the same command again to start over.",
+            "The server refuses Range: run the same command again to start over.",
         ),
     ],
 )

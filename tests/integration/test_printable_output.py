@@ -44,7 +44,7 @@ def shown_by(display: PipDisplay, text: str) -> None:
     error = OSError(13, "Permission denied", f"/cache/{text}")
     display.starting(None, 10, 20)
     display.starting_over("its hash does not match")
-    display.asking_plainly("the server refuses requests for a range")
+    display.asking_plainly("the server refuses Range")
     display.waiting_for_other(10, 20)
     display.interrupted(10, 20, "run the same command again to continue")
     display.resumed(10, 20)

@@ -443,7 +443,7 @@ class TestRefusedRange:
         assert downloads.waits_s == []
         assert warnings(caplog) == [
             LOST,
-            "Requesting all of thing-1.0.tar.gz: the server refuses requests for a range",
+            "Requesting all of thing-1.0.tar.gz: the server refuses Range",
         ]
 
     @pytest.mark.parametrize(
@@ -545,7 +545,7 @@ class TestRefusedRange:
         assert http_server.statuses(PATH) == [200, status, status]
         assert http_server.asked_ranges(PATH) == [None, REST_RANGE, None]
         assert warnings(caplog)[1:] == [
-            "Requesting all of thing-1.0.tar.gz: the server refuses requests for a range",
+            "Requesting all of thing-1.0.tar.gz: the server refuses Range",
             "Kept 1.2 of 2.4 MB of thing-1.0.tar.gz; run the same command again to continue",
         ]
         assert downloads.stored(http_server.url(PATH)) == CONTENT[:HALF]

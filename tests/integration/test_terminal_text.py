@@ -105,12 +105,12 @@ AT_80 = {
     "ignore_range": [
         "  WARNING: The server sends all of a-1.whl again, because it ignores Range",
         "  WARNING: Kept 10.0 of 40.0 MB of a-1.whl; the server ignores Range, so the nex",
-        "t run starts at 0",
+        "t run starts over",
     ],
     "ignore_condition": ["  WARNING: The server sends all of a-1.whl again (the file may have changed)"],
     "start_over": [
         "  WARNING: Starting over with a-1.whl: its hash is not the expected one",
-        "  WARNING: Requesting all of a-1.whl: requests for a range have failed",
+        "  WARNING: Requesting all of a-1.whl: requests with Range have failed",
     ],
     "fill_disk": [
         "  WARNING: Not enough space in /proc: 0 bytes free, 40.0 MB needed. Set TMPDIR t",

@@ -52,7 +52,7 @@ def with_range(**changes: object) -> dict[str, Any]:
         pytest.param({**GOOD, "is_too_short": True}, False, False, "too short", id="file of one byte"),
         pytest.param(with_range(**WHOLE), False, False, "ignores Range", id="Range ignored"),
         pytest.param(with_range(**REFUSED), False, False, "cannot be used", id="Range refused"),
-        pytest.param(with_range(**{**REFUSED, "status": None}), False, False, "does not answer", id="closed"),
+        pytest.param(with_range(**{**REFUSED, "status": None}), False, False, "does not respond", id="closed"),
         pytest.param(with_range(**{**REFUSED, "row": "busy"}), False, False, "too busy", id="busy"),
         pytest.param(with_range(same_bytes=False), False, False, "wrong bytes", id="wrong bytes"),
         pytest.param(with_range(same_bytes=None), True, True, "", id="bytes not compared"),
@@ -121,7 +121,7 @@ def test_a_finished_file_is_kept_by_pip_else_by_us_if_it_has_a_hash(
             with_range(**WHOLE),
             True,
             BROKEN,
-            "Resumes: no (the server ignores Range, and sends the whole file).",
+            "Resumes: no (the server ignores Range, and sends the complete file).",
             id="Range ignored",
         ),
     ],
@@ -136,10 +136,10 @@ def test_the_last_findings_say_what_follows(seen: dict[str, Any], can_keep: bool
 @pytest.mark.parametrize(
     ("error", "text", "remedy"),
     [
-        pytest.param({"status": 401}, "wants a user and a password (401)", "USER:PASSWORD@", id="401"),
+        pytest.param({"status": 401}, "requires a user name and a password (401)", "USER:PASSWORD@", id="401"),
         pytest.param({"status": 403}, "refuses the request (403)", "USER:PASSWORD@", id="403"),
         pytest.param({"status": 404}, "No matching distribution found for sample", " doctor PROJECT", id="404"),
-        pytest.param({"status": 407}, "the proxy wants a user and a password", "--proxy http://USER", id="407"),
+        pytest.param({"status": 407}, "the proxy requires a user name and a password", "--proxy http://USER", id="407"),
         pytest.param({"status": 500}, "answered 500; try again later", "", id="500"),
         pytest.param({"kind": "certificate"}, "the certificate of", "--cert FILE", id="certificate"),
         pytest.param({"kind": "proxy"}, "no connection to", "--proxy http://HOST:PORT", id="proxy"),
@@ -148,13 +148,13 @@ def test_the_last_findings_say_what_follows(seen: dict[str, Any], can_keep: bool
         pytest.param({"kind": "other"}, "index.example: the cause", "", id="other"),
         pytest.param(
             {"kind": "proxy", "cause": "the proxy answered 407"},
-            "the proxy wants a user and a password (407)",
+            "the proxy requires a user name and a password (407)",
             "--proxy http://USER:PASSWORD@HOST:PORT",
             id="407 over https",
         ),
         pytest.param(
             {"kind": "connection", "cause": "read timed out"},
-            "index.example does not answer",
+            "index.example does not respond",
             "--index-url",
             id="silent",
         ),
@@ -254,7 +254,7 @@ def test_a_file_that_is_too_small_to_be_stored_is_noted(length: int | None, is_s
     findings = examine({**GOOD, "length": length}, can_keep=True)
 
     notes = [finding.text for finding in findings if finding.level == NOTE]
-    assert notes == (["this file has up to 1.0 MB: only larger ones are stored for the next run"] if is_said else [])
+    assert notes == (["this file has up to 1.0 MB: only larger ones are kept for the next run"] if is_said else [])
 
 
 def test_an_index_that_cannot_be_reached_is_more_important_than_one_without_the_project() -> None:

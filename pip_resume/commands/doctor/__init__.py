@@ -41,7 +41,7 @@ WORKS, WORKS_PARTLY, BROKEN_EXIT = 0, 1, 2
 _VERDICTS = (
     (BROKEN, BROKEN_EXIT, "does not work", "does not work here; see above"),
     (OFF, WORKS_PARTLY, "switched off", "switched off: it would work"),
-    (PART, WORKS_PARTLY, "works within one run only", "works within one run only: the next run starts again"),
+    (PART, WORKS_PARTLY, "works within one run only", "works within one run only: the next run starts over"),
 )
 _WORKS = (WORKS, "works", "works: pip continues broken downloads here, in the next run too")
 _INDEX_UNKNOWN = (WORKS, "works", "works on this machine; no index has shown whether it resumes, see above")

@@ -40,7 +40,7 @@ def pth_file(probe: Probe) -> list[Finding]:
 def _no_pth_file(level: str) -> Finding:
     elsewhere = [Path(entry) / HOOK for entry in sys.path if entry and (Path(entry) / HOOK).is_file()]
     if elsewhere:
-        text = f"{elsewhere[0]} lies where Python reads no .pth files"
+        text = f"{elsewhere[0]} is in a directory where Python reads no .pth files"
         return _obstacle(level, ".pth file", text, put_in_front())
     return _obstacle(level, ".pth file", f"no {HOOK} in this environment", REINSTALL)
 
@@ -53,7 +53,7 @@ def _obstacle(level: str, topic: str, text: str, remedy: str) -> Finding:
 def _check_pth_file(path: Path, level: str) -> Finding:
     if _is_hidden(path):
         unhide = f"attrib -h {path}" if os.name == "nt" else f"chflags nohidden {path}"
-        return _obstacle(level, ".pth file", f"{path} is hidden, so Python passes it over", unhide)
+        return _obstacle(level, ".pth file", f"{path} is hidden, so Python ignores it", unhide)
     as_recorded = is_as_recorded(path)
     if as_recorded is False:
         return Finding(BROKEN, ".pth file", f"{path} is not what was installed", REINSTALL)
@@ -76,10 +76,10 @@ def pythonpath(probe: Probe) -> list[Finding]:
         return []
     ran = {os.path.realpath(directory) for directory in probe.sitecustomize_run}
     if os.path.realpath(ours[0]) not in ran:
-        text = f"our sitecustomize is shadowed by {probe.sitecustomize}, which does not go on to it"
+        text = f"our sitecustomize is shadowed by {probe.sitecustomize}, which does not run it"
         return [_obstacle(NOTE if probe.armed else BROKEN, "PYTHONPATH", text, put_in_front())]
     chained = sorted(ran - {os.path.realpath(ours[0])})
-    then = f", and goes on to the one in {', '.join(chained)}" if chained else ""
+    then = f", and then the one in {', '.join(chained)}" if chained else ""
     return [Finding(OK, "PYTHONPATH", f"our sitecustomize in {ours[0]} runs{then}")]
 
 
@@ -124,12 +124,12 @@ def _no_pip(probe: Probe) -> Finding:
     if "No module named 'pip'" in (probe.error or ""):
         text = f"no pip in this environment ({probe.error})"
         return Finding(BROKEN, "pip", text, with_python("-m ensurepip"))
-    return Finding(BROKEN, "pip", f"cannot be asked: {probe.error}", REINSTALL)
+    return Finding(BROKEN, "pip", f"does not run: {probe.error}", REINSTALL)
 
 
 def _hook_points(probe: Probe) -> Finding:
     if probe.hook_points_error is not None:
-        return Finding(BROKEN, "hook points", f"cannot be looked for: {probe.hook_points_error}", UPGRADE)
+        return Finding(BROKEN, "hook points", f"cannot be checked: {probe.hook_points_error}", UPGRADE)
     missing = [name for name, is_there in probe.hook_points.items() if not is_there]
     if missing:
         return Finding(BROKEN, "hook points", f"this pip has no {', '.join(missing)}", UPGRADE)

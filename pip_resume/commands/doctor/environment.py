@@ -54,7 +54,7 @@ def settings() -> list[Finding]:
     from pip_resume.settings import KEEP_DAYS, MAX_SIZE, PIPS_OWN_NAME, parse_settings, unknown_names
 
     understood = parse_settings(os.environ)
-    limits = f"partials are kept for {understood.keep_days:g} days, {format_size(understood.max_size)} in all"
+    limits = f"stored files are kept for {understood.keep_days:g} days, {format_size(understood.max_size)} in all"
     findings = [Finding(OK, "settings", f"{limits} ({KEEP_DAYS}, {MAX_SIZE})")]
     for complaint in understood.complaints:
         name = complaint.partition(" ")[0]
@@ -63,7 +63,7 @@ def settings() -> list[Finding]:
         meaning = "is pip's own --resume-retries (pip 25.1 and newer), which counts for us as well"
         findings.append(Finding(NOTE, "settings", f"{PIPS_OWN_NAME}={os.environ[PIPS_OWN_NAME]} {meaning}"))
     for name in unknown_names(os.environ):
-        findings.append(Finding(NOTE, "settings", f"{name} means nothing: misspelt?", unset(name)))
+        findings.append(Finding(NOTE, "settings", f"{name} is unknown: is it misspelt?", unset(name)))
     return findings
 
 
@@ -162,7 +162,7 @@ def pip_on_path() -> list[Finding]:
     here = Path(sys.executable).parent
     if python_of_script is None or python_of_script.parent.resolve() == here.resolve():
         return []
-    text = f"`pip` is {script}, which belongs to {python_of_script}: this report is about another environment"
+    text = f"`pip` is {script}, which belongs to {python_of_script}: this report is about a different environment"
     return [Finding(NOTE, "pip", text, with_python("-m pip install ..."))]
 
 

@@ -44,15 +44,15 @@ ROWS: tuple[Row, ...] = (
     Row(lambda seen: seen.get("is_too_short", False), NOTHING._replace(why="the file is too short to tell")),
     Row(
         lambda seen: _range(seen).get("row") == "busy",
-        NOTHING._replace(why="the server is too busy just now; try again later"),
+        NOTHING._replace(why="the server is too busy at the moment; try again later"),
     ),
     Row(
         lambda seen: _range(seen).get("status") == 200,
-        NOTHING._replace(why="the server ignores Range, and sends the whole file"),
+        NOTHING._replace(why="the server ignores Range, and sends the complete file"),
     ),
     Row(
         lambda seen: _range(seen).get("status") is None,
-        NOTHING._replace(why="the server does not answer a request for a range"),
+        NOTHING._replace(why="the server does not respond to a request with Range"),
     ),
     Row(lambda seen: not _range(seen).get("is_part"), NOTHING._replace(why="ranges cannot be used")),
     Row(
@@ -63,6 +63,10 @@ ROWS: tuple[Row, ...] = (
     Row(
         lambda seen: "continues" not in seen,
         NOTHING._replace(why="without a hash and without a strong validator nothing proves that parts belong together"),
+    ),
+    Row(
+        lambda seen: not _continues(seen).get("is_part") and _continues(seen).get("status") == 206,
+        NOTHING._replace(why="without a hash the parts that the server sends cannot be used"),
     ),
     Row(
         lambda seen: not _continues(seen).get("is_part"),
@@ -164,7 +168,7 @@ def _ranges(seen: Seen) -> Finding:
         return Finding(NOTE, "ranges", "not tried, because the file is too short")
     answer = f"no response ({found['reason']})" if found["status"] is None else str(found["status"])
     reason = found["reason"] if found["status"] not in {None, 200} else ""
-    words = "ignored: 200, the whole file" if found["status"] == 200 else f"not usable: {answer}"
+    words = "ignored: 200, the complete file" if found["status"] == 200 else f"not usable: {answer}"
     return Finding(BROKEN, "ranges", f"{words}, {reason}" if reason else words)
 
 
@@ -177,7 +181,9 @@ def _conditions(seen: Seen) -> list[Finding]:
         why = "there is no strong validator to send" if _range(seen).get("is_part") else "it needs ranges"
         return [*findings, Finding(OK, "If-Range", f"not tried: {why}")]
     same, other = seen["if_range_same"], seen["if_range_other"]
-    if not same["is_part"]:
+    if not same["is_part"] and same["status"] == 206:
+        text = f"not usable: 206, {same['reason']}"
+    elif not same["is_part"]:
         text = f"the server does not accept its own validator ({same['status'] or same['reason']})"
     elif other["status"] == 206:
         text = "ignored: 206 for a different validator too. pip-resume compares the validators itself"
@@ -215,7 +221,7 @@ def _about_small_files(seen: Seen, *, across: bool) -> list[Finding]:
     if not across or seen["length"] is None or seen["length"] > STORED_FROM_BYTES:
         return []
     size = format_size(STORED_FROM_BYTES)
-    return [Finding(NOTE, "store", f"this file has up to {size}: only larger ones are stored for the next run")]
+    return [Finding(NOTE, "store", f"this file has up to {size}: only larger ones are kept for the next run")]
 
 
 def _about_cache(seen: Seen, kept_by: str) -> str:
@@ -227,7 +233,7 @@ def _about_cache(seen: Seen, kept_by: str) -> str:
     if cache["no_store"]:
         reason = "the server forbids it (no-store)"
     elif cache["takes_it"]:
-        reason = "it would not find it again behind a redirect that is not permanent"
+        reason = "it would not find the file again behind a redirect that is not permanent"
     elif not seen["is_https"]:
         reason = "it takes nothing over http"
     else:

@@ -46,7 +46,7 @@ class Typed(NamedTuple):
 def not_reached(seen: Seen, typed: Typed) -> Finding | None:
     """Return the one finding if there is nothing to say about the server of a file; else None."""
     if "pip_error" in seen:
-        return Finding(BROKEN, "index", f"pip cannot be asked: {printable(str(seen['pip_error']))}")
+        return Finding(BROKEN, "index", f"pip failed: {printable(str(seen['pip_error']))}")
     if "error" in seen:
         return of_error(seen["error"], seen, typed)
     if seen.get("uses_no_index"):
@@ -87,7 +87,7 @@ def of_error(error: Seen, seen: Seen, typed: Typed) -> Finding:
 def _of_kind(error: Seen, typed: Typed) -> tuple[str, str]:
     host, cause = error.get("host") or "the index", error.get("cause", "")
     is_silent = cause.startswith("read timed out")
-    not_connected = f"{host} does not answer: {cause}" if is_silent else f"no connection to {host}: {cause}"
+    not_connected = f"{host} does not respond: {cause}" if is_silent else f"no connection to {host}: {cause}"
     name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
     by_kind = {
         "certificate": (
@@ -112,14 +112,14 @@ def _of_status(status: int, error: Seen, seen: Seen, typed: Typed) -> tuple[str,
     if status == 404 and "file" in seen:
         return f"the index names {seen['file']}, but {host} does not have it (404)", ""
     by_status = {
-        401: (f"{host} wants a user and a password (401){refused}", with_user),
+        401: (f"{host} requires a user name and a password (401){refused}", with_user),
         403: (f"{host} refuses the request (403)", with_user),
         404: (
             f"No matching distribution found for {project}: {host} does not have it (404)",
             typed.again(project="PROJECT"),
         ),
         407: (
-            f"the proxy wants a user and a password (407) for {host}",
+            f"the proxy requires a user name and a password (407) for {host}",
             typed.again("--proxy", "http://USER:PASSWORD@HOST:PORT"),
         ),
     }

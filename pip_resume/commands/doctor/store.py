@@ -37,8 +37,8 @@ def store(probe: Probe, typed: Sequence[str] = ()) -> list[Finding]:
         partials = housekeeping.entries(directory)
     except OSError as error:
         return [_within_one_run(f"nothing can be kept in {directory}: {error.strerror or error}")]
-    content = f"{counted(len(partials), 'partial')}, {format_size(sum(entry.size for entry in partials))}"
-    state = content if directory.exists() else "made when it is wanted"
+    content = f"{counted(len(partials), 'stored file')}, {format_size(sum(entry.size for entry in partials))}"
+    state = content if directory.exists() else "created when it is needed"
     return [Finding(OK, "store", f"{directory} ({state})"), *_permissions(directory), *_room(directory)]
 
 
@@ -71,11 +71,11 @@ def _permissions(directory: Path) -> list[Finding]:
     status = directory.stat()
     findings = []
     if status.st_uid != os.geteuid():
-        text = "the directory is another user's: partials are resumed only where the link has a hash"
+        text = "the directory belongs to another user: its files are used only if the link has a hash"
         findings.append(Finding(NOTE, "store", text))
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o022:
-        text = f"the directory can be written by others (mode {mode:04o}), as pip's cache directory can"
+        text = f"other users may write to the directory (mode {mode:04o}), as to pip's cache directory"
         findings.append(Finding(NOTE, "store", text))
     return findings
 
