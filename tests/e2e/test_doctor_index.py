@@ -461,3 +461,18 @@ def test_the_text_report_ends_with_what_follows_and_the_verdict(
         "Finished files are kept by: pip-resume.",
     ]
     assert lines[-1] == "Verdict: works: pip continues broken downloads here, in the next run too"
+
+
+def test_a_pip_that_is_not_reached_resumes_nothing_whatever_the_index_does(
+    environments: Environments, https_server: FaultServer, certificates: Certificates
+) -> None:
+    publish(https_server, WITH_HASH)
+    https_server.plays(WITH_HASH.path, GOOD)
+    pip = environments.with_plugin("26.3")
+    (pip.site_packages / "pip_resume_hook.pth").unlink()
+
+    report = ask(pip, "sample", *index_options(https_server, certificates))
+
+    assert report["verdict"] == "does not work"
+    assert follows(report)[:2] == (False, False)
+    assert "After the repair: Resumes within a run: yes. Resumes across runs: yes." in texts(report, "result")

@@ -20,12 +20,12 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Callable
 
 from pip_resume import __version__
 from pip_resume.commands.doctor import activation, environment, store
-from pip_resume.commands.doctor.finding import BROKEN, OFF, PART, REINSTALL, Finding
+from pip_resume.commands.doctor.finding import BROKEN, NOTE, OFF, PART, REINSTALL, Finding
 from pip_resume.commands.doctor.index_probe import needs_no_request, run_index_probe
 from pip_resume.commands.doctor.probe import Probe, run_probe
 from pip_resume.commands.formatting import align
@@ -45,6 +45,7 @@ _VERDICTS = (
 )
 _WORKS = (WORKS, "works", "works: pip continues broken downloads here, in the next run too")
 _INDEX_UNKNOWN = (WORKS, "works", "works on this machine; no index has shown whether it resumes, see above")
+_AFTER_REPAIR = "After the repair: "
 _CACHE_OPTIONS = ("--cache-dir", "--no-cache-dir", "--isolated")
 
 
@@ -73,11 +74,14 @@ def run_as_json(requirement: str, options: Sequence[Sequence[str]]) -> int:
     """Print the same as `run`, as JSON, with everything that the probes saw. Return the exit code."""
     findings, probe, seen = _look(requirement, options)
     exit_code, short, _words = verdict(findings)
+    summary = _summary(probe, seen)
+    if any(finding.topic == "result" and finding.text.startswith(_AFTER_REPAIR) for finding in findings):
+        summary.update(resumes_within_a_run=False, resumes_across_runs=False)
     report = {
         "verdict": short,
         "exit_code": exit_code,
         "version": __version__,
-        **_summary(probe, seen),
+        **summary,
         "findings": [asdict(finding) for finding in findings],
         "probe": asdict(probe),
         "index": seen,
@@ -114,9 +118,17 @@ def examine(
         "path": environment.pip_on_path,
         "live probe": functools.partial(activation.live, probe),
         "store": functools.partial(store.store, probe, _words(options)),
-        "index": functools.partial(_index, probe, seen, requirement, options),
     }
-    return [finding for topic, check in checks.items() for finding in _guarded(topic, check)]
+    here = [finding for topic, check in checks.items() for finding in _guarded(topic, check)]
+    there = _guarded("index", functools.partial(_index, probe, seen, requirement, options))
+    if any(finding.level == BROKEN for finding in here):
+        there = [_after_repair(finding) if finding.topic == "result" else finding for finding in there]
+    return here + there
+
+
+def _after_repair(finding: Finding) -> Finding:
+    """Return what follows from the index as what will follow, since pip-resume does not work at the moment."""
+    return replace(finding, level=NOTE, text=_AFTER_REPAIR + finding.text)
 
 
 def verdict(findings: Iterable[Finding]) -> tuple[int, str, str]:

@@ -133,17 +133,18 @@ def site_directories() -> list[Path]:
 
 def others() -> list[Finding]:
     """Report the names of other files that run code whenever this Python starts."""
-    found = [
+    names = [
         path.name
         for directory in site_directories()
         for path in sorted(directory.iterdir())
         if path.suffix == ".start" or (path.suffix == ".pth" and _runs_code(path))
         if not path.name.startswith("pip_resume_hook.")
     ]
+    found = list(dict.fromkeys(names))  # Two directories may have files with one name.
     if not found:
         return []
-    names = ", ".join(found[:_MOST_NAMED]) + (", ..." if len(found) > _MOST_NAMED else "")
-    return [Finding(NOTE, "start-up", f"other files that run at every start: {names}")]
+    shown = ", ".join(found[:_MOST_NAMED]) + (", ..." if len(found) > _MOST_NAMED else "")
+    return [Finding(NOTE, "start-up", f"other files that run at every start: {shown}")]
 
 
 def _runs_code(path: Path) -> bool:
