@@ -249,6 +249,11 @@ class LocalCopy:
             except OSError:
                 return False
 
+    @property
+    def hexdigest(self) -> str:
+        """The digest of the file, after ``has_right_digest``; empty if it is not known."""
+        return self.current.hexdigest if self.has_digest and self._main is not None else ""
+
     def is_sound(self) -> bool | None:
         """Whether the archive is undamaged by its own checksums; None if that cannot be known."""
         try:

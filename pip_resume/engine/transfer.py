@@ -113,7 +113,7 @@ class _Run:
 
     def _from_cache(self) -> Finished | None:
         """Take a complete, verified file out of pip's cache."""
-        response = self._state.transport.cached()
+        response = self._state.transport.cached() if self._state.wrong_cached is None else None
         if response is None:
             return None
         with contextlib.closing(response):
@@ -155,7 +155,8 @@ class _Run:
     def _send(self, request: Request) -> Response:
         state = self._state
         # Only the first request, if it is plain, is sent exactly as pip would send it.
-        is_pips, self._is_first_request = self._is_first_request and not request.fields, False
+        may_be_pips = self._is_first_request and not request.fields and state.wrong_cached is None
+        is_pips, self._is_first_request = may_be_pips, False
         state.has_asked_plainly |= not request.is_ranged and not state.trust.is_probing
         state.display.requested(request, state.copy.held)
         begun_s = state.watch.lap(0.0)
@@ -183,7 +184,8 @@ class _Run:
     def _may_use_cache(self, request: Request) -> bool:
         """Whether a request may use pip's cache: a plain one whose body is used, if no response so far was useful."""
         state = self._state
-        return not request.fields and not state.trust.is_probing and not state.attempts.has_useful_response
+        may_be_right = state.wrong_cached is None and not state.attempts.has_useful_response
+        return not request.fields and not state.trust.is_probing and may_be_right
 
     def _judge(self, request: Request, response: Response) -> Exchange:
         verdict = judge(request, response.head, self._state.copy.held, self._state.trust)
@@ -290,7 +292,7 @@ class _Run:
         held = state.copy.held
         if held.offset and lost.stage is Stage.BODY and verification.is_complete_after_all(state):
             # Whatever ended the body: nothing is missing.
-            return state.handover.hand_over(None)
+            return verification.hand_over(state, None)
         try:
             state.attempts.wait_after(lost, held)
         except GaveUp:

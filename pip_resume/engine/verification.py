@@ -13,6 +13,7 @@ from pip_resume.protocol.planning import OVERLAP_BYTES, STORED_FROM_BYTES
 
 if TYPE_CHECKING:
     from pip_resume.engine.handover import Finished
+    from pip_resume.engine.interfaces import Response
     from pip_resume.engine.local_copy import LocalCopy
     from pip_resume.engine.state import Exchange, State
 
@@ -135,8 +136,15 @@ def check(state: State, exchange: Exchange | None) -> Finished | None:
     else:
         is_right = _is_plausible(state, exchange)
     if is_right:
-        return state.handover.hand_over(None if exchange is None else exchange.response)
+        return hand_over(state, None if exchange is None else exchange.response)
     return wrong_file(state, exchange)
+
+
+def hand_over(state: State, response: Response | None) -> Finished:
+    """Give pip the verified file. An entry of pip's cache that was wrong goes now."""
+    if state.wrong_cached is not None:
+        state.transport.evict(state.wrong_cached)
+    return state.handover.hand_over(response)
 
 
 def _leave_to_pip(state: State, exchange: Exchange | None) -> bool:
@@ -166,9 +174,10 @@ def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
     Raises UselessBody if the server sent it instead of a range: a plain request may still get the right one.
     """
     copy, response = state.copy, None if exchange is None else exchange.response
+    is_same = _is_wrong_again(state)
     if response is not None and response.head.from_cache:
         # No server has sent this file, and the cache is not asked again.
-        state.transport.evict(response)
+        state.wrong_cached = response
         state.display.starting_over("pip's cache has a wrong copy")
         copy.drop()
         state.is_announced = False
@@ -178,7 +187,7 @@ def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
         raise UselessBody("the server sent a different file instead of a range")
     trust, is_damaged = state.trust, not copy.has_digest and not copy.has_beside
     state.trust = trust.after_wrong()._replace(is_container_checked=trust.is_container_checked or is_damaged)
-    pip_judges = state.trust.is_spent or (trust.is_container_checked and is_damaged)
+    pip_judges = state.trust.is_spent or is_same or (trust.is_container_checked and is_damaged)
     if pip_judges and (copy.origin.is_this_run or copy.has_beside):
         return state.handover.hand_over_unverified(response)
     if copy.has_beside:
@@ -187,6 +196,17 @@ def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
     else:
         _start_over(state)
     return None
+
+
+def _is_wrong_again(state: State) -> bool:
+    """Whether a file with the same wrong digest was there before: in pip's cache, or from the server.
+
+    Then the hash of the link is the one that is wrong.
+    """
+    digest = state.copy.hexdigest
+    is_again = digest in state.wrong_digests
+    state.wrong_digests |= {digest} - {""}
+    return is_again
 
 
 def _may_be_page(copy: LocalCopy) -> bool:

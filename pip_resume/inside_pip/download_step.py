@@ -187,10 +187,10 @@ def _artifact(link: Link) -> Artifact:
 def _forget(downloader: Any, link: Link) -> None:
     """Remove the stored file whose hash pip found to be wrong.
 
-    An incomplete one stays: it may be right, since pip got a different file from the server. A file that has the hash
-    of the index stays as well: the one in the requirements file is wrong, and plain pip keeps it, too. Raises nothing.
+    An incomplete one stays: it may be right, since pip got a different file from the server. A file that was checked
+    here stays as well: the hash of the link is wrong, or the one in the requirements file. Raises nothing.
     """
-    if cached_files.has_second_look(link) or choose_digest(compat.link_hashes(link)) is not None:
+    if cached_files.has_second_look(link) or _artifact(link).digest is not None:
         return
     try:
         session: PipSession = downloader._session

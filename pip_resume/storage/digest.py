@@ -37,9 +37,14 @@ class RunningDigest:
         self.update(self.hashed, block)
         return bool(block)
 
+    @property
+    def hexdigest(self) -> str:
+        """The digest of the bytes hashed so far."""
+        return self._hash.hexdigest()
+
     def matches(self) -> bool:
         """Whether the bytes hashed so far match the link's hash."""
-        return self._digest.matches(self._hash.hexdigest())
+        return self._digest.matches(self.hexdigest)
 
 
 def _new_hash(name: str) -> hashlib._Hash:

@@ -169,6 +169,12 @@ class PartFile:
             pass
         return self._running.hashed == self.offset and self._running.matches()
 
+    @property
+    def hexdigest(self) -> str:
+        """The digest of all bytes, after ``has_right_digest``; empty if not all are hashed."""
+        is_hashed = self._running is not None and self._running.hashed == self.offset
+        return self._running.hexdigest if self._running is not None and is_hashed else ""
+
     def duplicate(self) -> int:
         """Return a second descriptor of the open file, for a thread that syncs it. The caller closes it."""
         return os.dup(self._descriptor)

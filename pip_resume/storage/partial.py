@@ -128,6 +128,11 @@ class Partial:
         """Whether the bytes match the link's hash. Only if the link has one."""
         return self._part.has_right_digest()
 
+    @property
+    def hexdigest(self) -> str:
+        """The digest of all bytes, after ``has_right_digest``; empty if it is not known."""
+        return self._part.hexdigest
+
     def is_sound(self, filename: str) -> bool | None:
         """Whether the archive is complete and undamaged by its own checksums; None if its format has none."""
         with self._part.reader() as file:

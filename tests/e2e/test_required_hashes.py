@@ -114,6 +114,33 @@ def test_a_wrong_hash_in_the_requirements_file_costs_no_download_if_the_file_has
 
 
 @TWO_PIPS
+def test_a_wrong_hash_in_the_requirements_file_does_not_remove_the_file_from_pips_cache(
+    environments: Environments,
+    https_server: FaultServer,
+    certificates: Certificates,
+    pip_version: str,
+    tmp_path: Path,
+) -> None:
+    pip = environments.with_plugin(pip_version)
+    publish_scripted(https_server, COMPLETE, artifact=WITHOUT_HASH)
+    options = index_options(https_server, certificates)
+    assert download(pip, write_command(tmp_path, options, RIGHT)).result.returncode == 0
+    https_server.forget()
+
+    wrong = download(pip, write_command(tmp_path, options, OTHER))
+    requested = https_server.asked_ranges(BIG.path)
+    https_server.forget()
+    right = download(pip, write_command(tmp_path, options, RIGHT))
+
+    assert (wrong.result.returncode, wrong.sha256) == (1, None), wrong.result.text
+    assert MISMATCH in wrong.result.stderr
+    # The one download shows that the server has the same file.
+    assert requested == [None]
+    assert (right.result.returncode, right.sha256) == (0, BIG.sha256), right.result.text
+    assert https_server.asked_ranges(BIG.path) == []
+
+
+@TWO_PIPS
 def test_two_algorithms_in_the_requirements_file_leave_the_check_to_pip_and_nothing_of_a_wrong_file(
     environments: Environments,
     https_server: FaultServer,

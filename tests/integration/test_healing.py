@@ -29,6 +29,7 @@ from servers.index_pages import IMMUTABLE
 from pip_resume.protocol.planning import OVERLAP_BYTES
 from pip_resume.storage import partial
 
+THIRD_CONTENT = OTHER_CONTENT[::-1]
 WRONG = replace(FILE, content=OTHER_CONTENT)
 HASHES = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5")
 
@@ -52,6 +53,12 @@ def assert_nothing_is_left(machine: Machine, url: str) -> None:
     """Check that the store is empty, and that pip's cache has no entry."""
     assert machine.files_in_store() == []
     assert machine.cache_entry(url) is None
+
+
+def assert_entry_stays(machine: Machine, url: str) -> None:
+    """Plain pip keeps its entry, too. With the right hash in the link it is used."""
+    assert machine.cache_entry(url) is not None
+    assert machine.files_in_store() == []
 
 
 class TestOneWrongDownload:
@@ -404,10 +411,22 @@ class TestWrongCacheEntry:
         self, machine: Machine, http_server: FaultServer
     ) -> None:
         link = self.fill_cache(machine, http_server)
+        http_server.plays(PATH, replace(WRONG, content=THIRD_CONTENT))
+
+        outcome = machine.download(link)
+
+        assert outcome.content == THIRD_CONTENT
+        assert http_server.asked_ranges(PATH) == [None, None]
+        assert_entry_stays(machine, http_server.url(PATH))
+
+    def test_the_hash_of_the_link_is_wrong_if_the_server_has_the_file_of_the_cache_and_the_entry_stays(
+        self, machine: Machine, http_server: FaultServer
+    ) -> None:
+        link = self.fill_cache(machine, http_server)
         http_server.plays(PATH, WRONG)
 
         outcome = machine.download(link)
 
         assert outcome.content == OTHER_CONTENT
-        assert http_server.asked_ranges(PATH) == [None, None]
-        assert_nothing_is_left(machine, http_server.url(PATH))
+        assert http_server.asked_ranges(PATH) == [None]
+        assert_entry_stays(machine, http_server.url(PATH))
