@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from typing import TYPE_CHECKING, NamedTuple
 
 from pip_resume.engine.local_copy import DISK_FULL
-from pip_resume.errors import NoSpace
+from pip_resume.errors import NoSpace, PipError
 from pip_resume.storage.stored_partial import StoredPartial
 
 if TYPE_CHECKING:
@@ -60,7 +61,12 @@ class Handover:
                     with contextlib.suppress(OSError):
                         finished.path.unlink()
                     raise
+            except UnicodeEncodeError as error:
+                # The locale has no such file names. pip fails in the same way, after one more download.
+                raise PipError(error) from error
             except OSError as error:
+                if error.errno == errno.ENAMETOOLONG:
+                    raise PipError(error) from error
                 if error.errno not in DISK_FULL:
                     raise
                 # pip would fail in the same way there. The next run needs no request.

@@ -32,6 +32,8 @@ from integration.system_calls import CHANGING, READING, CountedCalls
 from pip._internal.models.link import Link
 from servers.fault_server import FaultServer, FileAnswer
 
+from pip_resume.errors import PipError
+from pip_resume.inside_pip.transport import PipTransport
 from pip_resume.protocol.checkpoint import Checkpoint
 from pip_resume.protocol.planning import OVERLAP_BYTES
 from pip_resume.storage.part_file import PartFile
@@ -349,3 +351,18 @@ def test_without_enough_free_space_nothing_is_stored(
     assert outcome.content == CONTENT
     assert ["not enough free space" in str(error) for error in outcome.display.store_errors] == [True]
     assert not machine.store.path.exists()
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "sample-\ud800-1.0"], ids=["too long", "not in the locale"])
+def test_a_file_name_that_the_system_does_not_have_ends_in_pips_own_error_after_one_download(
+    machine: Machine, http_server: FaultServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As with LC_ALL=C and a name outside ASCII: plain pip downloads the file and cannot write it."""
+    http_server.plays(PATH, FILE)
+    monkeypatch.setattr(PipTransport, "filename", lambda *_: f"{name}.whl")
+
+    with pytest.raises(PipError) as caught:
+        machine.download(link_with_hash(http_server))
+
+    assert isinstance(caught.value.cause, (OSError, UnicodeEncodeError))
+    assert http_server.asked_ranges(PATH) == [None]
