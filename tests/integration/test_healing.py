@@ -302,6 +302,31 @@ class TestWrongCacheEntry:
         assert machine.download(link).content == CONTENT
         assert len(http_server.requests(PATH)) == 1
 
+    def test_a_wrong_entry_is_removed_although_the_right_file_may_not_be_cached(
+        self, machine: Machine, http_server: FaultServer
+    ) -> None:
+        link = self.fill_cache(machine, http_server)
+        # Nothing that says how long it is fresh, and no validator: pip's rules then leave an older entry as it is.
+        http_server.plays(PATH, replace(FILE, fields={}, etag=None, last_modified=None))
+
+        outcome = machine.download(link)
+
+        assert outcome.content == CONTENT
+        assert machine.cache_entry(http_server.url(PATH)) is None
+
+    def test_a_wrong_entry_is_read_once_although_too_little_is_stored_to_be_continued(
+        self, machine: Machine, http_server: FaultServer
+    ) -> None:
+        http_server.plays(PATH, cut(FILE, 1000))
+        machine.download_partly(link_with_hash(http_server))
+        link = self.fill_cache(machine, http_server)
+
+        outcome = machine.download(link)
+
+        assert outcome.content == CONTENT
+        assert http_server.asked_ranges(PATH) == [None]
+        assert len(outcome.display.restart_reasons) == 1
+
     def test_a_wrong_entry_does_not_discard_the_partial(self, machine: Machine, http_server: FaultServer) -> None:
         http_server.plays(PATH, CUT)
         machine.download_partly(link_with_hash(http_server))

@@ -43,11 +43,11 @@ def _unhashed(draw: Draw, drawn: Situation, ranges: Ranges, **file: Any) -> Situ
 
 
 def _part_within_the_overlap(draw: Draw, drawn: Situation) -> Situation:
-    return _unhashed(draw, drawn, Ranges(most_bytes=draw.one(20_000, 40_000)))
+    return _unhashed(draw, drawn, Ranges(most_bytes=20_000))
 
 
 def _small_part_from_0(draw: Draw, drawn: Situation) -> Situation:
-    ranges = Ranges("starts early", most_bytes=draw.one(6_000, 9_000))
+    ranges = Ranges("starts early", most_bytes=6_000)
     return _broken(draw, drawn, ranges, share=0.01, size=300_000, link_hash="sha256")
 
 
@@ -65,7 +65,9 @@ def _large_parts(draw: Draw, drawn: Situation) -> Situation:
 
 
 def _parts_without_a_length_or_a_second_attempt(draw: Draw, drawn: Situation) -> Situation:
-    situation = _broken(draw, drawn, Ranges(content_range="no length"), link_hash=draw.one("sha256", "md5"))
+    # A part with the length of the rest would be taken for the rest.
+    ranges = Ranges(content_range="no length", most_bytes=draw.one(200_000, 300_000))
+    situation = _broken(draw, drawn, ranges, link_hash=draw.one("sha256", "md5"), size=draw.one(1_200_000, 3_000_000))
     user = replace(situation.user, stops=(Stop(share=0.5),), retries=draw.one(0, 5), resume_retries=0)
     return replace(situation, cuts=(), user=user)
 
@@ -98,7 +100,7 @@ def _rest_with_status_200(draw: Draw, drawn: Situation) -> Situation:
 
 
 def _content_range_wrong_by_one(draw: Draw, drawn: Situation) -> Situation:
-    wrong: ContentRange = draw.one("last-pos is the length", "length plus 1", "missing")
+    wrong: ContentRange = draw.one("last-pos is the length", "length plus 1")
     ranges = Ranges(content_range=wrong, most_bytes=draw.one(0, 0, 0, 300_000))
     return _broken(draw, drawn, ranges, link_hash=draw.one("sha256", "sha256", "md5", "none"))
 
@@ -180,7 +182,10 @@ AIMS: tuple[Aim, ...] = (
     _rest_that_ends_with_its_connection,
     _page_within_a_body_without_a_length,
     _wrong_file_without_a_length,
+    _wrong_file_without_a_length,
     _rest_with_status_200,
+    _content_range_wrong_by_one,
+    _content_range_wrong_by_one,
     _content_range_wrong_by_one,
     _no_validators,
     _redirect_to_http_later,

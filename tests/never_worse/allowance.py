@@ -68,6 +68,7 @@ def healing_s(situation: Situation, ours: Played) -> float:
         # The end of what pip's cache has is requested again. A cut there, and an outage after it, are for us only.
         # The end of an outage is noticed after a tenth of its length.
         unnoticed_s += 1.1 * sum(outage.lasts_s for outage in situation.outages)
+        unnoticed_s += situation.user.timeout_s * sum(cut.how == "silence" for cut in situation.cuts)
     if situation.ranges.support == "starts early" and 0 < situation.ranges.most_bytes < SMALL_PART_BYTES:
         unnoticed_s += SHORT_DELAY_S
     return fresh_s + unnoticed_s + overlap_bytes(situation, ours) / min(slowest, situation.bytes_per_s)
@@ -197,6 +198,13 @@ def sends_wrong_bytes(situation: Situation) -> bool:
         or situation.serves_stale
         or any(cut.how == "error page" for cut in situation.cuts)
     )
+
+
+def has_failed_sooner(situation: Situation, plain: Played, ours: Played) -> bool:
+    """Whether more runs have failed only because each of them told sooner of an outage, which plain pip met as well."""
+    ends_s = [_begins_s(situation, ours, outage.begins) + outage.lasts_s for outage in situation.outages]
+    is_told = bool(ends_s) and all(run.ended_s < max(ends_s) for run in ours.runs[:-1])
+    return is_told and (plain.runs_needed or 0) > 1
 
 
 def asked_to_wait_s(situation: Situation, plain: Played, ours: Played) -> float:

@@ -10,6 +10,7 @@ from never_worse.allowance import (
     allowed_bytes,
     asked_to_wait_s,
     barren_s,
+    has_failed_sooner,
     healing_s,
     may_be_luck,
     sends_wrong_bytes,
@@ -84,7 +85,8 @@ def _later_or_dearer(situation: Situation, plain: Played, ours: Played) -> Itera
     if ours.runs_needed is None:
         yield Violation("no success", f"plain pip has the file in run {plain.runs_needed}; {_story(ours)}")
         return
-    if ours.runs_needed > (plain.runs_needed or 0) and ours.ended_s > plain.ended_s:
+    is_later = ours.ended_s > plain.ended_s and not has_failed_sooner(situation, plain, ours)
+    if ours.runs_needed > (plain.runs_needed or 0) and is_later:
         yield Violation("more runs", f"{ours.runs_needed}, not {plain.runs_needed}; {_story(ours)}")
     most = plain.body_bytes + allowed_bytes(situation, ours)
     if ours.body_bytes > most:
