@@ -178,7 +178,7 @@ def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
     if response is not None and response.head.from_cache:
         # No server has sent this file, and the cache is not asked again.
         state.wrong_cached = response
-        state.display.starting_over("pip's cache has a wrong copy")
+        state.display.starting_over("pip's cache has a different file")
         copy.drop()
         state.is_announced = False
         return None

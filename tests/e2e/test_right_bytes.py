@@ -281,7 +281,7 @@ def test_one_run_replaces_a_wrong_file_in_pips_cache_for_plain_pip_too(
     result, sha256 = download_big(pip, *options)
 
     assert (result.returncode, sha256) == (0, BIG.sha256), result.text
-    assert result.stderr.count(f"Starting over with {BIG.filename}: pip's cache has a wrong copy") == 1
+    assert result.stderr.count(f"Starting over with {BIG.filename}: pip's cache has a different file") == 1
     assert https_server.asked_ranges(BIG.path) == [None]
     assert (cached_completely(plain.cache_dir), stored_files(plain.cache_dir)) == ([True], [])
 
@@ -334,7 +334,7 @@ def test_one_run_replaces_a_file_in_pips_cache_that_was_damaged_there(
 
     assert result.returncode == 0, result.text
     assert MISMATCH not in result.text
-    assert result.stderr.count(f"Starting over with {BIG.filename}: pip's cache has a wrong copy") == 1
+    assert result.stderr.count(f"Starting over with {BIG.filename}: pip's cache has a different file") == 1
     assert https_server.asked_ranges(BIG.path) == [None]
     assert (cached_completely(pip.cache_dir), stored_files(pip.cache_dir)) == ([True], [])
 
