@@ -209,6 +209,11 @@ def _store_entry_first(cache: Any, key: str, entry: bytes) -> bool:
     return False
 
 
+def is_used(session: PipSession, url: str) -> bool:
+    """Whether pip's session uses its cache for this URL: over http only with ``--trusted-host``."""
+    return getattr(session.get_adapter(url), "controller", None) is not None
+
+
 def would_store(session: PipSession, request: PreparedRequest, fields: Mapping[str, str]) -> bool:
     """Whether ``store`` would make an entry for a file with these fields. Nothing is stored."""
     adapter: Any = session.get_adapter(request.url or "")

@@ -103,6 +103,7 @@ class FileRequests:
             "is_on": http_cache.cache_directory(self._session) is not None,
             "takes_it": http_cache.would_store(self._session, first.request, self._head.fields),
             "leads_there": leads_there,
+            "is_used": http_cache.is_used(self._session, first.request.url or ""),
             "no_store": "no-store" in control,
         }
 

@@ -16,7 +16,7 @@ from pip_resume.protocol.planning import STORED_FROM_BYTES
 RANGE = {"status": 206, "row": "206, and the digest decides", "reason": "", "is_part": True, "same_bytes": True}
 REFUSED = {"status": 403, "row": "no response to a range", "reason": "refused", "is_part": False, "same_bytes": None}
 WHOLE = {"status": 200, "row": "200", "reason": "", "is_part": False, "same_bytes": None}
-CACHE = {"is_on": True, "takes_it": True, "leads_there": True, "no_store": False}
+CACHE = {"is_on": True, "takes_it": True, "leads_there": True, "is_used": True, "no_store": False}
 GOOD: dict[str, Any] = {
     "project": "sample",
     "file": "sample-1.0-py3-none-any.whl",
@@ -104,6 +104,27 @@ def test_a_finished_file_is_kept_by_pip_else_by_us_if_it_has_a_hash(
     seen = {**GOOD, "digest": digest, "cache": {**CACHE, **cache}}
 
     assert keeper(seen, can_keep=can_keep) == expected
+
+
+@pytest.mark.parametrize(
+    ("cache", "reason"),
+    [
+        pytest.param({"no_store": True}, "the server forbids it (no-store)", id="no-store"),
+        pytest.param(
+            {"takes_it": True, "leads_there": False},
+            "it would not find the file again behind a redirect that is not permanent",
+            id="redirect",
+        ),
+        pytest.param({"is_used": False}, "it takes nothing over http", id="http"),
+        pytest.param({}, "no ETag, max-age or Expires allows it", id="http of a trusted host, or https"),
+    ],
+)
+def test_the_reason_why_pips_cache_does_not_take_a_file_is_the_true_one(cache: dict[str, bool], reason: str) -> None:
+    seen = {**GOOD, "is_https": False, "cache": {**CACHE, "takes_it": False, **cache}}
+
+    texts = [finding.text for finding in examine(seen, can_keep=True) if finding.topic == "cache"]
+
+    assert texts == [f"pip's cache does not take the file: {reason}"]
 
 
 @pytest.mark.parametrize(

@@ -234,7 +234,7 @@ def _about_cache(seen: Seen, kept_by: str) -> str:
         reason = "the server forbids it (no-store)"
     elif cache["takes_it"]:
         reason = "it would not find the file again behind a redirect that is not permanent"
-    elif not seen["is_https"]:
+    elif not cache["is_used"]:
         reason = "it takes nothing over http"
     else:
         reason = "no ETag, max-age or Expires allows it"
