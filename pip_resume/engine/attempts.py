@@ -117,8 +117,8 @@ class Attempts:
         failure = FailedAttempt(str(lost), held.offset, new_bytes, after_s, lost.stage, held.can_continue)
         self._failed.append(failure)
         # Without Range each of pip's --resume-retries is one body. Only its request has pip's --retries.
-        body_attempts = 1 + len(self._options.connect_waits_s)
-        self._budget = self._budget.after(new_bytes + self._compared, self._body_bytes, body_attempts)
+        waits_s = self._options.connect_waits_s
+        self._budget = self._budget.after(new_bytes + self._compared, self._body_bytes, waits_s)
         self._compared, self._body_bytes = 0, None
         if self._budget.without_progress == 0:
             self._progress_s = self._byte_s

@@ -222,9 +222,15 @@ def connect_waits_s(session: PipSession) -> tuple[float, ...]:
 
 
 def retry_after_cap_s(session: PipSession) -> float:
-    """Return the longest time that this pip's urllib3 waits for a Retry-After: 6 hours in 2, without limit in 1.26."""
+    """Return the longest time that this pip's urllib3 waits for a Retry-After: 6 hours in 2, without limit in 1.26.
+
+    With ``--retries 0`` it sends no request again, and waits for none.
+    """
     adapter: Any = next(iter(session.adapters.values()), None)
-    longest = getattr(getattr(adapter, "max_retries", None), "retry_after_max", None)
+    policy: Any = getattr(adapter, "max_retries", None)
+    if getattr(policy, "total", None) == 0:
+        return 0.0
+    longest = getattr(policy, "retry_after_max", None)
     return float(longest) if isinstance(longest, (int, float)) else float("inf")
 
 

@@ -147,12 +147,14 @@ class Budget(NamedTuple):
     """Bodies since the start of the download that brought less than QUICK_BYTES of new ones."""
     is_quick: bool = False
     """Whether the last attempt was one of the first MOST_QUICK of them."""
+    steps: int = 0
+    """As ``failed``, but a large body without anything new counts once."""
 
-    def after(self, new_bytes: int, body_bytes: int | None = None, body_attempts: int = 1) -> Budget:
+    def after(self, new_bytes: int, body_bytes: int | None = None, waits_s: tuple[float, ...] = ()) -> Budget:
         """Return the budget after a failed attempt: ``new_bytes`` of the ``body_bytes`` that arrived were new.
 
-        ``body_bytes`` is None if there was no body. A large body without anything new counts as ``body_attempts``
-        attempts.
+        ``body_bytes`` is None if there was no body. A large body without anything new counts as one request that has
+        failed, and one more after each of pip's own waits before its ``--retries``, ``waits_s``.
         """
         new_bytes = max(new_bytes, 0)
         gained = self.gained + new_bytes
@@ -162,10 +164,12 @@ class Budget(NamedTuple):
         is_quick = is_cut and self.cut < most_quick
         cut = self.cut + is_cut
         if gained >= PROGRESS_BYTES:
-            return Budget(failed=1, last_gain=new_bytes, small=self._small(new_bytes), cut=cut, is_quick=is_quick)
-        failed = self.failed + (body_attempts if is_useless else 1)
+            small = self._small(new_bytes)
+            return Budget(failed=1, steps=1, last_gain=new_bytes, small=small, cut=cut, is_quick=is_quick)
         return self._replace(
-            failed=failed,
+            failed=self.failed + (1 + len(waits_s) if is_useless else 1),
+            steps=self.steps + 1,
+            waited_s=self.waited_s + (sum(waits_s) if is_useless else 0.0),
             without_progress=self.without_progress + 1,
             gained=gained,
             last_gain=new_bytes,
@@ -186,7 +190,10 @@ class Budget(NamedTuple):
 
     def after_retries(self, waits_s: tuple[float, ...]) -> Budget:
         """Return the budget after pip's own ``--retries`` of one request, each with the wait before it."""
-        return self._replace(failed=self.failed + len(waits_s), waited_s=self.waited_s + sum(waits_s))
+        number = len(waits_s)
+        return self._replace(
+            failed=self.failed + number, steps=self.steps + number, waited_s=self.waited_s + sum(waits_s)
+        )
 
     def is_spent(self, limits: Limits, idle_s: float) -> bool:
         """Whether no further attempt is allowed, ``idle_s`` seconds after the last progress."""
@@ -205,7 +212,7 @@ class Budget(NamedTuple):
         if self.is_quick:
             return REPEAT_DELAY_S
         if limits.waits_s is not None:
-            return limits.waits_s[(self.failed - 1) % len(limits.waits_s)]
+            return limits.waits_s[(self.steps - 1) % len(limits.waits_s)]
         # With many --retries plain pip waits longer. Shorter waits would be thousands, until as much has been waited.
         outage_delay_s = min(FIRST_DELAY_S + SHARE_OF_OUTAGE * idle_s, max(MAX_DELAY_S, limits.mean_wait_s))
         if attempt_s > outage_delay_s:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import socket
 import time
@@ -28,11 +29,13 @@ from integration.interrupted_downloads import (
 )
 from integration.machine import ONE_ATTEMPT, attempts_alone
 from integration.samples import cut
+from pip._internal.network.session import PipSession
 from servers.certificates import Certificates, issue_certificates
 from servers.fault_server import Answer, FaultServer, Greeting, NoResponse, Then
 from servers.proxy import Proxy
 
 from pip_resume.errors import GaveUp, PipError
+from pip_resume.inside_pip import compat
 from pip_resume.protocol.retry import DEFAULT_PATIENCE_S, Options, connect_waits_s
 
 DATE_S = 1_700_000_000.0
@@ -226,6 +229,11 @@ class TestBusyServer:
         downloads.run(http_server.url(PATH), options=Options(retry_after_cap_s=21600.0))
 
         assert downloads.waits_s == [21600]
+
+    @pytest.mark.parametrize(("retries", "is_waited_for"), [(0, False), (1, True), (5, True)])
+    def test_without_retries_pip_waits_for_no_retry_after(self, retries: int, is_waited_for: bool) -> None:
+        with contextlib.closing(PipSession(retries=retries)) as session:
+            assert (compat.retry_after_cap_s(session) > 0.0) is is_waited_for
 
     @pytest.mark.parametrize("retries", [5, 2, 1])
     def test_without_patience_a_server_that_always_fails_gets_one_request_per_retry(

@@ -70,6 +70,16 @@ PINNED: dict[str, Situation] = {
         user=User(stops=(Stop(),), resume_retries=0),
     ),
     "a 206 without Content-Range": Situation(cuts=(Cut(at=0.75),), ranges=Ranges(content_range="missing")),
+    "each body ends with a page at one place, --retries 20 --resume-retries 1": Situation(
+        cuts=(Cut("error page", every=200_000),),
+        refusals=(Refusal(status=202),),
+        user=User(retries=20, resume_retries=1),
+    ),
+    "busy with Retry-After, and --retries 0": Situation(
+        cuts=(Cut(at=0.125),),
+        refusals=(Refusal(status=503, lasts_s=1.0, retry_after="date"),),
+        user=User(retries=0, resume_retries=30),
+    ),
     "a 206 whose last-pos is the complete-length": Situation(
         cuts=(Cut(at=0.75),), ranges=Ranges(content_range="last-pos is the length")
     ),

@@ -254,7 +254,8 @@ def test_the_default_waits_are_those_of_pips_default() -> None:
     ],
 )
 def test_the_budget_counts_attempts_since_the_last_progress(gains: list[int], budget: Budget) -> None:
-    assert spend(*gains) == budget
+    # Without large bodies each attempt is one step.
+    assert spend(*gains) == budget._replace(steps=budget.failed)
 
 
 @pytest.mark.parametrize(
@@ -288,23 +289,59 @@ def test_waits_are_counted_until_there_is_progress() -> None:
 @pytest.mark.parametrize(
     ("body_bytes", "budget"),
     [
-        pytest.param(None, Budget(2, 2, cut=5), id="no body"),
-        pytest.param(0, Budget(2, 2, cut=6), id="no byte"),
-        pytest.param(QUICK_BYTES - 1, Budget(2, 2, cut=6), id="too few bytes to be worth waiting for"),
+        pytest.param(None, Budget(2, 2, cut=5, steps=2), id="no body"),
+        pytest.param(0, Budget(2, 2, cut=6, steps=2), id="no byte"),
+        pytest.param(QUICK_BYTES - 1, Budget(2, 2, cut=6, steps=2), id="too few bytes to be worth waiting for"),
         pytest.param(
-            QUICK_BYTES, Budget(7, 2, useless=1, cut=6), id="many bytes: as many attempts as one request of pip's"
+            QUICK_BYTES,
+            Budget(7, 2, useless=1, cut=6, steps=2, waited_s=sum(PIPS_WAITS_S)),
+            id="many bytes: as many attempts, and waits, as one request of pip's",
         ),
     ],
 )
 def test_a_large_body_without_anything_new_counts_more_than_once(body_bytes: int | None, budget: Budget) -> None:
-    assert spend(0)._replace(cut=MOST_QUICK).after(0, body_bytes, body_attempts=6) == budget
+    assert spend(0)._replace(cut=MOST_QUICK).after(0, body_bytes, PIPS_WAITS_S) == budget
+
+
+@pytest.mark.parametrize("retries", [0, 5, 20])
+@pytest.mark.parametrize("resume_retries", [1, 4])
+def test_with_fewer_retries_than_pips_default_large_bodies_without_anything_new_end_a_download_as_in_plain_pip(
+    resume_retries: int, retries: int
+) -> None:
+    """Each of them is one of plain pip's --resume-retries, and none of its waits for a connection is due."""
+    options = Options(resume_retries, connect_waits_s=connect_waits_s(retries, BACKOFF_FACTOR, LONGEST_WAIT_S))
+    budget, bodies = Budget(), 0
+    while bodies < 100 and not budget.is_spent(limits(options), idle_s=0.0):
+        budget = budget.after(0, QUICK_BYTES, options.connect_waits_s)
+        budget = budget.after_wait(budget.delay_s(limits(options), 0.0, 0.0))
+        bodies += 1
+
+    assert bodies == resume_retries + 1
+
+
+def test_the_waits_follow_one_another_although_a_large_body_counts_as_many_attempts() -> None:
+    allowed = Limits(100, 0.0, (0.0, 1.0, 2.0, 3.0, 4.0, 5.0))
+    budget, delays_s = spend(0)._replace(cut=MOST_QUICK), []
+    for _ in range(6):
+        budget = budget.after(0, QUICK_BYTES, PIPS_WAITS_S)
+        delays_s.append(budget.delay_s(allowed, 0.0, 0.0))
+
+    assert delays_s == [1.0, 2.0, 3.0, 4.0, 5.0, 0.0]
 
 
 def test_large_bodies_without_anything_new_are_counted_until_there_is_progress() -> None:
-    budget = spend(0)._replace(cut=MOST_QUICK).after(5, QUICK_BYTES, 6).after(0).after(0, QUICK_BYTES, 6)
+    budget = (
+        spend(0)
+        ._replace(cut=MOST_QUICK)
+        .after(5, QUICK_BYTES, PIPS_WAITS_S)
+        .after(0)
+        .after(0, QUICK_BYTES, PIPS_WAITS_S)
+    )
 
     assert (budget.failed, budget.without_progress, budget.gained, budget.useless) == (14, 4, 5, 2)
-    assert budget.after(PROGRESS_BYTES, QUICK_BYTES, 6) == Budget(1, 0, 0, PROGRESS_BYTES, small=2, cut=8)
+    assert budget.after(PROGRESS_BYTES, QUICK_BYTES, PIPS_WAITS_S) == Budget(
+        1, 0, 0, PROGRESS_BYTES, small=2, cut=8, steps=1
+    )
 
 
 def test_the_first_small_connections_of_a_download_are_followed_at_once_and_a_large_one_does_not_allow_more() -> None:
@@ -325,7 +362,7 @@ def test_the_first_bodies_without_anything_new_are_followed_quickly_and_count_as
 ) -> None:
     budgets = [Budget()]
     for _ in range(most + 1):
-        budgets.append(budgets[-1].after(0, body_bytes, body_attempts=6))
+        budgets.append(budgets[-1].after(0, body_bytes, PIPS_WAITS_S))
 
     assert [budget.is_quick for budget in budgets] == [False] + [True] * most + [False]
     assert [budget.delay_s(WITHOUT_LIMITS, 0.0, 0.0) for budget in budgets[1:-1]] == [REPEAT_DELAY_S] * most
@@ -366,7 +403,7 @@ def test_pips_own_retries_of_a_request_count_as_attempts_with_their_waits() -> N
     budget = Budget().after_retries(PIPS_WAITS_S)
 
     assert (budget.failed, budget.waited_s) == (5, 7.5)
-    assert budget.after_retries(PIPS_WAITS_S) == Budget(10, waited_s=15.0)
+    assert budget.after_retries(PIPS_WAITS_S) == Budget(10, waited_s=15.0, steps=10)
     assert budget.after(0).is_spent(limits_before_response(Options(), Reached.NONE), idle_s=0.0)
 
 
