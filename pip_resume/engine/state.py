@@ -55,6 +55,8 @@ class State:
         """Where the last body from 0 ended with its connection, and seemed to be cut. Exclusive; None without one."""
         self.has_asked_plainly = False
         """Whether a plain request was sent whose body would be used."""
+        self.has_asked_at_end = False
+        """Whether such a request has followed although the limits were spent."""
         self.plain_failures = 0
         """Plain requests without a usable response, probes included, since a body brought something."""
         self.is_range_ignored = False

@@ -295,9 +295,10 @@ class _Run:
             return verification.hand_over(state, None)
         try:
             state.attempts.wait_after(lost, held)
-        except GaveUp:
-            if state.trust.is_range_in_doubt and not state.has_asked_plainly:
+        except GaveUp as gave_up:
+            if self._may_ask_plainly(lost, gave_up):
                 # Plain pip would not have sent Range. The last attempts are its request and its --retries.
+                state.has_asked_at_end = True
                 state.ask_plainly(RANGES_FAIL, is_ranged=True)
                 if state.attempts.has_response:
                     state.attempts.allow_plain(state.plain_failures)
@@ -309,3 +310,14 @@ class _Run:
                 raise PipError(lost.error) from lost
             raise
         return None
+
+    def _may_ask_plainly(self, lost: ConnectionLost, gave_up: GaveUp) -> bool:
+        """Whether a plain request follows although the limits are spent, because Range may be the reason.
+
+        Once, if the host has only just refused ranges again: an outage before that has spent the attempts.
+        """
+        state = self._state
+        if not state.has_asked_plainly:
+            return state.trust.is_range_in_doubt
+        is_refused = state.trust.is_probing and isinstance(lost, ServerBusy) and gave_up.report.retry_after_s is None
+        return is_refused and state.attempts.are_allowed and not state.has_asked_at_end

@@ -52,6 +52,9 @@ def healing_bytes(situation: Situation, ours: Played) -> int:
     # Without a hash each page within a body is a part that differs, after which the complete file is requested.
     restarts = 0 if _can_be_joined(situation) and not has_pages else sum(run.breaks for run in ours.runs)
     refused = sum(_gave_up_range(situation, run) for run in ours.runs)
+    # An interim response without a final one counts as an empty file: pip's cache is not used after that.
+    interim = [refusal for refusal in situation.refusals if refusal.of != "range" and refusal.status < 200]
+    refused += situation.user.cached == "right" and bool(interim)
     # A sleep in the middle of a body costs that body where Range is ignored. Plain pip may have slept between its runs.
     refused += len(situation.sleeps) if situation.ranges.support == "ignored" else 0
     return situation.file.size * (in_vain + restarts + refused + sends_wrong_bytes(situation))

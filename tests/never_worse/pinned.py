@@ -75,6 +75,11 @@ PINNED: dict[str, Situation] = {
         refusals=(Refusal(status=202),),
         user=User(retries=20, resume_retries=1),
     ),
+    "silence for 20 s, then ranges get 530, --resume-retries 1": Situation(
+        outages=(Outage(how="silence"),),
+        refusals=(Refusal(status=530),),
+        user=User(resume_retries=1, timeout_s=3),
+    ),
     "busy with Retry-After, and --retries 0": Situation(
         cuts=(Cut(at=0.125),),
         refusals=(Refusal(status=503, lasts_s=1.0, retry_after="date"),),
