@@ -63,6 +63,11 @@ class Attempts:
         """How many connections have brought something, but little, since one that brought more."""
         return self._budget.small
 
+    @property
+    def steps(self) -> int:
+        """How many attempts have failed since the last progress, with the one that made it."""
+        return self._budget.steps
+
     def host_answered(self, *, is_useful: bool) -> None:
         """Take note that the host has answered. As long as it is only busy, or refuses Range, plain pip would retry."""
         later = limits(self._options)

@@ -46,11 +46,11 @@ class State:
         self.speeds = speeds
         self.trust: Trust = FULL
         """What this run still believes of the server."""
-        self.wrong_digests: set[str] = set()
-        """The digests of the complete files so far that did not have the one of the link."""
         self.wrong_cached: Response | None = None
         """The response from pip's cache whose file was wrong. Its entry stays until the right file is there: the hash
         of the link may be the one that is wrong. None as long as there is none."""
+        self.wrong_cached_digest = ""
+        """The digest of that file."""
         self.earlier_end: int | None = None
         """Where the last body from 0 ended with its connection, and seemed to be cut. Exclusive; None without one."""
         self.has_asked_plainly = False

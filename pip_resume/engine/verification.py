@@ -174,10 +174,9 @@ def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
     Raises UselessBody if the server sent it instead of a range: a plain request may still get the right one.
     """
     copy, response = state.copy, None if exchange is None else exchange.response
-    is_same = _is_wrong_again(state)
     if response is not None and response.head.from_cache:
         # No server has sent this file, and the cache is not asked again.
-        state.wrong_cached = response
+        state.wrong_cached, state.wrong_cached_digest = response, copy.hexdigest
         state.display.starting_over("pip's cache has a different file")
         copy.drop()
         state.is_announced = False
@@ -185,6 +184,8 @@ def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
     if copy.has_beside and exchange is not None and exchange.ignored_range and _may_be_page(copy):
         copy.drop_beside()
         raise UselessBody("the server sent a different file instead of a range")
+    # The server has the file of pip's cache: so it is the hash of the link that is wrong.
+    is_same = bool(copy.hexdigest) and copy.hexdigest == state.wrong_cached_digest
     trust, is_damaged = state.trust, not copy.has_digest and not copy.has_beside
     state.trust = trust.after_wrong()._replace(is_container_checked=trust.is_container_checked or is_damaged)
     pip_judges = state.trust.is_spent or is_same or (trust.is_container_checked and is_damaged)
@@ -196,17 +197,6 @@ def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
     else:
         _start_over(state)
     return None
-
-
-def _is_wrong_again(state: State) -> bool:
-    """Whether a file with the same wrong digest was there before: in pip's cache, or from the server.
-
-    Then the hash of the link is the one that is wrong.
-    """
-    digest = state.copy.hexdigest
-    is_again = digest in state.wrong_digests
-    state.wrong_digests |= {digest} - {""}
-    return is_again
 
 
 def _may_be_page(copy: LocalCopy) -> bool:

@@ -88,7 +88,7 @@ BEHAVIOURS = [
         "rest without complete-length", (CUT, replace(FILE, fields={"Content-Range": "bytes {first}-{last}/*"})), 1
     ),
     Behaviour("rest that starts 5 kB early", (CUT, replace(FILE, shift=-5000)), 1.01),
-    Behaviour("206 without Content-Range", (CUT, replace(FILE, fields={"Content-Range": None}), FILE), 2.05),
+    Behaviour("206 without Content-Range", (CUT, replace(FILE, fields={"Content-Range": None}), FILE), 1),
     Behaviour("206 that starts too late", (CUT, replace(FILE, shift=1), FILE), 2.05),
     Behaviour("206 multipart", (CUT, replace(FILE, multipart=True), FILE), 2.05),
     Behaviour("206 with a different complete-length", (CUT, FileAnswer(CONTENT + b"more"), FILE), 2.05),

@@ -21,7 +21,7 @@ from integration.samples import (
     link_with_hash,
     link_with_partial,
 )
-from servers.fault_server import Answer, FaultServer, FileAnswer
+from servers.fault_server import Answer, FaultServer, FileAnswer, Framing
 
 from pip_resume.errors import GaveUp
 from pip_resume.protocol.planning import OVERLAP_BYTES
@@ -29,7 +29,11 @@ from pip_resume.protocol.planning import OVERLAP_BYTES
 INVALID = "206 without a valid Content-Range"
 # Responses to a request with Range of which nothing can be used, and the row of VERDICTS for each.
 UNUSABLE = [
-    pytest.param(replace(FILE, fields={"Content-Range": None}), INVALID, id="206 without Content-Range"),
+    pytest.param(
+        replace(FILE, framing=Framing.CHUNKED, fields={"Content-Range": None}),
+        INVALID,
+        id="206 without Content-Range and without a length",
+    ),
     pytest.param(
         replace(FILE, fields={"Content-Range": "bytes {last}-{first}/{complete}"}),
         INVALID,
@@ -67,6 +71,9 @@ LOOSE = [
     pytest.param("{first}-{last}/{complete}", id="without a unit"),
     pytest.param("bytes={first}-{last}/{complete}", id="with an equals sign"),
     pytest.param("bytes {first} - {last} / {complete}", id="with spaces"),
+    pytest.param("bytes {first}-{complete}/{complete}", id="last-pos is the complete-length"),
+    pytest.param("bytes {first}-{last}/{last}", id="complete-length too small by one"),
+    pytest.param(None, id="missing"),
 ]
 
 
@@ -118,7 +125,7 @@ class TestWithinOneRun:
 
     @pytest.mark.parametrize("content_range", LOOSE)
     def test_a_content_range_that_is_not_written_as_the_rfc_says_is_read_if_a_hash_decides(
-        self, content_range: str, machine: Machine, http_server: FaultServer
+        self, content_range: str | None, machine: Machine, http_server: FaultServer
     ) -> None:
         """Field report 3.3."""
         http_server.plays(PATH, CUT, replace(FILE, fields={"Content-Range": content_range}))
