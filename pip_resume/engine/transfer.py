@@ -314,12 +314,14 @@ class _Run:
     def _may_ask_plainly(self, lost: ConnectionLost, gave_up: GaveUp) -> bool:
         """Whether a plain request follows although the limits are spent, because Range may be the reason.
 
-        Once, if the host has only just refused ranges again, and an outage before that has spent the other attempts.
+        Once, if the host has only just refused ranges, no plain request has failed since the last progress, and an
+        outage has spent the other attempts.
         """
         state = self._state
         if not state.has_asked_plainly:
             return state.trust.is_range_in_doubt
         is_refused = state.trust.is_probing and isinstance(lost, ServerBusy) and gave_up.report.retry_after_s is None
+        is_refused &= state.plain_failures == 0
         # The first of the attempts is the one that made progress.
         has_other_attempts = state.attempts.steps > 1 + state.trust.barren
         return is_refused and has_other_attempts and state.attempts.are_allowed and not state.has_asked_at_end
