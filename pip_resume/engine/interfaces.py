@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from pip_resume.errors import FailedAttempt
     from pip_resume.protocol.endings import Ending
+    from pip_resume.protocol.last_request import LastRequest
     from pip_resume.protocol.messages import Held, Request, ResponseHead
     from pip_resume.protocol.retry import Budget, Limits, Reached
     from pip_resume.protocol.verdicts import Verdict
@@ -164,6 +165,9 @@ class Display(Protocol):
 
     def concluded(self, ending: Ending, held: Held) -> None:
         """A row of ENDINGS has decided what the end of a body means (for the log of ``pip -vv``)."""
+
+    def spent(self, row: LastRequest) -> None:
+        """The limits are spent, and a row of LAST_REQUESTS has decided what follows (for the log of ``pip -vv``)."""
 
     def body_lost(self, cause: str, held: Held) -> None:
         """A connection was lost before the end of a body (for the log of ``pip -vv``)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from pip_resume.protocol.last_request import PlainRequests
 from pip_resume.protocol.trust import FULL, MOST_REFUSALS, Asking, Trust
 
 if TYPE_CHECKING:
@@ -53,12 +54,8 @@ class State:
         """The digest of that file."""
         self.earlier_end: int | None = None
         """Where the last body from 0 ended with its connection, and seemed to be cut. Exclusive; None without one."""
-        self.has_asked_plainly = False
-        """Whether a plain request was sent whose body would be used."""
-        self.has_asked_at_end = False
-        """Whether such a request has followed although the limits were spent."""
-        self.plain_failures = 0
-        """Plain requests without a usable response, probes included, since a body brought something."""
+        self.plain = PlainRequests()
+        """The plain requests so far."""
         self.is_range_ignored = False
         """Whether the server has sent the complete file instead of a part, and no part since."""
         self.was_range_refused = False

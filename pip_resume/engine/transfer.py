@@ -31,6 +31,7 @@ from pip_resume.errors import (
     UselessBody,
     WrongBytes,
 )
+from pip_resume.protocol.last_request import Spent, last_request
 from pip_resume.protocol.messages import Request
 from pip_resume.protocol.planning import plan_request, retry_after_s
 from pip_resume.protocol.retry import limits_before_response
@@ -126,23 +127,34 @@ class _Run:
         if state.copy.is_complete:
             return self._verify_held()
         request = plan_request(state.copy.held, state.trust)
+        exchange = None
         try:
             with contextlib.closing(self._send(request)) as response:
-                return self._act(self._judge(request, response))
+                exchange = self._judge(request, response)
+                return self._act(exchange)
         except RangeError:
             state.ask_plainly(RANGES_FAIL, is_ranged=True)
             return None
         except ConnectionLost as lost:
             if lost.stage is not Stage.BODY:
-                state.plain_failures += not request.is_ranged
-                # A request that could not be sent says nothing about Range. A probe has to end in any case.
-                if not isinstance(lost, NoResponse) or lost.was_sent or state.trust.is_probing:
-                    was_silent = isinstance(lost, NoResponse) and lost.was_silent
-                    state.learn(state.trust.after_no_response(is_ranged=request.is_ranged, was_silent=was_silent))
+                self._learn_without_body(request, lost)
                 if is_first and not state.copy.has_any and (finished := self._from_cache()) is not None:
                     # pip could not ask whether its cache is up to date. The hash of the link says so.
                     return finished
-            return self._after_loss(lost)
+            # A body from 0 that is cut says nothing about Range: a plain request gets the same.
+            is_cut = lost.stage is Stage.BODY and not isinstance(lost, UselessBody)
+            is_plain_body = is_cut and exchange is not None and exchange.ignored_range
+            return self._after_loss(lost, was_ranged=request.is_ranged and not is_plain_body)
+
+    def _learn_without_body(self, request: Request, lost: ConnectionLost) -> None:
+        """Learn from a request that had no response, or one without a part of the file."""
+        state = self._state
+        if not request.is_ranged:
+            state.plain = state.plain.after_failure()
+        # A request that could not be sent says nothing about Range. A probe has to end in any case.
+        if not isinstance(lost, NoResponse) or lost.was_sent or state.trust.is_probing:
+            was_silent = isinstance(lost, NoResponse) and lost.was_silent
+            state.learn(state.trust.after_no_response(is_ranged=request.is_ranged, was_silent=was_silent))
 
     def _verify_held(self) -> Finished | None:
         """Verify a file that needs no request."""
@@ -157,7 +169,8 @@ class _Run:
         # Only the first request, if it is plain, is sent exactly as pip would send it.
         may_be_pips = self._is_first_request and not request.fields and state.wrong_cached is None
         is_pips, self._is_first_request = may_be_pips, False
-        state.has_asked_plainly |= not request.is_ranged and not state.trust.is_probing
+        if not request.is_ranged:
+            state.plain = state.plain.after_sent(is_probe=state.trust.is_probing)
         state.display.requested(request, state.copy.held)
         begun_s = state.watch.lap(0.0)
         try:
@@ -269,7 +282,7 @@ class _Run:
         """Learn from a body that has ended early, or that was not the file."""
         state = self._state
         has_brought = is_file and cursor.gained + cursor.compared > 0
-        state.plain_failures = 0 if has_brought else state.plain_failures
+        state.plain = state.plain.after_body() if has_brought else state.plain
         state.learn(state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=has_brought))
         size = cursor.position - cursor.first_pos
         state.attempts.body_ended(size, cursor.compared)
@@ -286,7 +299,7 @@ class _Run:
         else:
             state.attempts.response_was_useless()
 
-    def _after_loss(self, lost: ConnectionLost) -> Finished | None:
+    def _after_loss(self, lost: ConnectionLost, *, was_ranged: bool) -> Finished | None:
         """Wait for the next attempt. Raises GaveUp, or PipError if pip has the better message."""
         state = self._state
         held = state.copy.held
@@ -296,12 +309,8 @@ class _Run:
         try:
             state.attempts.wait_after(lost, held)
         except GaveUp as gave_up:
-            if self._may_ask_plainly(lost, gave_up):
-                # Plain pip would not have sent Range. The last attempts are its request and its --retries.
-                state.has_asked_at_end = True
-                state.ask_plainly(RANGES_FAIL, is_ranged=True)
-                if state.attempts.has_response:
-                    state.attempts.allow_plain(state.plain_failures)
+            is_status = isinstance(lost, ServerBusy) and gave_up.report.retry_after_s is None
+            if self._may_be_range(was_ranged=was_ranged, is_status=is_status):
                 return None
             if isinstance(lost, ServerBusy) and held.offset == 0:
                 state.transport.reject(lost.response)
@@ -311,17 +320,19 @@ class _Run:
             raise
         return None
 
-    def _may_ask_plainly(self, lost: ConnectionLost, gave_up: GaveUp) -> bool:
-        """Whether a plain request follows although the limits are spent, because Range may be the reason.
-
-        Once, if the host has only just refused ranges, no plain request has failed since the last progress, and an
-        outage has spent the other attempts.
-        """
+    def _may_be_range(self, *, was_ranged: bool, is_status: bool) -> bool:
+        """Plan a plain request although the limits are spent, if Range may be the reason; False if it is not."""
         state = self._state
-        if not state.has_asked_plainly:
-            return state.trust.is_range_in_doubt
-        is_refused = state.trust.is_probing and isinstance(lost, ServerBusy) and gave_up.report.retry_after_s is None
-        is_refused &= state.plain_failures == 0
         # The first of the attempts is the one that made progress.
-        has_other_attempts = state.attempts.steps > 1 + state.trust.barren
-        return is_refused and has_other_attempts and state.attempts.are_allowed and not state.has_asked_at_end
+        steps = state.attempts.steps - 1
+        spent = Spent(state.trust, state.plain, was_ranged, is_status, steps, state.attempts.are_allowed)
+        row = last_request(spent)
+        state.display.spent(row)
+        if not row.is_sent:
+            return False
+        state.plain = state.plain._replace(was_last=True)
+        if state.trust.allows_range or state.trust.is_probing:
+            state.ask_plainly(RANGES_FAIL, is_ranged=True)
+        if state.attempts.has_response:
+            state.attempts.allow_plain(state.plain.failed)
+        return True

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pip_resume.engine.interfaces import Block
     from pip_resume.errors import FailedAttempt
     from pip_resume.protocol.endings import Ending
+    from pip_resume.protocol.last_request import LastRequest
     from pip_resume.protocol.messages import Held, Request, ResponseHead
     from pip_resume.protocol.retry import Budget, Limits
     from pip_resume.protocol.verdicts import Verdict
@@ -262,6 +263,10 @@ class PipDisplay:
     def concluded(self, ending: Ending, held: Held) -> None:
         decision = (ending.outcome.name, ending.name, ending.section)
         self._logger.debug("pip-resume: end of the body: %s; row '%s' (%s); %s", *decision, _held(held))
+
+    def spent(self, row: LastRequest) -> None:
+        decision = "ASK_PLAINLY" if row.is_sent else "GIVE_UP"
+        self._logger.debug("pip-resume: limits spent: %s; row '%s'", decision, row.name)
 
     def body_lost(self, cause: str, held: Held) -> None:
         self._logger.debug("pip-resume: connection lost in the body: %s; %s", cause, _held(held))

@@ -8,6 +8,7 @@
 `checkpoint`   the record beside a partial
 `http_fields`  the HTTP fields that decide about a resume, parsed
 `retry`        how long a download goes on without progress, and its waits
+`last_request` whether a plain request follows although the limits are spent: the table LAST_REQUESTS
 `statuses`     the statuses that decide about a retry, with the source of each
 `trust`        what this run still believes of the server, and what the next request is
 """

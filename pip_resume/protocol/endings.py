@@ -95,6 +95,11 @@ class Ended(NamedTuple):
         return self.is_of_unknown_length and self.gained < QUICK_BYTES and self.small >= _MOST_UNKNOWN_PARTS
 
     @property
+    def has_nothing_new(self) -> bool:
+        """Whether a part, whose rest nobody knows, had only bytes that are held: a later run would get no further."""
+        return self.is_of_unknown_length and self.gained == 0 and self.verdict.first_pos > 0
+
+    @property
     def is_all_again(self) -> bool:
         """Whether this is all that is held, and an earlier complete body of this run ended at the same place."""
         return self.verdict.first_pos == 0 and self.position == self.earlier_end == self.held.offset
@@ -140,7 +145,7 @@ ENDINGS: tuple[Ending, ...] = (
     Ending(
         "a part within the overlap",
         "RFC 9110 section 15.3.7",
-        lambda ended: ended.lacks_rest and ended.is_within_overlap,
+        lambda ended: (ended.lacks_rest or ended.has_nothing_new) and ended.is_within_overlap,
         Outcome.LESS_OVERLAP,
     ),
     Ending(
@@ -166,7 +171,7 @@ ENDINGS: tuple[Ending, ...] = (
     Ending(
         "a small part, complete-length unknown",
         "RFC 9110 section 14.4",
-        lambda ended: ended.may_need_many_parts,
+        lambda ended: ended.may_need_many_parts or ended.has_nothing_new,
         Outcome.CHECK_OR_TOO_LITTLE,
         "the server sends only small parts",
     ),

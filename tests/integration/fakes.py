@@ -12,6 +12,7 @@ from typing import Callable, NamedTuple
 from pip_resume.engine.interfaces import Block
 from pip_resume.errors import FailedAttempt
 from pip_resume.protocol.endings import Ending
+from pip_resume.protocol.last_request import LastRequest
 from pip_resume.protocol.messages import Held, Request, ResponseHead
 from pip_resume.protocol.retry import Budget, Limits
 from pip_resume.protocol.verdicts import Verdict
@@ -103,6 +104,8 @@ class RecordingDisplay:
     requests: list[Request] = field(default_factory=list)
     rows: list[str] = field(default_factory=list)
     """The names of the rows of VERDICTS and of ENDINGS that decided, in order."""
+    last_rows: list[str] = field(default_factory=list)
+    """The names of the rows of LAST_REQUESTS that decided, in order."""
 
     @property
     def reasons(self) -> list[str]:
@@ -186,6 +189,9 @@ class RecordingDisplay:
 
     def concluded(self, ending: Ending, held: Held) -> None:
         self.rows.append(ending.name)
+
+    def spent(self, row: LastRequest) -> None:
+        self.last_rows.append(row.name)
 
     def body_lost(self, cause: str, held: Held) -> None:
         pass

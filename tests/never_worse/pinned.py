@@ -80,6 +80,23 @@ PINNED: dict[str, Situation] = {
         refusals=(Refusal(status=530),),
         user=User(resume_retries=1, timeout_s=3),
     ),
+    "Range is given up after a silence of 16 s, --resume-retries 1": Situation(
+        outages=(Outage(how="silence", begins=Moment(share=0.75), lasts_s=16.3),),
+        refusals=(Refusal(status=530),),
+        user=User(resume_retries=1, timeout_s=3),
+    ),
+    "parts of 2 kB and of unknown length, --resume-retries 1": Situation(
+        file=File(size=300_000, caching="no-store", framing="chunked"),
+        ranges=Ranges(content_range="no length", most_bytes=2_000),
+        cuts=(Cut(at=0.25),),
+        user=User(gap_s=60.0, retries=0, resume_retries=1),
+    ),
+    "parts of 40 kB and of unknown length, without a hash": Situation(
+        file=File(size=300_000, link_hash="none", framing="chunked"),
+        ranges=Ranges(content_range="no length", most_bytes=40_000),
+        cuts=(Cut(at=0.25),),
+        user=User(gap_s=60.0, retries=0, resume_retries=1),
+    ),
     "busy with Retry-After, and --retries 0": Situation(
         cuts=(Cut(at=0.125),),
         refusals=(Refusal(status=503, lasts_s=1.0, retry_after="date"),),

@@ -27,6 +27,9 @@ CHUNKED = complete(None, transfer_encoding="chunked")
 OF_UNKNOWN_LENGTH = part(length="*", last=OFFSET + 99)
 CACHED = complete()._replace(from_cache=True)
 OVERLAPPED = UNHASHED._replace(overlap=MIN_OVERLAP_BYTES + 1)
+UNSIZED_OVERLAPPED = UNSIZED_UNHASHED._replace(overlap=MIN_OVERLAP_BYTES + 1)
+COMPARED = UNSIZED._replace(overlap=MIN_OVERLAP_BYTES + 1)
+WITHIN_OVERLAP = part(first=OFFSET - 50, last=OFFSET - 11, length="*")
 GAIN = 1000
 """A small number of new bytes. Ten such parts are requested; more than ten are not."""
 
@@ -95,11 +98,21 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
         "it ends before the bytes held do": ended(
             part(first=OFFSET - 50, last=OFFSET - 11), OFFSET - 10, OVERLAPPED, gained=0
         ),
+        "nobody says how long the file is": ended(
+            part(first=OFFSET - 50, last=OFFSET - 1, length="*"), OFFSET, UNSIZED_OVERLAPPED, gained=0
+        ),
     },
     ("a small part, complete-length unknown", "RFC 9110 section 14.4", Outcome.CHECK_OR_TOO_LITTLE): {
         "the third one": ended(OF_UNKNOWN_LENGTH, OFFSET + 100, UNSIZED, gained=100)._replace(small=2),
         "without a hash": ended(OF_UNKNOWN_LENGTH, OFFSET + 100, UNSIZED_UNHASHED, gained=100)._replace(small=2),
         "one byte too few": ended(OF_UNKNOWN_LENGTH, OFFSET + 100, HASHED, gained=QUICK_BYTES - 1)._replace(small=9),
+        "the first one, within the overlap of a later run": ended(WITHIN_OVERLAP, OFFSET - 10, COMPARED, gained=0),
+        "the first one, up to the end of the overlap": ended(
+            part(first=OFFSET - 50, last=OFFSET - 1, length="*"), OFFSET, COMPARED, gained=0
+        ),
+        "within the smallest overlap, without a hash": ended(
+            WITHIN_OVERLAP, OFFSET - 10, UNSIZED_OVERLAPPED._replace(overlap=MIN_OVERLAP_BYTES), gained=0
+        ),
     },
     (
         "complete-length unknown, and no further attempt",
@@ -113,6 +126,7 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
         "without a hash": ended(OF_UNKNOWN_LENGTH, OFFSET + 100, UNSIZED_UNHASHED)._replace(is_last_attempt=True),
     },
     ("complete-length unknown", "RFC 9110 section 14.4", Outcome.CHECK_OR_LOST): {
+        "one new byte": ended(part(last=OFFSET, length="*"), OFFSET + 1, COMPARED, gained=1),
         "the second small part": ended(OF_UNKNOWN_LENGTH, OFFSET + 100, UNSIZED, gained=100)._replace(small=1),
         "a large part": ended(OF_UNKNOWN_LENGTH, OFFSET + 100, HASHED, gained=QUICK_BYTES)._replace(small=9),
         "with a hash, whatever length is known from before": ended(OF_UNKNOWN_LENGTH, OFFSET + 100, HASHED),
