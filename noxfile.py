@@ -220,7 +220,7 @@ def newest_tools(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("pip", ["26.3", "25.0.1", "23.2.1"])
 def never_worse(session: nox.Session, pip: str) -> None:
-    """Compare with plain pip in 3,000 simulated situations for each pip: `-- --count 200 --aimed 100` for fewer."""
+    """Compare with plain pip in 3,500 simulated situations for each pip: `-- --count 200 --aimed 100` for fewer."""
     install_groups(session, "test")
     session.install("--upgrade", f"pip=={pip}")
     arguments = ["--pip-info", *session.posargs]

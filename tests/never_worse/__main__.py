@@ -43,7 +43,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m never_worse", description=__doc__)
     parser.add_argument("--count", type=int, default=2000, help="number of situations")
-    parser.add_argument("--aimed", type=int, default=1000, help="number of further ones, aimed at seldom rows")
+    parser.add_argument("--aimed", type=int, default=1500, help="number of further ones, aimed at seldom rows")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="play this seed alone and show what happened")
     parser.add_argument("--field", action="store_true", help="print a table of the situations of the field report")

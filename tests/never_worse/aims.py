@@ -167,7 +167,7 @@ def _status_about_the_file(draw: Draw, drawn: Situation) -> Situation:
 
 def _wrong_end_of_a_complete_file(draw: Draw, drawn: Situation) -> Situation:
     """All bytes are held, but no response has said so: a range from the end is requested."""
-    ranges = Ranges(at_end=draw.one("416", "416 without length", "empty 206"))
+    ranges = Ranges(at_end=draw.one("416", "416 without length", "empty 206", "empty 206"))
     situation = _broken(draw, drawn, ranges, share=1.0, framing="close", link_hash=draw.one("none", "sha256"))
     return replace(situation, file=replace(situation.file, is_labelled_gzip=draw.is_so(30)))
 

@@ -20,7 +20,7 @@ from never_worse.situation import Situation, as_source
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-WHOLE_SESSION = 3000
+WHOLE_SESSION = 3500
 """The number of situations for each of three pips."""
 SELDOM = 50
 """An ingredient that occurs less often in as many situations is marked in the report."""

@@ -21,7 +21,7 @@ import functools
 import json
 import sys
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from pip_resume import __version__
 from pip_resume.commands.doctor import activation, environment, store
@@ -57,7 +57,7 @@ def run(requirement: str, options: Sequence[Sequence[str]]) -> int:
     print(f"pip-resume {__version__}\n")
     if sys.stderr.isatty() and not needs_no_request(_words(options)):
         print(f"Asking the index for one file of {requirement} ...", end="\r", file=sys.stderr, flush=True)
-    findings, _probe, _seen = _look(requirement, options)
+    findings = _look(requirement, options).findings
     if sys.stderr.isatty():
         print("\x1b[K", end="", file=sys.stderr, flush=True)
     rows = [(finding.level, finding.topic, finding.text) for finding in findings]
@@ -72,30 +72,43 @@ def run(requirement: str, options: Sequence[Sequence[str]]) -> int:
 
 def run_as_json(requirement: str, options: Sequence[Sequence[str]]) -> int:
     """Print the same as `run`, as JSON, with everything that the probes saw. Return the exit code."""
-    findings, probe, seen = _look(requirement, options)
-    exit_code, short, _words = verdict(findings)
-    summary = _summary(probe, seen)
-    if any(finding.topic == "result" and finding.text.startswith(_AFTER_REPAIR) for finding in findings):
+    looked = _look(requirement, options)
+    exit_code, short, _words = verdict(looked.findings)
+    summary = _summary(looked.probe, looked.seen)
+    if looked.is_broken_here:
+        # Nothing is resumed on this machine, whatever the index does.
         summary.update(resumes_within_a_run=False, resumes_across_runs=False)
     report = {
         "verdict": short,
         "exit_code": exit_code,
         "version": __version__,
         **summary,
-        "findings": [asdict(finding) for finding in findings],
-        "probe": asdict(probe),
-        "index": seen,
+        "findings": [asdict(finding) for finding in looked.findings],
+        "probe": asdict(looked.probe),
+        "index": looked.seen,
     }
     print(json.dumps(report, indent=2))
     return exit_code
 
 
-def _look(requirement: str, options: Sequence[Sequence[str]]) -> tuple[list[Finding], Probe, Mapping[str, Any]]:
-    """Start both probes; return the findings, and what the probes saw."""
+class _Looked(NamedTuple):
+    """What doctor has found."""
+
+    findings: list[Finding]
+    is_broken_here: bool
+    """Whether pip-resume does not work on this machine, whatever the index does."""
+    probe: Probe
+    seen: Mapping[str, Any]
+    """What the probe of the index saw; empty if there was none."""
+
+
+def _look(requirement: str, options: Sequence[Sequence[str]]) -> _Looked:
+    """Start both probes, and examine what they saw."""
     probe = run_probe(_words(option for option in options if option[0] in _CACHE_OPTIONS))
     # A pip that cannot be started is reported already.
     seen: Mapping[str, Any] = {} if probe.pip_version is None else run_index_probe(requirement, _words(options))
-    return examine(probe, seen, requirement, options), probe, seen
+    findings, is_broken_here = _examine(probe, seen, requirement, options)
+    return _Looked(findings, is_broken_here, probe, seen)
 
 
 def _words(options: Iterable[Sequence[str]]) -> list[str]:
@@ -106,6 +119,13 @@ def examine(
     probe: Probe, seen: Mapping[str, Any], requirement: str = "", options: Sequence[Sequence[str]] = ()
 ) -> list[Finding]:
     """Return all findings, in the order of the report. The remedies have what was typed: requirement and options."""
+    return _examine(probe, seen, requirement, options)[0]
+
+
+def _examine(
+    probe: Probe, seen: Mapping[str, Any], requirement: str, options: Sequence[Sequence[str]]
+) -> tuple[list[Finding], bool]:
+    """Return the findings, and whether one about this machine says that pip-resume does not work."""
     checks: dict[str, Callable[[], list[Finding]]] = {
         "switch": environment.switch,
         "settings": environment.settings,
@@ -121,9 +141,10 @@ def examine(
     }
     here = [finding for topic, check in checks.items() for finding in _guarded(topic, check)]
     there = _guarded("index", functools.partial(_index, probe, seen, requirement, options))
-    if any(finding.level == BROKEN for finding in here):
+    is_broken_here = any(finding.level == BROKEN for finding in here)
+    if is_broken_here:
         there = [_after_repair(finding) if finding.topic == "result" else finding for finding in there]
-    return here + there
+    return here + there, is_broken_here
 
 
 def _after_repair(finding: Finding) -> Finding:
