@@ -3,6 +3,8 @@
 `transfer`      the one loop: request, judge, write down, judge the end, wait, until the file is complete and verified
 `stored_bytes`  what the user is told about stored bytes, and about a server that ignores Range
 `verification`  what follows when a body has ended
+`learning`      what failed attempts say about the server
+`proof`         what the bytes held prove by themselves
 `receiving`     the body of one response is written down
 `cursor`        where the next block of one body goes: compared or appended
 `state`         what one download works with, and what it has learned

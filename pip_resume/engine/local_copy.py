@@ -20,7 +20,6 @@ from pip_resume.errors import ConnectionLost, NoSpace, StoreUnusable
 from pip_resume.protocol.checkpoint import Checkpoint, with_length
 from pip_resume.protocol.messages import Held, ResponseHead
 from pip_resume.protocol.planning import OVERLAP_BYTES
-from pip_resume.storage.container import is_zip
 from pip_resume.storage.directory import Directory
 from pip_resume.storage.partial import Partial
 from pip_resume.storage.stored_partial import StoredPartial
@@ -238,36 +237,6 @@ class LocalCopy:
                     self.write(lambda: self.current.replace_by(cached))
         finally:
             cached.discard()
-
-    def has_right_digest(self) -> bool:
-        """Whether the digest is known and matches. False if the file cannot be read back."""
-        if not self.has_digest or self._main is None:
-            return False
-        with self._display.checking(self.current.unhashed_bytes):
-            try:
-                return self.current.has_right_digest()
-            except OSError:
-                return False
-
-    @property
-    def hexdigest(self) -> str:
-        """The digest of the file, after ``has_right_digest``; empty if it is not known."""
-        return self.current.hexdigest if self.has_digest and self._main is not None else ""
-
-    def is_sound(self) -> bool | None:
-        """Whether the archive is undamaged by its own checksums; None if that cannot be known."""
-        try:
-            return self.current.is_sound(self._filename)
-        except OSError:
-            return None
-
-    def is_whole_zip(self) -> bool:
-        """Whether it is a zip that is complete and undamaged. Without its end little of it is read."""
-        return is_zip(self._filename) and self.is_sound() is True
-
-    @property
-    def _filename(self) -> str:
-        return self.current.checkpoint.filename or self._artifact.filename
 
     def reset(self) -> None:
         """Hold nothing: the bytes so far are wrong."""

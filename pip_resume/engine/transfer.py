@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from pip_resume.engine import verification
+from pip_resume.engine import learning, verification
 from pip_resume.engine.attempts import Attempts
 from pip_resume.engine.clock import Stopwatch
 from pip_resume.engine.cursor import Cursor
@@ -31,7 +31,6 @@ from pip_resume.errors import (
     UselessBody,
     WrongBytes,
 )
-from pip_resume.protocol.last_request import Spent, last_request
 from pip_resume.protocol.messages import Request
 from pip_resume.protocol.planning import plan_request, retry_after_s
 from pip_resume.protocol.retry import limits_before_response
@@ -137,7 +136,7 @@ class _Run:
             return None
         except ConnectionLost as lost:
             if lost.stage is not Stage.BODY:
-                self._learn_without_body(request, lost)
+                learning.without_body(state, request, lost)
                 if is_first and not state.copy.has_any and (finished := self._from_cache()) is not None:
                     # pip could not ask whether its cache is up to date. The hash of the link says so.
                     return finished
@@ -145,16 +144,6 @@ class _Run:
             is_cut = lost.stage is Stage.BODY and not isinstance(lost, UselessBody)
             is_plain_body = is_cut and exchange is not None and exchange.ignored_range
             return self._after_loss(lost, was_ranged=request.is_ranged and not is_plain_body)
-
-    def _learn_without_body(self, request: Request, lost: ConnectionLost) -> None:
-        """Learn from a request that had no response, or one without a part of the file."""
-        state = self._state
-        if not request.is_ranged:
-            state.plain = state.plain.after_failure()
-        # A request that could not be sent says nothing about Range. A probe has to end in any case.
-        if not isinstance(lost, NoResponse) or lost.was_sent or state.trust.is_probing:
-            was_silent = isinstance(lost, NoResponse) and lost.was_silent
-            state.learn(state.trust.after_no_response(is_ranged=request.is_ranged, was_silent=was_silent))
 
     def _verify_held(self) -> Finished | None:
         """Verify a file that needs no request."""
@@ -257,7 +246,7 @@ class _Run:
         except ConnectionLost as lost:
             if exchange.head.from_cache:
                 return verification.wrong_file(state, exchange)
-            self._after_lost_body(exchange, cursor, is_file=not isinstance(lost, UselessBody))
+            learning.lost_body(state, exchange, cursor, is_file=not isinstance(lost, UselessBody))
             raise
 
     def _announce(self, exchange: Exchange) -> None:
@@ -278,27 +267,6 @@ class _Run:
             self._state.ask_plainly(reason, is_ranged=True)
             self._state.attempts.begin_at(0)
 
-    def _after_lost_body(self, exchange: Exchange, cursor: Cursor, *, is_file: bool) -> None:
-        """Learn from a body that has ended early, or that was not the file."""
-        state = self._state
-        has_brought = is_file and cursor.gained + cursor.compared > 0
-        state.plain = state.plain.after_body() if has_brought else state.plain
-        state.learn(state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=has_brought))
-        size = cursor.position - cursor.first_pos
-        state.attempts.body_ended(size, cursor.compared)
-        if state.is_tail_wrong and is_file and cursor.first_pos == 0:
-            # Continue after what this response has shown to be right, else the next part differs as well.
-            state.is_tail_wrong = False
-            state.copy.keep_start(cursor.position)
-        if is_file:  # The length of a page says nothing about the connection.
-            if exchange.ignored_range and cursor.is_different:
-                state.trust = state.trust.after_different_body()
-                if state.trust.expects_parts:
-                    state.ask_plainly("the server sent different bytes instead of a range", is_ranged=True)
-            state.copy.after_loss(size)
-        else:
-            state.attempts.response_was_useless()
-
     def _after_loss(self, lost: ConnectionLost, *, was_ranged: bool) -> Finished | None:
         """Wait for the next attempt. Raises GaveUp, or PipError if pip has the better message."""
         state = self._state
@@ -310,7 +278,7 @@ class _Run:
             state.attempts.wait_after(lost, held)
         except GaveUp as gave_up:
             is_status = isinstance(lost, ServerBusy) and gave_up.report.retry_after_s is None
-            if self._may_be_range(was_ranged=was_ranged, is_status=is_status):
+            if learning.plan_last_request(state, was_ranged=was_ranged, is_status=is_status):
                 return None
             if isinstance(lost, ServerBusy) and held.offset == 0:
                 state.transport.reject(lost.response)
@@ -319,20 +287,3 @@ class _Run:
                 raise PipError(lost.error) from lost
             raise
         return None
-
-    def _may_be_range(self, *, was_ranged: bool, is_status: bool) -> bool:
-        """Plan a plain request although the limits are spent, if Range may be the reason; False if it is not."""
-        state = self._state
-        # The first of the attempts is the one that made progress.
-        steps = state.attempts.steps - 1
-        spent = Spent(state.trust, state.plain, was_ranged, is_status, steps, state.attempts.are_allowed)
-        row = last_request(spent)
-        state.display.spent(row)
-        if not row.is_sent:
-            return False
-        state.plain = state.plain._replace(was_last=True)
-        if state.trust.allows_range or state.trust.is_probing:
-            state.ask_plainly(RANGES_FAIL, is_ranged=True)
-        if state.attempts.has_response:
-            state.attempts.allow_plain(state.plain.failed)
-        return True

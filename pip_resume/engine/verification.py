@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+from pip_resume.engine import proof
 from pip_resume.engine.origin import Origin
 from pip_resume.errors import ConnectionLost, NoSpace, UselessBody
 from pip_resume.protocol.checkpoint import with_length
@@ -67,7 +68,7 @@ def after_lost_body(state: State, exchange: Exchange, position: int, lost: Conne
     """
     copy = state.copy
     is_all = exchange.verdict.first_pos == 0 and copy.held.offset == position
-    if not (is_all and copy.has_digest and copy.is_whole_zip()) or copy.has_right_digest():
+    if not (is_all and copy.has_digest and proof.is_whole_zip(state)) or proof.has_right_digest(state):
         raise lost
     return wrong_file(state, exchange)
 
@@ -123,7 +124,7 @@ def _start_beside(copy: LocalCopy, length: int) -> bool:
 
 def _may_be_complete(state: State) -> bool:
     """Whether nothing shows that bytes are missing at the end."""
-    return state.copy.has_right_digest() if state.copy.has_digest else state.copy.is_sound() is not False
+    return proof.has_right_digest(state) if state.copy.has_digest else proof.is_sound(state) is not False
 
 
 def check(state: State, exchange: Exchange | None) -> Finished | None:
@@ -132,7 +133,7 @@ def check(state: State, exchange: Exchange | None) -> Finished | None:
     ``exchange`` is None if no request was needed.
     """
     if state.copy.has_digest:
-        is_right = _leave_to_pip(state, exchange) or state.copy.has_right_digest()
+        is_right = _leave_to_pip(state, exchange) or proof.has_right_digest(state)
     else:
         is_right = _is_plausible(state, exchange)
     if is_right:
@@ -165,7 +166,7 @@ def _is_plausible(state: State, exchange: Exchange | None) -> bool:
     copy = state.copy
     is_joined = copy.origin.resumed_at > 0 or copy.has_beside or not copy.origin.is_this_run
     is_cached = exchange is not None and exchange.head.from_cache
-    return is_cached or not (is_joined or state.trust.is_container_checked) or copy.is_sound() is not False
+    return is_cached or not (is_joined or state.trust.is_container_checked) or proof.is_sound(state) is not False
 
 
 def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
@@ -176,7 +177,7 @@ def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
     copy, response = state.copy, None if exchange is None else exchange.response
     if response is not None and response.head.from_cache:
         # No server has sent this file, and the cache is not asked again.
-        state.wrong_cached, state.wrong_cached_digest = response, copy.hexdigest
+        state.wrong_cached, state.wrong_cached_digest = response, proof.hexdigest(state)
         state.display.starting_over("pip's cache has a different file")
         copy.drop()
         state.is_announced = False
@@ -185,7 +186,7 @@ def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:
         copy.drop_beside()
         raise UselessBody("the server sent a different file instead of a range")
     # The server has the file of pip's cache: so it is the hash of the link that is wrong.
-    is_same = bool(copy.hexdigest) and copy.hexdigest == state.wrong_cached_digest
+    is_same = bool(proof.hexdigest(state)) and proof.hexdigest(state) == state.wrong_cached_digest
     trust, is_damaged = state.trust, not copy.has_digest and not copy.has_beside
     state.trust = trust.after_wrong()._replace(is_container_checked=trust.is_container_checked or is_damaged)
     pip_judges = state.trust.is_spent or is_same or (trust.is_container_checked and is_damaged)
@@ -241,5 +242,5 @@ def is_complete_after_all(state: State) -> bool:
     """
     copy = state.copy
     if copy.has_digest:
-        return copy.has_right_digest()
-    return not copy.has_beside and copy.origin.is_compared and copy.is_sound() is True
+        return proof.has_right_digest(state)
+    return not copy.has_beside and copy.origin.is_compared and proof.is_sound(state) is True
