@@ -200,6 +200,7 @@ def test_without_its_entity_tag_a_date_is_not_recorded_either() -> None:
     [
         pytest.param("a-1.whl", "a-1.whl", id="file name"),
         pytest.param("AXYZ_9.0+cu118~!%(1).whl", "AXYZ_9.0+cu118~!%(1).whl", id="all kinds of characters"),
+        pytest.param("a" * 255, "a" * 255, id="the longest name that file systems have"),
         pytest.param("../a", "", id="path"),
         pytest.param("..", "", id="directory"),
         pytest.param("a\nb", "", id="line break"),

@@ -92,6 +92,7 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
         "from the start: a plain request brings no more": ended(
             part(0, GAIN - 1), GAIN, HASHED._replace(offset=GAIN), gained=GAIN
         ),
+        "from the start, and all of it is held": ended(part(0, GAIN - 1), GAIN, OVERLAPPED, gained=0),
     },
     ("a part within the overlap", "RFC 9110 section 15.3.7", Outcome.LESS_OVERLAP): {
         "without a hash": ended(part(first=OFFSET - 50, last=OFFSET - 1), OFFSET, OVERLAPPED, gained=0),
