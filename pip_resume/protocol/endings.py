@@ -90,6 +90,16 @@ class Ended(NamedTuple):
         return self.length is None and self.verdict.end is not None
 
     @property
+    def has_uncertain_length(self) -> bool:
+        """Whether a part has come as a whole, but not with a length that can be used.
+
+        It has no complete-length, or fewer bytes than its Content-Range says.
+        """
+        if self.is_short:
+            return self.verdict.first_pos > 0 and self.position - self.verdict.first_pos == self.head.content_length
+        return self.is_of_unknown_length
+
+    @property
     def may_need_many_parts(self) -> bool:
         """Whether nobody says how many parts of this small size are missing, and some have come already."""
         return self.is_of_unknown_length and self.gained < QUICK_BYTES and self.small >= _MOST_UNKNOWN_PARTS
@@ -141,6 +151,14 @@ ENDINGS: tuple[Ending, ...] = (
         lambda ended: ended.is_short and ended.head.from_cache,
         Outcome.WRONG,
     ),
+    Ending(
+        # Plain pip would have requested the complete file.
+        "a part of uncertain length, and no further attempt",
+        "RFC 9110 section 14.4",
+        lambda ended: ended.is_last_attempt and ended.has_uncertain_length,
+        Outcome.CHECK_OR_TOO_LITTLE,
+        "the server did not send the right length",
+    ),
     Ending("closed early", "RFC 9112 section 8", lambda ended: ended.is_short, Outcome.LOST, "closed early"),
     Ending(
         "a part within the overlap",
@@ -174,14 +192,6 @@ ENDINGS: tuple[Ending, ...] = (
         lambda ended: ended.may_need_many_parts or ended.has_nothing_new,
         Outcome.CHECK_OR_TOO_LITTLE,
         "the server sends only small parts",
-    ),
-    Ending(
-        # Plain pip would have requested the complete file.
-        "complete-length unknown, and no further attempt",
-        "RFC 9110 section 14.4",
-        lambda ended: ended.is_of_unknown_length and ended.is_last_attempt,
-        Outcome.CHECK_OR_TOO_LITTLE,
-        "the server did not send the complete length",
     ),
     Ending(
         "complete-length unknown",

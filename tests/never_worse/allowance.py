@@ -147,8 +147,8 @@ def may_be_luck(situation: Situation, plain: Played, ours: Played) -> bool:
     is_unproved |= has_no_place and any(refusal.of != "range" for refusal in situation.refusals)
     # Nothing can be continued, and only a request with Range gets a file: plain pip sends one, and starts over with it.
     is_unproved |= not _can_be_joined(situation) and any(refusal.of == "plain" for refusal in situation.refusals)
-    is_earlier = _was_before_trouble(situation, plain, ours)
-    return is_early or is_unproved or is_earlier or _was_after_trouble(situation, plain, ours)
+    is_elsewhere = _was_before_trouble(situation, plain, ours) or _was_beyond_trouble(situation, plain)
+    return is_early or is_unproved or is_elsewhere or _was_after_trouble(situation, plain, ours)
 
 
 def _was_after_trouble(situation: Situation, plain: Played, ours: Played) -> bool:
@@ -166,6 +166,18 @@ def _was_after_trouble(situation: Situation, plain: Played, ours: Played) -> boo
         and ended_s < begun_s
         for refusal in situation.refusals
     )
+
+
+def _was_beyond_trouble(situation: Situation, plain: Played) -> bool:
+    """Whether an outage began at a byte that plain pip had in its cache, and that pip-resume has requested again.
+
+    It does so to compare the last bytes of a cached body that lacks its end.
+    """
+    requests = plain.runs[-1].requests
+    if situation.user.cached != "cut" or not requests:
+        return False
+    begins = {int(outage.begins.share * situation.file.size) for outage in situation.outages} - {0}
+    return any(position < (requests[-1].first_pos or 0) for position in begins)
 
 
 def _begins_s(situation: Situation, side: Played, moment: Moment) -> float:

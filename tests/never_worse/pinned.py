@@ -97,6 +97,16 @@ PINNED: dict[str, Situation] = {
         cuts=(Cut(at=0.25),),
         user=User(gap_s=60.0, retries=0, resume_retries=1),
     ),
+    "parts whose last-pos is the length, and --resume-retries 0": Situation(
+        file=File(link_hash="md5", etag="weak", caching="not said"),
+        ranges=Ranges(content_range="last-pos is the length", most_bytes=300_000),
+        user=User(stops=(Stop(share=0.75),), gap_s=2.0, retries=10, resume_retries=0),
+    ),
+    "an outage at a byte that only pip-resume requests, and pip's cache lacks the end": Situation(
+        file=File(size=5_000),
+        outages=(Outage(how="certificate", begins=Moment(share=0.1), lasts_s=169.9),),
+        user=User(resume_retries=1, timeout_s=60, cached="cut"),
+    ),
     "busy with Retry-After, and --retries 0": Situation(
         cuts=(Cut(at=0.125),),
         refusals=(Refusal(status=503, lasts_s=1.0, retry_after="date"),),

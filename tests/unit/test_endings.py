@@ -60,6 +60,18 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
         "one byte of the complete file is missing": ended(complete(), LENGTH - 1, HASHED),
         "a chunked part": ended(part(transfer_encoding="chunked"), LENGTH - 1, HASHED),
         "a part of unknown complete-length": ended(OF_UNKNOWN_LENGTH, OFFSET + 99, HASHED),
+        "the same, and no further attempt": ended(OF_UNKNOWN_LENGTH, OFFSET + 99, HASHED)._replace(
+            is_last_attempt=True
+        ),
+        "Content-Range is too long by one, and there are further attempts": ended(
+            part(content_length="99"), OFFSET + 99, HASHED
+        ),
+        "the complete file, and no further attempt": ended(complete(), LENGTH - 1, HASHED)._replace(
+            is_last_attempt=True
+        ),
+        "one byte of Content-Length is missing, and no further attempt": ended(
+            part(content_length="99"), OFFSET + 98, HASHED
+        )._replace(is_last_attempt=True),
         "without a hash": ended(part(), LENGTH - 1, UNHASHED),
         "without a new byte": ended(part(), OFFSET, HASHED, gained=0),
     },
@@ -116,7 +128,7 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
         ),
     },
     (
-        "complete-length unknown, and no further attempt",
+        "a part of uncertain length, and no further attempt",
         "RFC 9110 section 14.4",
         Outcome.CHECK_OR_TOO_LITTLE,
     ): {
@@ -125,6 +137,12 @@ CASES: dict[tuple[str, str, Outcome], dict[str, Ended]] = {
             is_last_attempt=True
         ),
         "without a hash": ended(OF_UNKNOWN_LENGTH, OFFSET + 100, UNSIZED_UNHASHED)._replace(is_last_attempt=True),
+        "within the overlap": ended(WITHIN_OVERLAP, OFFSET - 10, UNSIZED_OVERLAPPED, gained=0)._replace(
+            is_last_attempt=True
+        ),
+        "Content-Range is too long by one": ended(part(content_length="99"), OFFSET + 99, HASHED)._replace(
+            is_last_attempt=True
+        ),
     },
     ("complete-length unknown", "RFC 9110 section 14.4", Outcome.CHECK_OR_LOST): {
         "one new byte": ended(part(last=OFFSET, length="*"), OFFSET + 1, COMPARED, gained=1),
