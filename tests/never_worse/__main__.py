@@ -33,6 +33,8 @@ def main() -> int:
     seeds = [*range(options.first, options.first + options.count), *aimed]
     for seed, comparison in play_seeds(seeds, options.processes, with_plugin=not options.plain_twice):
         report.add(seed, comparison)
+        if comparison.violations:
+            print(f"... seed {seed}: {', '.join(sorted(comparison.names))}", flush=True)
         if report.played % 500 == 0:
             print(f"... {report.played} played, {len(report.failed)} with a violation", flush=True)
     _print_violations(report, options)
