@@ -58,7 +58,7 @@ class Cursor:
         is_first = self.first_pos == 0 and self.gained == 0 and not copy.has_beside
         if is_first and copy.current.offset > 0 and not copy.has_digest:
             # All that was held is equal to this response's body, so the file is this response's.
-            copy.origin = Origin()
+            copy.origin = Origin(is_replacement=copy.origin.is_replacement)
             copy.current.note(self._with_known_length())
         before = copy.current.offset
         try:

@@ -183,7 +183,7 @@ class LocalCopy:
         """Let the second partial, if there is one, take the place of the first. Raises nothing."""
         if self._beside is not None:
             main, beside, self._beside = self._main, self._beside, None
-            self.origin = Origin()
+            self.origin = Origin(is_replacement=True)
             if isinstance(main, StoredPartial) and isinstance(beside, StoredPartial):
                 # If the disk fails, the bytes are in use all the same, but the next run may not find them.
                 with contextlib.suppress(OSError):

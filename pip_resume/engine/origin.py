@@ -16,5 +16,7 @@ class Origin(NamedTuple):
     """Whether this run has compared the last of them with the server's."""
     resumed_at: int = 0
     """The highest first-pos from which a server has continued; 0 if everything came in one response."""
+    is_replacement: bool = False
+    """Whether they take the place of different ones, which came earlier in this run or in a different one."""
     earlier: int = 0
     """How many bytes from the start an earlier run has left. With a hash they go only for a file that is right."""

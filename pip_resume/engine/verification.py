@@ -164,9 +164,10 @@ def _is_plausible(state: State, exchange: Exchange | None) -> bool:
     damaged.
     """
     copy = state.copy
-    is_joined = copy.origin.resumed_at > 0 or copy.has_beside or not copy.origin.is_this_run
+    is_joined = copy.origin.resumed_at > 0 or not copy.origin.is_this_run
+    is_replacement = copy.has_beside or copy.origin.is_replacement or state.trust.is_container_checked
     is_cached = exchange is not None and exchange.head.from_cache
-    return is_cached or not (is_joined or state.trust.is_container_checked) or proof.is_sound(state) is not False
+    return is_cached or not (is_joined or is_replacement) or proof.is_sound(state) is not False
 
 
 def wrong_file(state: State, exchange: Exchange | None) -> Finished | None:

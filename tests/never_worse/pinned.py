@@ -123,6 +123,16 @@ PINNED: dict[str, Situation] = {
         ranges=Ranges("200 with Content-Range", content_range="missing"),
         user=User(stops=(Stop(share=0.75),)),
     ),
+    "a 200 with the rest, without a hash or a length, after a kill": Situation(
+        file=File(link_hash="none", framing="chunked"),
+        ranges=Ranges("200 with Content-Range", content_range="equals sign"),
+        user=KILLED,
+    ),
+    "a 200 with a long rest, without a hash or a length, after a kill": Situation(
+        file=File(size=8_000_000, link_hash="none", framing="chunked"),
+        ranges=Ranges("200 with Content-Range", content_range="missing"),
+        user=User(stops=(Stop(share=0.25),)),
+    ),
     "busy for 10 s, and pip's cache has the file": Situation(
         file=File(caching="not said"),
         refusals=(Refusal(of="any", status=425, lasts_s=10.0),),
