@@ -90,6 +90,10 @@ class Attempts:
         left = max(1 + len(self._options.connect_waits_s) - failures, 1)
         self._budget = self._budget._replace(failed=min(self._budget.failed, self._limits.attempts + 1 - left))
 
+    def is_further(self, offset: int) -> bool:
+        """Whether no earlier attempt has come as far."""
+        return offset > self._highest
+
     def begin_at(self, offset: int) -> None:
         """Count only bytes beyond this offset as new."""
         if offset >= self._highest or self._fresh_starts < _MOST_FRESH_STARTS:

@@ -29,7 +29,10 @@ def lost_body(state: State, exchange: Exchange, cursor: Cursor, *, is_file: bool
     """Learn from a body that has ended early, or that was not the file."""
     has_brought = is_file and cursor.gained + cursor.compared > 0
     state.plain = state.plain.after_body() if has_brought else state.plain
-    state.learn(state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=has_brought))
+    is_ranged = exchange.request.is_ranged
+    # A plain body that differs from what is held starts a second partial each time: only what is longer counts.
+    is_further = is_ranged or state.attempts.is_further(state.copy.held.offset)
+    state.learn(state.trust.after_lost_body(is_ranged=is_ranged, has_brought=has_brought and is_further))
     size = cursor.position - cursor.first_pos
     state.attempts.body_ended(size, cursor.compared)
     if state.is_tail_wrong and is_file and cursor.first_pos == 0:

@@ -133,6 +133,13 @@ PINNED: dict[str, Situation] = {
         ranges=Ranges("200 with Content-Range", content_range="missing"),
         user=User(stops=(Stop(share=0.25),)),
     ),
+    "ranges are closed for 5 s, connections end after 900 kB, and one byte is replaced": Situation(
+        file=File(size=3_000_000, link_hash="md5", caching="not said"),
+        cuts=(Cut("close", every=900_000),),
+        refusals=(Refusal("close", lasts_s=4.7),),
+        replacement=Replacement(Moment(plus_s=0.5), "one byte", "same"),
+        user=User(gap_s=2.0, retries=0),
+    ),
     "busy for 10 s, and pip's cache has the file": Situation(
         file=File(caching="not said"),
         refusals=(Refusal(of="any", status=425, lasts_s=10.0),),
