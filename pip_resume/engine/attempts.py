@@ -118,8 +118,11 @@ class Attempts:
         """Wait a second before a request that need not wait for anything, so that there are not too many of them."""
         self._wait(SHORT_DELAY_S, self._watch.elapsed_s - self._progress_s)
 
-    def wait_after(self, lost: ConnectionLost, held: Held) -> None:
-        """Record a failed attempt and wait until the next one is due. Raises GaveUp if there is none."""
+    def wait_after(self, lost: ConnectionLost, held: Held, *, is_cheap: bool = False) -> None:
+        """Record a failed attempt and wait until the next one is due. Raises GaveUp if there is none.
+
+        ``is_cheap`` is whether the next one costs no body if it fails.
+        """
         new_bytes = max(held.offset - self._highest, 0)
         self._highest += new_bytes
         after_s = self._watch.lap(0.0)
@@ -139,7 +142,8 @@ class Attempts:
             raise GaveUp(self._report(held, asked_s if is_asked_too_long else None))
         asked_s = min(asked_s, self._options.retry_after_cap_s)
         attempt_s = self._watch.elapsed_s - self._attempt_s
-        delay_s = max(self._budget.delay_s(allowed, idle_s, self._clock.chance(), attempt_s), asked_s)
+        chance = self._clock.chance()
+        delay_s = max(self._budget.delay_s(allowed, idle_s, chance, attempt_s, is_cheap=is_cheap), asked_s)
         self._budget = self._budget.after_wait(delay_s)
         self._display.attempt_failed(failure, held.checkpoint.complete_length, self._budget, allowed, delay_s)
         self._wait(delay_s, idle_s)

@@ -275,7 +275,7 @@ class _Run:
             # Whatever ended the body: nothing is missing.
             return verification.hand_over(state, None)
         try:
-            state.attempts.wait_after(lost, held)
+            state.attempts.wait_after(lost, held, is_cheap=state.trust.is_range_cheap)
         except GaveUp as gave_up:
             is_status = isinstance(lost, ServerBusy) and gave_up.report.retry_after_s is None
             if learning.plan_last_request(state, was_ranged=was_ranged, is_status=is_status):

@@ -199,8 +199,12 @@ class Budget(NamedTuple):
         """Whether no further attempt is allowed, ``idle_s`` seconds after the last progress."""
         return self.failed > limits.attempts and idle_s >= limits.idle_s and self.waited_s >= limits.waited_s
 
-    def delay_s(self, limits: Limits, idle_s: float, chance: float, attempt_s: float = 0.0) -> float:
+    def delay_s(
+        self, limits: Limits, idle_s: float, chance: float, attempt_s: float = 0.0, *, is_cheap: bool = False
+    ) -> float:
         """Return the seconds before the next attempt. ``chance`` in [0, 1) shortens it.
+
+        ``is_cheap`` is whether the attempt costs no body if it fails: useless bodies before it do not count then.
 
         In an outage the wait is at most DELAY_AFTER_SILENCE_S, or in the long run plain pip's mean wait, if the attempt
         itself took longer, ``attempt_s`` seconds: a server that was silent for that long has been waited for already.
@@ -218,7 +222,8 @@ class Budget(NamedTuple):
         if attempt_s > outage_delay_s:
             longest_s = min(limits.mean_wait_s, DELAY_AFTER_SILENCE_S * (self.failed - 1))
             outage_delay_s = min(outage_delay_s, max(DELAY_AFTER_SILENCE_S, longest_s))
-        useless_delay_s = min(2.0 ** min(self.useless, 10), MAX_USELESS_DELAY_S) if self.useless else 0.0
+        useless = 0 if is_cheap else min(self.useless, 10)
+        useless_delay_s = min(2.0**useless, MAX_USELESS_DELAY_S) if useless else 0.0
         return max(outage_delay_s, useless_delay_s) * (1 - JITTER * chance)
 
 

@@ -72,6 +72,8 @@ class Trust(NamedTuple):
     """Whether the last ranged request got no response within pip's ``--timeout``."""
     probe_s: float = 0.0
     """Seconds that the host took to answer the last probe."""
+    had_body: bool = False
+    """Whether the last ranged request that brought nothing had a body all the same, as from a server without ranges."""
     different: int = 0
     """Lost bodies that came in the place of a range, and differed from what was held."""
 
@@ -79,6 +81,11 @@ class Trust(NamedTuple):
     def allows_range(self) -> bool:
         """Whether the next request may carry Range."""
         return self.asking in (Asking.RANGE, Asking.RETRY)
+
+    @property
+    def is_range_cheap(self) -> bool:
+        """Whether the next request carries Range, and would cost no body if it came to nothing as the last one did."""
+        return self.is_range_tried_again and not self.had_body
 
     @property
     def is_range_in_doubt(self) -> bool:
@@ -133,13 +140,14 @@ class Trust(NamedTuple):
         wrong = self.wrong + 1
         return self._replace(wrong=wrong, asking=Asking.PLAIN if wrong >= MOST_WRONG else self.asking)
 
-    def after_barren_range(self, *, was_silent: bool = False) -> Trust:
+    def after_barren_range(self, *, was_silent: bool = False, had_body: bool = False) -> Trust:
         """After a ranged request that brought nothing: no response, a status that says "later", no body, or a page."""
         if self.asking is Asking.RETRY:
-            return self._replace(refusals=self.refusals + 1, asking=Asking.PLAIN, barren=0, was_silent=False)
+            given_up = self._replace(refusals=self.refusals + 1, asking=Asking.PLAIN, barren=0)
+            return given_up._replace(was_silent=False, had_body=had_body)
         barren = self.barren + 1
         asking = Asking.PROBE if barren >= MOST_BARREN or was_silent else self.asking
-        return self._replace(barren=barren, asking=asking, was_silent=was_silent)
+        return self._replace(barren=barren, asking=asking, was_silent=was_silent, had_body=had_body)
 
     def after_probe(self, status: int, took_s: float) -> Trust:
         """After a response to the probe. A status in HAS_FILE counts as the file, whatever the body is."""
@@ -158,7 +166,7 @@ class Trust(NamedTuple):
         """
         if is_ranged:
             if not has_brought:
-                return self.after_barren_range()
+                return self.after_barren_range(had_body=True)
             return self._replace(barren=0, asking=Asking.RANGE, was_silent=False)
         if self.is_spent:
             return self

@@ -391,6 +391,13 @@ def test_large_bodies_without_anything_new_are_requested_less_and_less_often(
     assert budget.delay_s(WITHOUT_LIMITS, idle_s, chance=1.0) == 0.75 * delay_s
 
 
+def test_an_attempt_that_costs_no_body_does_not_wait_because_of_useless_bodies() -> None:
+    budget = Budget(failed=1, without_progress=1, useless=5)
+
+    assert budget.delay_s(WITHOUT_LIMITS, 10.0, chance=0.0, is_cheap=True) == 1.5
+    assert budget.delay_s(WITHOUT_LIMITS, 10.0, chance=0.0) == 32.0
+
+
 def test_of_two_limits_the_larger_one_allows_more_attempts() -> None:
     few, many, as_many = Limits(5, 300.0), Limits(6, 0.0), Limits(6, 60.0)
 
