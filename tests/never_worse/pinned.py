@@ -142,9 +142,10 @@ PINNED: dict[str, Situation] = {
     ),
     "ranges get 502 for 27 s, connections end after 200 kB, and pip's cache lacks the end": Situation(
         file=File(size=3_000_000, link_hash="none", has_date=False),
+        hops=(Hop(status=301, to="same host"),),
         cuts=(Cut(every=200_000),),
         refusals=(Refusal(status=502, lasts_s=26.8),),
-        user=User(gap_s=2.0, retries=20, resume_retries=30, timeout_s=3, cached="cut"),
+        user=User(gap_s=2.0, retries=20, resume_retries=30, timeout_s=3, cached="cut", before="index page"),
     ),
     "busy for 10 s, and pip's cache has the file": Situation(
         file=File(caching="not said"),
