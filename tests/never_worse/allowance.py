@@ -216,8 +216,12 @@ def sends_wrong_bytes(situation: Situation) -> bool:
 
 
 def has_failed_sooner(situation: Situation, plain: Played, ours: Played) -> bool:
-    """Whether more runs have failed only because each of them told sooner of an outage, which plain pip met as well."""
-    ends_s = [_begins_s(situation, ours, outage.begins) + outage.lasts_s for outage in situation.outages]
+    """Whether more runs have failed only because each of them told sooner of an outage, or of a server that refuses.
+
+    Plain pip was in the same trouble, and has spent it in one run.
+    """
+    troubles = [*situation.outages, *(refusal for refusal in situation.refusals if refusal.of != "range")]
+    ends_s = [_begins_s(situation, ours, trouble.begins) + trouble.lasts_s for trouble in troubles]
     is_told = bool(ends_s) and all(run.ended_s < max(ends_s) for run in ours.runs[:-1])
     return is_told and (plain.runs_needed or 0) > 1
 
