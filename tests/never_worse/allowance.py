@@ -9,7 +9,7 @@ from never_worse.situation import Moment
 
 if TYPE_CHECKING:
     from never_worse.playing import Played, Run
-    from never_worse.situation import Situation
+    from never_worse.situation import Outage, Refusal, Situation
 
 OVERLAP_BYTES = 64 * 1024
 """What pip-resume may request again at a time, to compare it."""
@@ -220,7 +220,10 @@ def has_failed_sooner(situation: Situation, plain: Played, ours: Played) -> bool
 
     Plain pip was in the same trouble, and has spent it in one run.
     """
-    troubles = [*situation.outages, *(refusal for refusal in situation.refusals if refusal.of != "range")]
+    troubles: list[Outage | Refusal] = [
+        *situation.outages,
+        *(refusal for refusal in situation.refusals if refusal.of != "range"),
+    ]
     ends_s = [_begins_s(situation, ours, trouble.begins) + trouble.lasts_s for trouble in troubles]
     is_told = bool(ends_s) and all(run.ended_s < max(ends_s) for run in ours.runs[:-1])
     return is_told and (plain.runs_needed or 0) > 1
