@@ -72,8 +72,9 @@ class Trust(NamedTuple):
     """Whether the last ranged request got no response within pip's ``--timeout``."""
     probe_s: float = 0.0
     """Seconds that the host took to answer the last probe."""
-    had_body: bool = False
-    """Whether the last ranged request that brought nothing had a body all the same, as from a server without ranges."""
+    was_costly: bool = False
+    """Whether the last ranged request that came to nothing cost a body: its own, as from a server without ranges, or
+    that of a plain request right after it."""
     different: int = 0
     """Lost bodies that came in the place of a range, and differed from what was held."""
 
@@ -85,7 +86,7 @@ class Trust(NamedTuple):
     @property
     def is_range_cheap(self) -> bool:
         """Whether the next request carries Range, and would cost no body if it came to nothing as the last one did."""
-        return self.is_range_tried_again and not self.had_body
+        return self.is_range_tried_again and not self.was_costly
 
     @property
     def is_range_in_doubt(self) -> bool:
@@ -126,7 +127,9 @@ class Trust(NamedTuple):
     def after_refusal(self, *, is_ranged: bool) -> Trust:
         """After a response that could not be used. If the request was plain, that counts as a wrong file."""
         wrong = self.wrong + (not is_ranged)
-        return self._replace(wrong=wrong, refusals=self.refusals + 1, asking=Asking.PLAIN, barren=0)
+        was_costly = self.was_costly or is_ranged
+        refused = self._replace(wrong=wrong, refusals=self.refusals + 1, asking=Asking.PLAIN, barren=0)
+        return refused._replace(was_costly=was_costly)
 
     def after_different_body(self) -> Trust:
         """After a lost body in the place of a range that differs from what is held.
@@ -140,14 +143,14 @@ class Trust(NamedTuple):
         wrong = self.wrong + 1
         return self._replace(wrong=wrong, asking=Asking.PLAIN if wrong >= MOST_WRONG else self.asking)
 
-    def after_barren_range(self, *, was_silent: bool = False, had_body: bool = False) -> Trust:
+    def after_barren_range(self, *, was_silent: bool = False, was_costly: bool = False) -> Trust:
         """After a ranged request that brought nothing: no response, a status that says "later", no body, or a page."""
         if self.asking is Asking.RETRY:
             given_up = self._replace(refusals=self.refusals + 1, asking=Asking.PLAIN, barren=0)
-            return given_up._replace(was_silent=False, had_body=had_body)
+            return given_up._replace(was_silent=False, was_costly=was_costly)
         barren = self.barren + 1
         asking = Asking.PROBE if barren >= MOST_BARREN or was_silent else self.asking
-        return self._replace(barren=barren, asking=asking, was_silent=was_silent, had_body=had_body)
+        return self._replace(barren=barren, asking=asking, was_silent=was_silent, was_costly=was_costly)
 
     def after_probe(self, status: int, took_s: float) -> Trust:
         """After a response to the probe. A status in HAS_FILE counts as the file, whatever the body is."""
@@ -166,7 +169,7 @@ class Trust(NamedTuple):
         """
         if is_ranged:
             if not has_brought:
-                return self.after_barren_range(had_body=True)
+                return self.after_barren_range(was_costly=True)
             return self._replace(barren=0, asking=Asking.RANGE, was_silent=False)
         if self.is_spent:
             return self

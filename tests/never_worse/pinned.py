@@ -147,6 +147,13 @@ PINNED: dict[str, Situation] = {
         refusals=(Refusal(status=502, lasts_s=26.8),),
         user=User(gap_s=2.0, retries=20, resume_retries=30, timeout_s=3, cached="cut", before="index page"),
     ),
+    "Content-Length is too long, connections end after 900 kB, and parts have a different length": Situation(
+        file=File(link_hash="none", framing="length too long"),
+        scheme="http",
+        cuts=(Cut(every=900_000, until_s=166.6),),
+        refusals=(Refusal(status=416, lasts_s=1.9, retry_after_s=30),),
+        user=User(gap_s=60.0, retries=0),
+    ),
     "busy for 10 s, and pip's cache has the file": Situation(
         file=File(caching="not said"),
         refusals=(Refusal(of="any", status=425, lasts_s=10.0),),
