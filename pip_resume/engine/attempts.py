@@ -14,7 +14,9 @@ from pip_resume.protocol.retry import (
     larger,
     limits,
     limits_before_response,
+    limits_of_pip,
 )
+from pip_resume.protocol.trust import Costs
 
 if TYPE_CHECKING:
     from pip_resume.engine.clock import Clock, Stopwatch
@@ -37,6 +39,8 @@ class Attempts:
         self._limits = first_limits
         self._before = (False, first_limits)
         """What held before the last response: whether the host had a useful one, and the limits."""
+        self._unverified = limits_before_response(options, Reached.NONE)
+        """What holds for a host without a right certificate so far."""
         self._options = options
         self._budget = Budget()
         self._display = display
@@ -46,6 +50,8 @@ class Attempts:
         self._body_bytes: int | None = None
         self._compared = 0
         self._fresh_starts = 0
+        self._plain_due_s: float | None = None
+        """When a plain request is due that was put off. None without one."""
         self._byte_s = self._progress_s = self._attempt_s = watch.elapsed_s
         self._failed: list[FailedAttempt] = []
         self.has_response = False
@@ -85,6 +91,11 @@ class Attempts:
         """Take note that the request that has just failed had pip's own ``--retries``."""
         self._budget = self._budget.after_retries(self._options.connect_waits_s)
 
+    def cache_was_cut(self) -> None:
+        """Take note that pip's cache had only a part of the file: plain pip requests the rest with --resume-retries."""
+        pips = limits_of_pip(self._options)
+        self._limits, self._unverified = larger(self._limits, pips), larger(self._unverified, pips)
+
     def allow_plain(self, failures: int) -> None:
         """Allow as many plain requests as pip would send, less the ``failures`` that there were; at least one."""
         left = max(1 + len(self._options.connect_waits_s) - failures, 1)
@@ -118,10 +129,10 @@ class Attempts:
         """Wait a second before a request that need not wait for anything, so that there are not too many of them."""
         self._wait(SHORT_DELAY_S, self._watch.elapsed_s - self._progress_s)
 
-    def wait_after(self, lost: ConnectionLost, held: Held, *, is_cheap: bool = False) -> None:
+    def wait_after(self, lost: ConnectionLost, held: Held, *, costs: Costs = Costs.A_BODY) -> bool:
         """Record a failed attempt and wait until the next one is due. Raises GaveUp if there is none.
 
-        ``is_cheap`` is whether the next one costs no body if it fails.
+        ``costs`` tells what the next attempt costs if it fails. Return True if one that costs no body takes its place.
         """
         new_bytes = max(held.offset - self._highest, 0)
         self._highest += new_bytes
@@ -143,16 +154,35 @@ class Attempts:
         asked_s = min(asked_s, self._options.retry_after_cap_s)
         attempt_s = self._watch.elapsed_s - self._attempt_s
         chance = self._clock.chance()
-        delay_s = max(self._budget.delay_s(allowed, idle_s, chance, attempt_s, is_cheap=is_cheap), asked_s)
+        is_cheap = costs is Costs.NO_BODY
+        delay_s = self._budget.delay_s(allowed, idle_s, chance, attempt_s, is_cheap=is_cheap)
+        is_put_off = False
+        if costs is Costs.A_BODY_OR_NONE and idle_s < allowed.idle_s:
+            cheap_s = self._budget.delay_s(allowed, idle_s, chance, attempt_s, is_cheap=True)
+            delay_s, is_put_off = self._put_off(delay_s, cheap_s, attempt_s)
+        delay_s = max(delay_s, asked_s)
         self._budget = self._budget.after_wait(delay_s)
         self._display.attempt_failed(failure, held.checkpoint.complete_length, self._budget, allowed, delay_s)
         self._wait(delay_s, idle_s)
         self._attempt_s = self._watch.elapsed_s
+        return is_put_off
+
+    def _put_off(self, delay_s: float, cheap_s: float, attempt_s: float) -> tuple[float, bool]:
+        """Return the wait before the next attempt, and whether that is one without a body, after ``cheap_s`` seconds.
+
+        It is if such an attempt, which took ``attempt_s`` the last time, ends before the other one is due: ``delay_s``
+        seconds after it was put off for the first time.
+        """
+        now_s = self._watch.elapsed_s
+        due_s = now_s + delay_s if self._plain_due_s is None else self._plain_due_s
+        is_put_off = now_s + cheap_s + attempt_s < due_s
+        self._plain_due_s = due_s if is_put_off else None
+        return (cheap_s if is_put_off else max(due_s - now_s, 0.0)), is_put_off
 
     def _limits_after(self, lost: ConnectionLost) -> Limits:
         """Return the limits after this failure. A host that was never verified may always have a wrong certificate."""
         if isinstance(lost, NoResponse) and lost.is_unverified:
-            return limits_before_response(self._options, Reached.NONE)
+            return self._unverified
         return self._limits
 
     def _wait(self, delay_s: float, idle_s: float) -> None:

@@ -78,10 +78,13 @@ class State:
             self.attempts.pause()
 
     def learn(self, trust: Trust) -> None:
-        """Take over what follows from a failed attempt. If Range is given up, say so: all bytes come again then."""
+        """Take over what follows from a failed attempt. If Range is given up, say so: all bytes come again then.
+
+        Later the user knows it, and requests with Range may come first.
+        """
         gives_up_range = self.trust.asking is Asking.RETRY and trust.asking is Asking.PLAIN
         self.trust = trust
-        if gives_up_range:
+        if gives_up_range and trust.refusals <= MOST_REFUSALS + 1:
             self.display.asking_plainly(RANGES_FAIL)
 
 

@@ -34,6 +34,7 @@ from pip_resume.errors import (
 from pip_resume.protocol.messages import Request
 from pip_resume.protocol.planning import plan_request, retry_after_s
 from pip_resume.protocol.retry import limits_before_response
+from pip_resume.protocol.trust import Costs
 from pip_resume.protocol.verdicts import DATE_DIFFERS, RANGE_REFUSED, Action, judge
 
 if TYPE_CHECKING:
@@ -275,7 +276,9 @@ class _Run:
             # Whatever ended the body: nothing is missing.
             return verification.hand_over(state, None)
         try:
-            state.attempts.wait_after(lost, held, is_cheap=state.trust.is_range_cheap)
+            costs = Costs.A_BODY if state.plain.was_last else state.trust.costs
+            if state.attempts.wait_after(lost, held, costs=costs):
+                state.trust = state.trust.after_putting_off_plain()
         except GaveUp as gave_up:
             is_status = isinstance(lost, ServerBusy) and gave_up.report.retry_after_s is None
             if learning.plan_last_request(state, was_ranged=was_ranged, is_status=is_status):

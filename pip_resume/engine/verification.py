@@ -42,22 +42,29 @@ def after_body(state: State, exchange: Exchange, position: int, gained: int) -> 
     if ending.outcome in _CHECKS:
         return _check_end(state, exchange, ended, ending)
     if ending.outcome is Outcome.WRONG:
+        state.attempts.cache_was_cut()
         return wrong_file(state, exchange)
     if ending.outcome is Outcome.LOST:
         return after_lost_body(state, exchange, position, ConnectionLost(ending.reason))
     if gained == 0 and ending.outcome in (Outcome.LESS_OVERLAP, Outcome.TOO_LITTLE) and is_complete_after_all(state):
         # The length that is known is too large.
         return check(state, exchange)
+    _plan_more(state, exchange, ended, ending)
+    return None
+
+
+def _plan_more(state: State, exchange: Exchange, ended: Ended, ending: Ending) -> None:
+    """Prepare for the request of what is missing."""
     if ending.outcome is Outcome.LESS_OVERLAP:
-        state.copy.overlap.fit_into(position - exchange.verdict.first_pos)
+        state.copy.overlap.fit_into(ended.position - exchange.verdict.first_pos)
     if ending.outcome in (Outcome.MORE, Outcome.LESS_OVERLAP):
         state.trust = state.trust.after_lost_body(is_ranged=exchange.request.is_ranged, has_brought=True)
     elif ending.outcome is Outcome.TOO_LITTLE:
         state.ask_plainly(ending.reason, is_ranged=exchange.request.is_ranged)
     else:
+        state.attempts.cache_was_cut()
         state.transport.evict(exchange.response)
         state.copy.continue_cached(exchange.head, ended.length)
-    return None
 
 
 def after_lost_body(state: State, exchange: Exchange, position: int, lost: ConnectionLost) -> Finished | None:

@@ -100,10 +100,17 @@ def limits(options: Options) -> Limits:
     attempts = retries * (1 + len(connect_waits_s))
     waited_s = retries * sum(connect_waits_s)
     if retries < DEFAULT_RETRIES:
-        # Waits of minutes, which plain pip has with many --retries, would notice the end of an outage that much later.
-        waits_s = (0.0, *(min(wait_s, MAX_DELAY_S) for wait_s in connect_waits_s))
-        return Limits(attempts, 0.0, waits_s, waited_s if waits_s[1:] != connect_waits_s else 0.0)
+        return limits_of_pip(options)
     return Limits(attempts, max(options.patience_s, waited_s), waited_s=waited_s)
+
+
+def limits_of_pip(options: Options) -> Limits:
+    """Return limits with the attempts and the waits of plain pip: all ``--retries`` of each of its --resume-retries."""
+    retries, connect_waits_s = options.retries, options.connect_waits_s
+    # Waits of minutes, which plain pip has with many --retries, would notice the end of an outage that much later.
+    waits_s = (0.0, *(min(wait_s, MAX_DELAY_S) for wait_s in connect_waits_s))
+    waited_s = retries * sum(connect_waits_s) if waits_s[1:] != connect_waits_s else 0.0
+    return Limits(retries * (1 + len(connect_waits_s)), 0.0, waits_s, waited_s)
 
 
 def limits_before_response(options: Options, reached: Reached) -> Limits:

@@ -13,6 +13,7 @@ RETRY   --barren-->                      PLAIN   the host answers, but not to Ra
 PLAIN   --body lost-->                   RANGE   unless this run has given up Range MOST_REFUSALS times
 PLAIN   --no response-->                 PLAIN   it says nothing about Range
 PLAIN   --lost without a new byte-->     RETRY   after so many refusals: Range costs less than one more such body
+PLAIN   --a long wait before it-->       RETRY   while Range costs no body: it may work before that wait is over
 any     --second different body-->        PLAIN   it came in the place of a range, and was lost: they may be parts
 any     --response not usable-->         PLAIN   if the plain response is not usable either, it counts as a wrong file
 any     --MOST_WRONG wrong files-->      PLAIN   to the end; pip judges (see `Trust.is_spent`)
@@ -38,6 +39,11 @@ MOST_BARREN = 2
 
 SHARE_AFTER_SILENCE = 1 / 3
 """The least share of pip's ``--timeout`` that a range gets after a silent one, if the host has answered meanwhile."""
+MOST_SHORT = 2
+"""After this many silent ranges in a row with that share, the next one has all of pip's ``--timeout`` again.
+
+The host may need longer for ranges than for complete files.
+"""
 TIMES_OF_PROBE = 3
 """If the host took long to answer, the range gets this many times as long, up to pip's ``--timeout``."""
 
@@ -54,6 +60,14 @@ class Asking(enum.Enum):
     PLAIN = "a plain request whose body is used"
 
 
+class Costs(enum.Enum):
+    """What an attempt costs if it fails."""
+
+    A_BODY = "a body, as far as anybody knows"
+    NO_BODY = "no body"
+    A_BODY_OR_NONE = "a body; but one that costs none may take its place"
+
+
 class Trust(NamedTuple):
     """What this run still believes of the server."""
 
@@ -68,8 +82,8 @@ class Trust(NamedTuple):
     """Whether this run started over because of a different Last-Modified with an equal ETag. It does so once."""
     is_container_checked: bool = False
     """Whether this run started over because a joined file was damaged. It does so once."""
-    was_silent: bool = False
-    """Whether the last ranged request got no response within pip's ``--timeout``."""
+    silent: int = 0
+    """Ranged requests in a row without a response within pip's ``--timeout``, while the host answered plain ones."""
     probe_s: float = 0.0
     """Seconds that the host took to answer the last probe."""
     was_costly: bool = False
@@ -84,9 +98,13 @@ class Trust(NamedTuple):
         return self.asking in (Asking.RANGE, Asking.RETRY)
 
     @property
-    def is_range_cheap(self) -> bool:
-        """Whether the next request carries Range, and would cost no body if it came to nothing as the last one did."""
-        return self.is_range_tried_again and not self.was_costly
+    def costs(self) -> Costs:
+        """What the next request costs if it comes to nothing. One with Range costs what the last one did."""
+        if self.was_costly or self.is_spent or not (self.refusals or self.is_range_tried_again):
+            return Costs.A_BODY
+        if self.is_range_tried_again:
+            return Costs.NO_BODY
+        return Costs.A_BODY_OR_NONE if self.asking is Asking.PLAIN else Costs.A_BODY
 
     @property
     def is_range_in_doubt(self) -> bool:
@@ -105,7 +123,7 @@ class Trust(NamedTuple):
 
     def timeout_s(self, pips_s: float) -> float:
         """Return how long the next request waits for its response, in seconds; ``pips_s`` is pip's ``--timeout``."""
-        if not (self.is_range_tried_again and self.was_silent):
+        if not self.allows_range or self.silent % (1 + MOST_SHORT) == 0:
             return pips_s
         return min(max(SHARE_AFTER_SILENCE * pips_s, TIMES_OF_PROBE * self.probe_s), pips_s)
 
@@ -145,22 +163,28 @@ class Trust(NamedTuple):
 
     def after_barren_range(self, *, was_silent: bool = False, was_costly: bool = False) -> Trust:
         """After a ranged request that brought nothing: no response, a status that says "later", no body, or a page."""
+        failed = self._replace(silent=self.silent + 1 if was_silent else 0, was_costly=was_costly)
         if self.asking is Asking.RETRY:
-            given_up = self._replace(refusals=self.refusals + 1, asking=Asking.PLAIN, barren=0)
-            return given_up._replace(was_silent=False, was_costly=was_costly)
+            return failed._replace(refusals=self.refusals + 1, asking=Asking.PLAIN, barren=0)
         barren = self.barren + 1
         asking = Asking.PROBE if barren >= MOST_BARREN or was_silent else self.asking
-        return self._replace(barren=barren, asking=asking, was_silent=was_silent, was_costly=was_costly)
+        return failed._replace(barren=barren, asking=asking)
 
     def after_probe(self, status: int, took_s: float) -> Trust:
         """After a response to the probe. A status in HAS_FILE counts as the file, whatever the body is."""
-        return self._replace(asking=Asking.RETRY if status in HAS_FILE else Asking.RANGE, probe_s=took_s)
+        if status in HAS_FILE:
+            return self._replace(asking=Asking.RETRY, probe_s=took_s)
+        return self._replace(asking=Asking.RANGE, silent=0)
 
     def after_no_response(self, *, is_ranged: bool, was_silent: bool = False) -> Trust:
         """After a request without a usable response. A plain one says nothing about Range."""
         if is_ranged:
             return self.after_barren_range(was_silent=was_silent)
-        return self._replace(asking=Asking.RANGE) if self.is_probing else self
+        return self._replace(asking=Asking.RANGE, silent=0) if self.is_probing else self
+
+    def after_putting_off_plain(self) -> Trust:
+        """After a wait that was made shorter than the one before a plain request: Range once more."""
+        return self._replace(asking=Asking.RETRY)
 
     def after_lost_body(self, *, is_ranged: bool, has_brought: bool) -> Trust:
         """After a body that ended early, or that was not the file; ``has_brought`` tells whether any byte was of use.
@@ -170,7 +194,7 @@ class Trust(NamedTuple):
         if is_ranged:
             if not has_brought:
                 return self.after_barren_range(was_costly=True)
-            return self._replace(barren=0, asking=Asking.RANGE, was_silent=False)
+            return self._replace(barren=0, asking=Asking.RANGE, silent=0)
         if self.is_spent:
             return self
         if self.refusals < MOST_REFUSALS:

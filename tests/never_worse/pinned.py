@@ -147,6 +147,22 @@ PINNED: dict[str, Situation] = {
         refusals=(Refusal(status=502, lasts_s=26.8),),
         user=User(gap_s=2.0, retries=20, resume_retries=30, timeout_s=3, cached="cut", before="index page"),
     ),
+    "ranges get 502 for 27 s, connections end after 200 kB, and the last range fails just before": Situation(
+        file=File(size=3_000_000, link_hash="none", has_date=False),
+        cuts=(Cut(every=200_000),),
+        refusals=(Refusal(status=502, lasts_s=26.8),),
+        user=User(gap_s=2.0, retries=20, resume_retries=30, timeout_s=3, cached="cut", before="index page"),
+    ),
+    "no response to ranges for 28 s, and the complete file is cut within that time": Situation(
+        file=File(link_hash="none", caching="not said"),
+        cuts=(Cut("reset", at=0.25), Cut("reset", at=0.5)),
+        refusals=(Refusal("silence", lasts_s=28.2), Refusal(of="any", status=502, lasts_s=3.6, retry_after_s=120)),
+    ),
+    "pip's cache has an empty body, and the certificate is wrong for 8 s": Situation(
+        file=File(size=300_000, link_hash="md5", etag="none"),
+        outages=(Outage("certificate", begins=Moment(), lasts_s=8.1),),
+        user=User(gap_s=60.0, cached="empty"),
+    ),
     "Content-Length is too long, connections end after 900 kB, and parts have a different length": Situation(
         file=File(link_hash="none", framing="length too long"),
         scheme="http",

@@ -15,6 +15,7 @@ from pip_resume.errors import ConnectionLost, FailedAttempt, GaveUp, NoResponse,
 from pip_resume.protocol.checkpoint import Checkpoint
 from pip_resume.protocol.messages import Held, ResponseHead
 from pip_resume.protocol.retry import (
+    MOST_QUICK_LARGE,
     PROGRESS_BYTES,
     QUICK_BYTES,
     SHORT_DELAY_S,
@@ -23,7 +24,9 @@ from pip_resume.protocol.retry import (
     Reached,
     limits,
     limits_before_response,
+    limits_of_pip,
 )
+from pip_resume.protocol.trust import Costs
 
 NOTHING = Held()
 LOST = ConnectionLost("reset by peer")
@@ -53,14 +56,23 @@ class Download:
             first_limits or limits(options), options, cast("Display", self.display), self.clock, self.watch
         )
 
-    def fail(self, lost: ConnectionLost = LOST, gained: int = 0, after_s: float = 0.0) -> None:
+    def fail(
+        self, lost: ConnectionLost = LOST, gained: int = 0, after_s: float = 0.0, costs: Costs = Costs.A_BODY
+    ) -> bool:
         """Let an attempt fail that took so many seconds, and that brought the last of its bytes at their end."""
         self.clock.advance(after_s)
         self.watch.lap(after_s)
         if gained:
             self.attempts.bytes_arrived()
         self.offset += gained
-        self.attempts.wait_after(lost, Held(self.offset, Checkpoint("a-1.whl", complete_length=10**9)))
+        held = Held(self.offset, Checkpoint("a-1.whl", complete_length=10**9))
+        return self.attempts.wait_after(lost, held, costs=costs)
+
+    def bring_useless_bodies(self, number: int) -> None:
+        """Let bodies of the file end that brought nothing new: each doubles the wait before the next one."""
+        for _ in range(MOST_QUICK_LARGE + number):
+            self.attempts.body_ended(QUICK_BYTES, 0)
+            self.fail()
 
     def fail_until_given_up(self, lost: ConnectionLost = LOST) -> GaveUp:
         """Let attempts fail without a byte until the download is given up."""
@@ -542,3 +554,58 @@ def test_a_page_after_a_part_of_the_file_changes_no_limits() -> None:
     download.fail_until_given_up()
 
     assert download.display.delays_s == []
+
+
+def test_ranges_that_cost_nothing_are_sent_while_the_wait_for_a_plain_request_lasts() -> None:
+    plain, download = Download(), Download()
+    for each in (plain, download):
+        each.fail(gained=QUICK_BYTES)
+        each.bring_useless_bodies(4)
+        each.clock.slept_s.clear()
+
+    plain.fail()
+    put_off = [download.fail(costs=Costs.A_BODY_OR_NONE, after_s=0.1)]
+    while put_off[-1]:
+        put_off.append(download.fail(costs=Costs.A_BODY_OR_NONE, after_s=0.1))
+
+    assert put_off == [True, True, True, False]
+    assert max(download.clock.slept_s) < 5.0 < sum(plain.clock.slept_s)
+    # The plain request is sent when it would have been sent anyway.
+    assert sum(download.clock.slept_s) + 0.1 * len(put_off[1:]) == pytest.approx(sum(plain.clock.slept_s))
+
+
+@pytest.mark.parametrize(
+    ("options", "useless", "after_s"),
+    [
+        pytest.param(Options(), 4, 20.0, id="the range took longer than the wait"),
+        pytest.param(Options(retries=4), 1, 0.0, id="attempts like plain pip's"),
+        pytest.param(Options(retries=50, patience_s=0.0), 4, 0.0, id="the attempts alone count"),
+    ],
+)
+def test_a_plain_request_is_not_put_off(options: Options, useless: int, after_s: float) -> None:
+    download = Download(options)
+    download.fail(gained=QUICK_BYTES)
+    download.bring_useless_bodies(useless)
+
+    assert download.fail(costs=Costs.A_BODY_OR_NONE, after_s=after_s) is False
+
+
+def test_a_plain_request_is_not_put_off_when_the_patience_is_over() -> None:
+    download = Download(Options(retries=1000))
+    download.fail(gained=QUICK_BYTES)
+    download.bring_useless_bodies(4)
+    download.clock.advance(limits(Options(retries=1000)).idle_s)
+    download.watch.lap(limits(Options(retries=1000)).idle_s)
+
+    assert download.fail(costs=Costs.A_BODY_OR_NONE) is False
+
+
+@pytest.mark.parametrize("lost", [UNANSWERED, NoResponse("certificate", is_unverified=True)], ids=str)
+def test_the_rest_of_a_file_that_the_cache_has_in_part_gets_the_attempts_of_plain_pip(lost: ConnectionLost) -> None:
+    first_limits = limits_before_response(Options(), Reached.NONE)
+    download, cut = Download(None, first_limits), Download(None, first_limits)
+    cut.attempts.cache_was_cut()
+
+    attempts = [len(each.fail_until_given_up(lost).report.attempts) for each in (download, cut)]
+
+    assert attempts == [1 + first_limits.attempts, 1 + limits_of_pip(Options()).attempts] == [6, 31]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pip_resume.protocol.trust import FULL, MOST_REFUSALS, MOST_WRONG, Asking, Trust
+from pip_resume.protocol.trust import FULL, MOST_REFUSALS, MOST_WRONG, Asking, Costs, Trust
 
 Event = Callable[[Trust], Trust]
 RANGE, PROBE, RETRY, PLAIN = Asking.RANGE, Asking.PROBE, Asking.RETRY, Asking.PLAIN
@@ -56,15 +56,25 @@ def test_ranged_requests_that_bring_nothing_lead_to_a_plain_one(before: Trust, b
     assert barren(before) == after._replace(was_costly=barren is range_lost_at_once)
 
 
-def test_a_range_is_cheap_only_if_the_last_one_that_failed_cost_no_body() -> None:
+def test_a_range_costs_no_body_only_if_the_last_one_that_failed_cost_none() -> None:
     given_up = Trust(asking=RETRY, refusals=2)
 
     refused, cut = range_unanswered(given_up), range_lost_at_once(given_up)
 
-    assert (refused.is_range_cheap, cut.is_range_cheap) == (False, False)  # The next request is plain.
-    assert (plain_lost_at_once(refused).is_range_cheap, plain_lost_at_once(cut).is_range_cheap) == (True, False)
-    assert plain_lost_at_once(range_refused(given_up)).is_range_cheap is False  # A plain request follows at once.
-    assert (range_unanswered(FULL).is_range_cheap, FULL.is_range_cheap) == (False, False)
+    assert (plain_lost_at_once(refused).costs, plain_lost_at_once(cut).costs) == (Costs.NO_BODY, Costs.A_BODY)
+    assert plain_lost_at_once(range_refused(given_up)).costs is Costs.A_BODY  # A plain request follows at once.
+    assert (range_unanswered(FULL).costs, FULL.costs) == (Costs.A_BODY, Costs.A_BODY)
+
+
+def test_a_plain_request_may_be_put_off_only_if_a_range_costs_no_body() -> None:
+    given_up = Trust(asking=RETRY, refusals=2)
+
+    refused, cut = range_unanswered(given_up), range_lost_at_once(given_up)
+
+    assert (refused.asking, refused.costs) == (PLAIN, Costs.A_BODY_OR_NONE)
+    assert (cut.asking, cut.costs) == (PLAIN, Costs.A_BODY)
+    assert refused._replace(wrong=MOST_WRONG).costs is Costs.A_BODY  # pip judges the next file.
+    assert refused.after_putting_off_plain() == refused._replace(asking=RETRY)
 
 
 @pytest.mark.parametrize(
@@ -241,24 +251,29 @@ def test_after_one_silent_range_the_host_is_asked_and_the_next_range_waits_for_l
         answer = probe_answered if trust.is_probing else plain_lost
         trust = range_silent(trust) if trust.allows_range else answer(trust)
 
-    round_ = [(RANGE, 15.0), (PROBE, 15.0), (RETRY, 5.0), (PLAIN, 15.0)]
-    assert asked == [*round_, *round_, (PLAIN, 15.0)]
+    first_round = [(RANGE, 15.0), (PROBE, 15.0), (RETRY, 5.0), (PLAIN, 15.0)]
+    second_round = [(RANGE, 5.0), (PROBE, 15.0), (RETRY, 15.0), (PLAIN, 15.0)]
+    assert asked == [*first_round, *second_round, (PLAIN, 15.0)]
 
 
 @pytest.mark.parametrize(
     ("trust", "timeout_s"),
     [
-        pytest.param(Trust(asking=RETRY, was_silent=True), 5.0, id="after silence, host answers"),
-        pytest.param(Trust(asking=RETRY, was_silent=True, probe_s=1.0), 5.0, id="host answers within 1 s"),
-        pytest.param(Trust(asking=RETRY, was_silent=True, probe_s=3.0), 9.0, id="host answers within 3 s"),
-        pytest.param(Trust(asking=RETRY, was_silent=True, probe_s=12.0), 15.0, id="host is as slow as that"),
+        pytest.param(Trust(asking=RETRY, silent=1), 5.0, id="after silence, host answers"),
+        pytest.param(Trust(asking=RETRY, silent=1, probe_s=1.0), 5.0, id="host answers within 1 s"),
+        pytest.param(Trust(asking=RETRY, silent=1, probe_s=3.0), 9.0, id="host answers within 3 s"),
+        pytest.param(Trust(asking=RETRY, silent=1, probe_s=12.0), 15.0, id="host is as slow as that"),
+        pytest.param(Trust(asking=RANGE, silent=2), 5.0, id="again, after a plain body"),
+        pytest.param(Trust(asking=RETRY, silent=3), 15.0, id="ranges may need longer"),
+        pytest.param(Trust(asking=PLAIN, silent=2), 15.0, id="a plain request"),
         pytest.param(Trust(asking=RETRY, probe_s=1.0), 15.0, id="after a reset, host answers"),
-        pytest.param(Trust(asking=RANGE, was_silent=True), 15.0, id="after silence, host does not answer"),
+        pytest.param(plain_unanswered(range_silent(FULL)), 15.0, id="after silence, host does not answer"),
+        pytest.param(probe_without_file(range_silent(FULL)), 15.0, id="after silence, host has no file"),
         pytest.param(range_unanswered(range_silent(FULL))._replace(asking=RETRY), 15.0, id="silence, then a reset"),
-        pytest.param(range_lost(Trust(asking=RETRY, was_silent=True))._replace(asking=RETRY), 15.0, id="bytes since"),
+        pytest.param(range_lost(Trust(asking=RETRY, silent=1))._replace(asking=RETRY), 15.0, id="bytes since"),
     ],
 )
-def test_only_the_range_right_after_a_silence_waits_for_less(trust: Trust, timeout_s: float) -> None:
+def test_only_a_range_after_a_silence_waits_for_less_while_the_host_answers(trust: Trust, timeout_s: float) -> None:
     assert trust.timeout_s(15.0) == timeout_s
 
 
