@@ -193,11 +193,15 @@ def _was_before_trouble(situation: Situation, plain: Played, ours: Played) -> bo
     """
     if (plain.runs_needed or 0) < 2:
         return False
-    last_s, our_last_s = (max((head.at_s for head in side.runs[-1].requests), default=0.0) for side in (plain, ours))
+    has_no_answer = not ours.runs[-1].requests
+    last_s, our_last_s = (
+        max((head.at_s for head in side.runs[-1].requests), default=side.runs[-1].ended_s) for side in (plain, ours)
+    )
     begins = [refusal.begins for refusal in situation.refusals if refusal.of != "range"]
     begins += [sleep.begins for sleep in situation.sleeps]
     begins += [situation.file.gzip_from] if situation.file.gzip_from is not None else []
-    if situation.user.resume_retries == 0:  # Otherwise it has to wait for the end of the outage.
+    # Otherwise it has to wait for the end of the outage. A host without an answer in a run gets pip's --retries.
+    if situation.user.resume_retries == 0 or has_no_answer:
         begins += [outage.begins for outage in situation.outages if outage.how in ("refused", "unreachable", "dns")]
     begins += [situation.replacement.begins] if situation.replacement is not None else []
     return any(

@@ -158,6 +158,14 @@ PINNED: dict[str, Situation] = {
         cuts=(Cut("reset", at=0.25), Cut("reset", at=0.5)),
         refusals=(Refusal("silence", lasts_s=28.2), Refusal(of="any", status=502, lasts_s=3.6, retry_after_s=120)),
     ),
+    "wrong bytes cost a second download, and so an outage begins before the next run": Situation(
+        file=File(caching="no-store"),
+        cuts=(Cut(at=0.5),),
+        outages=(Outage("dns", begins=Moment(0.9), lasts_s=33.8),),
+        refusals=(Refusal(status=305, lasts_s=2.4), Refusal("close", of="any", lasts_s=1.9)),
+        replacement=Replacement(begins=Moment(0.25), validators="new date only"),
+        user=User(gap_s=2.0, retries=2),
+    ),
     "pip's cache has an empty body, and the certificate is wrong for 8 s": Situation(
         file=File(size=300_000, link_hash="md5", etag="none"),
         outages=(Outage("certificate", begins=Moment(), lasts_s=8.1),),
