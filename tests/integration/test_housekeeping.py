@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -15,10 +16,10 @@ from integration.samples import CONTENT, FILE, HELD, link_with_partial
 from servers.fault_server import FaultServer
 
 from pip_resume.artifact import Digest
-from pip_resume.protocol.checkpoint import Checkpoint
+from pip_resume.protocol.checkpoint import FORMAT, Checkpoint
 from pip_resume.settings import DEFAULT_KEEP_DAYS, DEFAULT_MAX_SIZE
 from pip_resume.storage.directory import Directory
-from pip_resume.storage.housekeeping import DAY_S, LEFTOVER_S, prune, prune_opportunistically
+from pip_resume.storage.housekeeping import DAY_S, LEFTOVER_S, make_room, prune, prune_opportunistically
 from pip_resume.storage.part_file import PartFile
 from pip_resume.storage.store import Store
 
@@ -154,6 +155,44 @@ class TestSpare:
         prune(store.path, keep_days, max_size, NOW_S, spare=[wanted.stem])
 
         assert names_in(store) == names_of(wanted)
+        assert not other.exists()
+
+
+class TestRoom:
+    """A disk that is almost full."""
+
+    def test_complete_files_and_then_the_oldest_partials_are_removed_until_there_is_room(self, store: Store) -> None:
+        oldest, newest = leave_partial(store, days_ago=2), leave_partial(store, days_ago=1)
+        complete = leave_partial(store, size=2 * MIB)
+
+        make_room([store.path], 2.5 * MIB, spare="")
+
+        assert names_in(store) == names_of(newest)
+        assert not complete.exists()
+        assert not oldest.exists()
+
+    def test_the_partial_that_is_about_to_be_downloaded_is_not_removed(self, store: Store) -> None:
+        wanted, other = leave_partial(store, days_ago=2), leave_partial(store, days_ago=1)
+
+        make_room([store.path], MIB, spare=wanted.stem)
+
+        assert names_in(store) == names_of(wanted)
+        assert not other.exists()
+
+    def test_nothing_is_removed_if_that_would_not_be_enough(self, store: Store) -> None:
+        wanted, other = leave_partial(store, days_ago=2), leave_partial(store, days_ago=1)
+
+        make_room([store.path], MIB + 100_000, spare=wanted.stem)
+
+        assert names_in(store) == names_of(wanted, other)
+
+    def test_a_partial_of_a_newer_version_is_not_removed(self, store: Store) -> None:
+        newer, other = leave_partial(store, days_ago=2), leave_partial(store, days_ago=1)
+        newer.with_suffix(".json").write_text(json.dumps({"format": FORMAT + 1}))
+
+        make_room([store.path], MIB, spare="")
+
+        assert names_in(store) == names_of(newer)
         assert not other.exists()
 
 
