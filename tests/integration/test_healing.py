@@ -21,6 +21,7 @@ from integration.samples import (
     cut,
     link_with_hash,
     link_with_partial,
+    link_without_hash,
 )
 from pip._internal.models.link import Link
 from servers.fault_server import Answer, FaultServer, FileAnswer, Then
@@ -250,6 +251,20 @@ class TestTwoWrongDownloads:
         assert outcome.content == CONTENT[:-1] + bytes([CONTENT[-1] ^ 0xFF])
         assert http_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE, None]
         assert_nothing_is_left(machine, http_server.url(PATH))
+
+    def test_without_a_hash_a_file_that_is_damaged_at_the_server_is_for_pip_and_not_for_its_cache(
+        self, machine: Machine, https_server: FaultServer
+    ) -> None:
+        """Joined, its checksums are wrong, and so are they after one fresh download. Later runs must not get it."""
+        damaged = replace(FILE, flips=(SIZE // 2,))
+        https_server.plays(PATH, cut(damaged), damaged)
+
+        outcome = machine.download(link_without_hash(https_server))
+
+        assert outcome.content == CONTENT[: SIZE // 2] + bytes([CONTENT[SIZE // 2] ^ 0xFF]) + CONTENT[SIZE // 2 + 1 :]
+        assert https_server.asked_ranges(PATH) == [None, NEXT_RUN_RANGE, None]
+        assert outcome.display.restart_reasons == ["the archive is damaged"]
+        assert_nothing_is_left(machine, https_server.url(PATH))
 
     def test_a_wrong_203_is_not_stored_in_the_cache(self, machine: Machine, http_server: FaultServer) -> None:
         link = link_with_hash(http_server)
