@@ -505,6 +505,18 @@ class TestRefusedRange:
         # The body of the probe is not read.
         assert http_server.requests(PATH)[2].sent < len(CONTENT)
 
+    def test_a_range_after_a_silence_that_is_cut_is_continued_and_nobody_hears_of_the_complete_file(
+        self, downloads: Downloads, http_server: FaultServer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        downloads.session.timeout = 0.5
+        cut_later = cut(COMPLETE, 100_000)
+        http_server.plays(PATH, FIRST_HALF, NoResponse(Then.STALL), COMPLETE, cut_later, COMPLETE)
+
+        assert downloads.run(http_server.url(PATH)) == CONTENT
+
+        assert http_server.asked_ranges(PATH)[3:] == [REST_RANGE, f"bytes={HALF + 100_000}-"]
+        assert not [text for text in warnings(caplog) if "Requesting all" in text]
+
     def test_a_connection_that_merely_breaks_does_not_cost_the_file_again(
         self, downloads: Downloads, http_server: FaultServer
     ) -> None:
