@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -138,3 +139,31 @@ def test_a_wrong_file_that_ends_with_the_connection_counts_as_cut_once_and_then_
     assert len(http_server.requests(PATH)) == 3
     http_server.plays(PATH, FILE)
     assert machine.download(link).content == CONTENT
+
+
+@pytest.mark.parametrize("has_hash", [True, False])
+def test_after_a_page_at_the_end_of_the_body_the_start_of_what_is_held_is_the_complete_file(
+    has_hash: bool, machine: Machine, https_server: FaultServer
+) -> None:
+    """Field report 3.2: a gateway has sent its error page within the body. The next body ends where the file does."""
+    page = b"<html>502 Bad Gateway</html>"
+    complete = replace(UNTIL_CLOSE, ranges=False)
+    https_server.plays(PATH, replace(complete, content=CONTENT + page), complete)
+
+    outcome = machine.download(link_with_hash(https_server) if has_hash else link_without_hash(https_server))
+
+    assert outcome.content == CONTENT
+    assert len(https_server.requests(PATH)) == 2
+    assert machine.files_in_store() == []
+
+
+def test_a_length_that_only_a_later_response_has_is_recorded(machine: Machine, https_server: FaultServer) -> None:
+    """`pip-resume list` shows how much of the file is there."""
+    link = link_with_hash(https_server)
+    https_server.plays(PATH, CUT_UNTIL_CLOSE, cut(FILE, 100_000))
+
+    machine.download_partly(link)
+    machine.download_partly(link)
+
+    assert machine.stored(link) == CONTENT[: HELD - OVERLAP_BYTES + 100_000]
+    assert json.loads(machine.record_path(link).read_text())["complete_length"] == SIZE
