@@ -11,11 +11,25 @@ from typing import Any
 import pytest
 from integration.fakes import RecordingDisplay
 from integration.machine import Machine
-from integration.samples import CONTENT, FILE, HELD, NEXT_RUN_RANGE, PATH, SIZE, cut, link_with_hash, link_with_partial
+from integration.samples import (
+    CONTENT,
+    CUT,
+    FILE,
+    HELD,
+    NEXT_RUN_RANGE,
+    PATH,
+    SIZE,
+    cut,
+    link_with_hash,
+    link_with_partial,
+    link_without_hash,
+)
 from pip._internal.models.link import Link
-from servers.fault_server import FaultServer
+from servers.fault_server import Answer, FaultServer
 
+from pip_resume.errors import PipError
 from pip_resume.protocol.checkpoint import FORMAT
+from pip_resume.protocol.planning import STORED_FROM_BYTES
 from pip_resume.storage.housekeeping import DAY_S, prune
 
 
@@ -115,3 +129,38 @@ class TestFilesLeft:
         assert outcome.display.store_errors == []
         assert http_server.fetched_twice(PATH) == 0
         assert machine.files_in_store() == []
+
+
+class TestNothingIsKept:
+    """Without a hash nothing that comes over http is stored."""
+
+    def test_ctrl_c_says_how_much_is_lost(self, machine: Machine, http_server: FaultServer) -> None:
+        http_server.plays(PATH, FILE)
+        display = RecordingDisplay(interrupt_after=STORED_FROM_BYTES + 1)
+
+        with pytest.raises(KeyboardInterrupt):
+            machine.download(link_without_hash(http_server), display=display)
+
+        (offset,) = display.lost_offsets
+        assert STORED_FROM_BYTES < offset < SIZE
+        assert display.interrupted_offsets == []
+
+    def test_ctrl_c_says_nothing_of_a_file_that_is_too_small_to_be_kept(
+        self, machine: Machine, http_server: FaultServer
+    ) -> None:
+        http_server.plays(PATH, FILE)
+        display = RecordingDisplay(interrupt_after=STORED_FROM_BYTES // 4)
+
+        with pytest.raises(KeyboardInterrupt):
+            machine.download(link_without_hash(http_server), display=display)
+
+        assert (display.lost_offsets, display.interrupted_offsets) == ([], [])
+
+    def test_an_error_of_the_server_is_all_that_is_said(self, machine: Machine, http_server: FaultServer) -> None:
+        http_server.plays(PATH, CUT, Answer(404))
+        display = RecordingDisplay()
+
+        with pytest.raises(PipError, match="404"):
+            machine.download(link_without_hash(http_server), display=display)
+
+        assert (display.lost_offsets, display.interrupted_offsets) == ([], [])
