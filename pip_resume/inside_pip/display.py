@@ -146,9 +146,10 @@ class PipDisplay:
             what = f"No response ({failure.cause})"
         elif failure.stage is Stage.BODY and not failure.cause.startswith("the server"):
             what = f"Connection lost at {format_share(failure.offset, complete_length)} ({failure.cause})"
-        if limits.idle_s == 0:
+        if limits.idle_s == 0 and budget.failed > 0:
             then = f"attempt {budget.failed + 1} of {limits.attempts + 1} in {format_duration(delay_s)}"
-        elif delay_s > limits.idle_s:
+        elif delay_s > limits.idle_s or budget.failed <= 0:
+            # After the limits were spent, a plain request that must not be missing has attempts of its own.
             then = f"trying again in {format_duration(delay_s)}"
         else:
             then = f"trying again for up to {format_duration(limits.idle_s)}"

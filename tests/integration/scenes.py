@@ -36,9 +36,16 @@ def lose(display: PipDisplay, offset: int, after_s: float, cause: str = "closed 
     display.attempt_failed(failure, LENGTH, Budget(1), PATIENT, 0.0)
 
 
-def fail(display: PipDisplay, cause: str, stage: Stage, limits: Limits = PATIENT, delay_s: float = 3.0) -> None:
+def fail(
+    display: PipDisplay,
+    cause: str,
+    stage: Stage,
+    limits: Limits = PATIENT,
+    delay_s: float = 3.0,
+    budget: Budget = Budget(1, 1),  # noqa: B008 - a value that nobody changes.
+) -> None:
     failure = FailedAttempt(cause, 10 * MB, 0, 20.0, stage)
-    display.attempt_failed(failure, LENGTH, Budget(1, 1), limits, delay_s)
+    display.attempt_failed(failure, LENGTH, budget, limits, delay_s)
 
 
 def break_once(display: PipDisplay) -> None:
@@ -58,6 +65,11 @@ def wait(display: PipDisplay) -> None:
 
 def use_attempts_alone(display: PipDisplay) -> None:
     fail(display, "connection refused", Stage.REQUEST, Limits(5, 0.0))
+
+
+def allow_a_plain_request(display: PipDisplay) -> None:
+    """The limits are spent. A plain request that must not be missing has attempts beyond them."""
+    fail(display, "connection refused", Stage.REQUEST, Limits(0, 0.0), 0.2, Budget(-4, 1))
 
 
 def wait_long(display: PipDisplay) -> None:
@@ -127,7 +139,17 @@ def give_up(display: PipDisplay) -> None:
 SCENES: dict[str, Callable[[PipDisplay], None]] = {
     scene.__name__: scene
     for scene in (
-        *(break_once, break_often, wait, wait_long, use_attempts_alone, other_downloads, check, resume),
+        *(
+            break_once,
+            break_often,
+            wait,
+            wait_long,
+            use_attempts_alone,
+            allow_a_plain_request,
+            other_downloads,
+            check,
+            resume,
+        ),
         *(ignore_range, ignore_condition, start_over, fill_disk, interrupt, keep_nothing, lose_store, give_up),
     )
 }

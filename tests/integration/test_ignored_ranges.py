@@ -53,8 +53,8 @@ def test_parts_with_the_status_200_and_no_other_field_are_noticed_by_their_bytes
     assert (asked[0], asked[-1]) == (None, None)
     assert len(asked) <= 4
     # No file was wrong: the request does not go past caches on the way.
-    fields = [exchange.request.fields.get("cache-control") for exchange in https_server.requests(PATH)]
-    assert "no-cache" not in fields
+    asked_of_caches = [exchange.request.fields.get("cache-control") for exchange in https_server.requests(PATH)]
+    assert "no-cache" not in asked_of_caches
 
 
 def test_the_start_of_a_200_is_compared_with_the_held_bytes_and_the_rest_appended(

@@ -92,6 +92,7 @@ AT_80 = {
         "  Waiting 60 min, no data for 40 s",
     ],
     "use_attempts_alone": ["  WARNING: No response (connection refused); attempt 2 of 6 in 3 s"],
+    "allow_a_plain_request": ["  WARNING: No response (connection refused); trying again in 0.2 s"],
     "other_downloads": [
         "  Waiting: another pip is downloading a-1.whl (10.0 of 40.0 MB)",
         BAR,
