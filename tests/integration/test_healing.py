@@ -266,6 +266,18 @@ class TestTwoWrongDownloads:
         assert outcome.display.restart_reasons == ["the archive is damaged"]
         assert_nothing_is_left(machine, https_server.url(PATH))
 
+    def test_without_a_hash_a_damaged_file_that_came_as_a_whole_is_for_pip_at_once(
+        self, machine: Machine, https_server: FaultServer
+    ) -> None:
+        """Nothing was joined: plain pip would have the same bytes."""
+        https_server.plays(PATH, replace(FILE, flips=(SIZE // 2,)))
+
+        outcome = machine.download(link_without_hash(https_server))
+
+        assert https_server.asked_ranges(PATH) == [None]
+        assert outcome.content[SIZE // 2] == CONTENT[SIZE // 2] ^ 0xFF
+        assert outcome.display.reasons == []
+
     def test_a_wrong_203_is_not_stored_in_the_cache(self, machine: Machine, http_server: FaultServer) -> None:
         link = link_with_hash(http_server)
         http_server.plays(PATH, Answer(203, {"Cache-Control": IMMUTABLE}, OTHER_CONTENT))
