@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from integration.fakes import RecordingDisplay
 from integration.machine import Machine, artifact_of
 from integration.samples import (
     CONTENT,
@@ -30,9 +31,9 @@ from integration.samples import (
 )
 from integration.system_calls import CHANGING, READING, CountedCalls
 from pip._internal.models.link import Link
-from servers.fault_server import FaultServer, FileAnswer
+from servers.fault_server import FaultServer, FileAnswer, Framing
 
-from pip_resume.errors import PipError
+from pip_resume.errors import NoSpace, PipError
 from pip_resume.inside_pip.transport import PipTransport
 from pip_resume.protocol.checkpoint import Checkpoint
 from pip_resume.protocol.planning import OVERLAP_BYTES
@@ -276,6 +277,29 @@ def test_after_a_short_write_on_a_full_disk_the_written_bytes_count(
     assert partial.offset == room
     partial.close()
     assert machine.stored(link) == CONTENT[:room]
+
+
+@pytest.mark.parametrize(
+    ("response", "needed"),
+    [
+        pytest.param(FILE, SIZE, id="the length is known"),
+        pytest.param(replace(FILE, framing=Framing.CHUNKED), 0, id="it is not, and nothing is held"),
+    ],
+)
+def test_if_every_disk_is_full_the_user_is_told_how_much_the_file_needs(
+    response: FileAnswer, needed: int, machine: Machine, http_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    http_server.plays(PATH, response)
+    display = RecordingDisplay()
+    monkeypatch.setattr(os, "pwrite", fail)
+
+    with pytest.raises(NoSpace):
+        machine.download(link_with_hash(http_server), display=display)
+
+    assert [space.needed for space in display.missing_space] == [needed]
 
 
 @pytest.fixture
