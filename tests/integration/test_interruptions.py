@@ -251,7 +251,14 @@ class TestMinimumSpeed:
 
         assert http_server.asked_ranges(PATH) == [None, "bytes=100000-"]
 
-    @pytest.mark.parametrize("refusal", [Answer(403), Answer(503), Answer(416), NoResponse(Then.DROP)], ids=str)
+    @pytest.mark.parametrize(
+        "refusal",
+        [
+            *(Answer(403), Answer(503), Answer(416), NoResponse(Then.DROP)),
+            pytest.param(replace(COMPLETE, ranges=False), id="the complete file"),
+        ],
+        ids=str,
+    )
     def test_a_slow_connection_is_kept_if_the_server_refuses_requests_for_a_range(
         self, refusal: Scripted, fast_run: Speeds, downloads: Downloads, gateway: Gateway
     ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +15,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from environments.checkout import ROOT
+from environments.variables import scrubbed_variables
 from integration.fakes import FakeClock, RecordingDisplay
 from integration.interrupted_downloads import ThrottledTransport
 from integration.machine import Machine, artifact_of
@@ -201,6 +205,23 @@ WRITTEN_IN_S = 5.0
 """A sync in the background, and its record, take no longer than this in real time."""
 
 
+SYNCS_FOR_MINUTES = """
+import sys, time
+from pathlib import Path
+from integration.machine import artifact_of
+from integration.old_partials import numbered_link
+from pip_resume.protocol.checkpoint import Checkpoint
+from pip_resume.storage import stored_partial
+from pip_resume.storage.store import Store
+
+stored_partial.sync = lambda descriptor: time.sleep(600)
+partial = Store(Path(sys.argv[1]), "").claim(artifact_of(numbered_link(1)))
+partial.note(Checkpoint(filename="a.whl", complete_length=10))
+partial.append(b"bytes")
+assert partial.sync_in_background()
+"""
+
+
 class WatchingClock(FakeClock):
     """A clock that calls `at[second]` once this second has passed."""
 
@@ -305,6 +326,13 @@ class TestSyncByTime:
             self.download(machine, link, clock)
 
         assert synced == [pytest.approx((2 * SYNC_S + 10) * RATE, abs=3 * RATE)]
+
+    def test_the_end_of_a_run_does_not_wait_for_a_sync(self, tmp_path: Path) -> None:
+        """pip would seem to hang on a disk that is busy."""
+        paths = [str(path) for path in (ROOT, ROOT / "tests")]
+        environment = {**scrubbed_variables(), "PYTHONPATH": os.pathsep.join(paths)}
+
+        subprocess.run([sys.executable, "-c", SYNCS_FOR_MINUTES, tmp_path], env=environment, check=True, timeout=30.0)
 
     def test_a_cache_that_is_copied_during_a_download_counts_on_a_different_machine_as_far_as_it_was_synced(
         self, has_hash: bool, tmp_path: Path, machine: Machine, https_server: FaultServer
