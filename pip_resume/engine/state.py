@@ -80,7 +80,7 @@ class State:
     def learn(self, trust: Trust) -> None:
         """Take over what follows from a failed attempt. If Range is given up, say so: all bytes come again then.
 
-        Later the user knows it, and requests with Range may come first.
+        Say it MOST_REFUSALS + 1 times at most. Then the user knows it, and the next request may still have Range.
         """
         gives_up_range = self.trust.asking is Asking.RETRY and trust.asking is Asking.PLAIN
         self.trust = trust

@@ -147,7 +147,7 @@ PINNED: dict[str, Situation] = {
         refusals=(Refusal(status=502, lasts_s=26.8),),
         user=User(gap_s=2.0, retries=20, resume_retries=30, timeout_s=3, cached="cut", before="index page"),
     ),
-    "ranges get 502 for 27 s, connections end after 200 kB, and the last range fails just before": Situation(
+    "ranges get 502 for 27 s, connections end after 200 kB, and one range fails just before they work": Situation(
         file=File(size=3_000_000, link_hash="none", has_date=False),
         cuts=(Cut(every=200_000),),
         refusals=(Refusal(status=502, lasts_s=26.8),),
