@@ -129,6 +129,15 @@ class Attempts:
         """Wait a second before a request that need not wait for anything, so that there are not too many of them."""
         self._wait(SHORT_DELAY_S, self._watch.elapsed_s - self._progress_s)
 
+    def wait_as_asked(self, busy: ServerBusy, held: Held) -> None:
+        """Wait as long as the server says before the one request that follows although the limits are spent."""
+        asked_s = min(busy.retry_after_s or 0.0, self._options.retry_after_cap_s)
+        if asked_s:
+            length = held.checkpoint.complete_length
+            self._display.attempt_failed(self._failed[-1], length, self._budget, self._limits, asked_s)
+        self._wait(asked_s, self._watch.elapsed_s - self._progress_s)
+        self._attempt_s = self._watch.elapsed_s
+
     def wait_after(self, lost: ConnectionLost, held: Held, *, costs: Costs = Costs.A_BODY) -> bool:
         """Record a failed attempt and wait until the next one is due. Raises GaveUp if there is none.
 

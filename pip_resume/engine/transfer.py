@@ -144,7 +144,8 @@ class _Run:
             # A body from 0 that is cut says nothing about Range: a plain request gets the same.
             is_cut = lost.stage is Stage.BODY and not isinstance(lost, UselessBody)
             is_plain_body = is_cut and exchange is not None and exchange.ignored_range
-            return self._after_loss(lost, was_ranged=request.is_ranged and not is_plain_body)
+            cut = exchange.response if is_cut and exchange is not None else None
+            return self._after_loss(lost, cut, was_ranged=request.is_ranged and not is_plain_body)
 
     def _verify_held(self) -> Finished | None:
         """Verify a file that needs no request."""
@@ -268,13 +269,16 @@ class _Run:
             self._state.ask_plainly(reason, is_ranged=True)
             self._state.attempts.begin_at(0)
 
-    def _after_loss(self, lost: ConnectionLost, *, was_ranged: bool) -> Finished | None:
-        """Wait for the next attempt. Raises GaveUp, or PipError if pip has the better message."""
+    def _after_loss(self, lost: ConnectionLost, cut: Response | None, *, was_ranged: bool) -> Finished | None:
+        """Wait for the next attempt. ``cut`` is the response whose body was lost, None if none had a part of the file.
+
+        Raises GaveUp, or PipError if pip has the better message.
+        """
         state = self._state
         held = state.copy.held
         if held.offset and lost.stage is Stage.BODY and verification.is_complete_after_all(state):
             # Whatever ended the body: nothing is missing.
-            return verification.hand_over(state, None)
+            return verification.hand_over(state, cut)
         try:
             costs = Costs.A_BODY if state.plain.was_last else state.trust.costs
             if state.attempts.wait_after(lost, held, costs=costs):
@@ -282,6 +286,9 @@ class _Run:
         except GaveUp as gave_up:
             is_status = isinstance(lost, ServerBusy) and gave_up.report.retry_after_s is None
             if learning.plan_last_request(state, was_ranged=was_ranged, is_status=is_status):
+                if isinstance(lost, ServerBusy) and is_status and not was_ranged:
+                    # Plain pip would wait, too. It would not have sent a range.
+                    state.attempts.wait_as_asked(lost, held)
                 return None
             if isinstance(lost, ServerBusy) and held.offset == 0:
                 state.transport.reject(lost.response)

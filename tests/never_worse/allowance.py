@@ -23,6 +23,8 @@ SHORT_DELAY_S = 1.25
 """The wait after a second connection that has brought little."""
 SMALL_PART_BYTES = 64 * 1024
 """Parts below this size are not requested without an end."""
+USABLE_SUPPORT = ("honoured", "starts early")
+"""What a server does with Range if its parts are of use."""
 MOST_REFUSALS = 2
 """So often does one run find out that a server does not answer to Range."""
 
@@ -55,8 +57,9 @@ def healing_bytes(situation: Situation, ours: Played) -> int:
     # An interim response without a final one counts as an empty file: pip's cache is not used after that.
     interim = [refusal for refusal in situation.refusals if refusal.of != "range" and refusal.status < 200]
     refused += situation.user.cached == "right" and bool(interim)
-    # A sleep in the middle of a body costs that body where Range is ignored. Plain pip may have slept between its runs.
-    refused += len(situation.sleeps) if situation.ranges.support == "ignored" else 0
+    # A sleep in the middle of a body costs that body where ranges come to nothing. Plain pip may have slept between its
+    # runs.
+    refused += len(situation.sleeps) if situation.ranges.support not in USABLE_SUPPORT else 0
     return situation.file.size * (in_vain + restarts + refused + sends_wrong_bytes(situation))
 
 
@@ -80,7 +83,7 @@ def healing_s(situation: Situation, ours: Played) -> float:
 def _gave_up_range(situation: Situation, run: Run) -> int:
     """Return how often the complete file came after, or instead of, a range that had come to nothing."""
     ranges = situation.ranges
-    is_usable = ranges.support in ("honoured", "starts early") and _says_where(situation)
+    is_usable = ranges.support in USABLE_SUPPORT and _says_where(situation)
     # A part that starts so early, and is so short, ends before the first byte that was requested.
     is_usable = is_usable and not (ranges.support == "starts early" and 0 < ranges.most_bytes <= SHIFT_EARLY)
     # Where many small parts are missing, the complete file is likely to be faster.
@@ -243,6 +246,23 @@ def asked_to_wait_s(situation: Situation, plain: Played, ours: Played) -> float:
         sum(head.status in (429, 503) for run in side.runs for head in run.requests) for side in (ours, plain)
     )
     return float(longest_s * max(told - told_plain, 0))
+
+
+def slept_s(situation: Situation, plain: Played, ours: Played) -> float:
+    """Return the seconds that sleeps cost within a run of pip-resume that fell between two runs of plain pip.
+
+    The connections of that run are gone after them, which is noticed after ``--timeout``.
+    """
+
+    def is_in_run(side: Played, begins_s: float) -> bool:
+        return any(run.begun_s <= begins_s < run.ended_s for run in side.runs)
+
+    return sum(
+        sleep.lasts_s + situation.user.timeout_s
+        for sleep in situation.sleeps
+        if is_in_run(ours, _begins_s(situation, ours, sleep.begins))
+        and not is_in_run(plain, _begins_s(situation, plain, sleep.begins))
+    )
 
 
 def barren_s(ours: Played) -> float:

@@ -14,6 +14,7 @@ from never_worse.allowance import (
     healing_s,
     may_be_luck,
     sends_wrong_bytes,
+    slept_s,
 )
 from never_worse.playing import play
 
@@ -94,7 +95,7 @@ def _later_or_dearer(situation: Situation, plain: Played, ours: Played) -> Itera
     is_one_run = plain.runs_needed == 1
     allowed_s = SLOWER_BY_S + healing_s(situation, ours) + asked_to_wait_s(situation, plain, ours)
     if not is_one_run:
-        allowed_s += barren_s(ours) + situation.user.timeout_s
+        allowed_s += barren_s(ours) + situation.user.timeout_s + slept_s(situation, plain, ours)
         allowed_s += SAVED_RUN_S * max(0, (plain.runs_needed or 0) - ours.runs_needed)
         # A run whose file has been replaced meanwhile cannot know that all its patience is in vain.
         allowed_s += sum(run.ended_s - run.begun_s for run in ours.runs if "HashMismatch" in run.ended.text)

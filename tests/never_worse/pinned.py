@@ -347,6 +347,30 @@ PINNED: dict[str, Situation] = {
         cuts=(Cut("error page", at=1.0),),
         user=User(resume_retries=0),
     ),
+    "a login page for ranges, 503 with Retry-After for other requests, and no resume retries": Situation(
+        file=File(size=1_200_000, link_hash="none"),
+        cuts=(Cut(at=0.75),),
+        refusals=(
+            Refusal("login page"),
+            Refusal(
+                of="plain", status=503, begins=Moment(0.02), lasts_s=219.1, retry_after="seconds", retry_after_s=70
+            ),
+        ),
+        user=User(gap_s=2.0, retries=2, resume_retries=0),
+    ),
+    "a laptop that sleeps, a 200 with a part of the body, and one resume retry": Situation(
+        file=File(size=3_000_000, link_hash="md5"),
+        ranges=Ranges("200 with Content-Range", content_range="no unit"),
+        cuts=(Cut("tls eof", at=0.9),),
+        sleeps=(Sleep(Moment(0.1, 1.0), lasts_s=60.0),),
+        user=User(gap_s=60.0, resume_retries=1),
+    ),
+    "a redirect, and silence at the end of a body without a length and without a hash": Situation(
+        file=File(link_hash="none", framing="close"),
+        hops=(Hop(301, "same host"),),
+        cuts=(Cut("silence", at=1.0),),
+        user=User(resume_retries=1),
+    ),
     "an error page, ranges are refused, and each connection ends after 900 kB for 10 s": Situation(
         cuts=(Cut("error page", at=0.02), Cut(every=900_000, until_s=10.0)),
         refusals=(Refusal(),),
