@@ -6,7 +6,8 @@ import dataclasses
 
 import pytest
 from e2e.broken_downloads import BIG, OVERLAP_BYTES, half, index_options, stored_bytes
-from e2e.single_file import COMPLETE, STALLED, TWO_PIPS, download_big, publish_scripted
+from e2e.single_file import COMPLETE, STALLED, download_big, publish_scripted
+from servers.certificates import Certificates
 from servers.fault_server import FaultServer, Then
 from servers.script import FileAnswer
 from windows.downloads import SLOW_BYTES_PER_S, kill_at_half, start_and_wait_until_begun
@@ -15,9 +16,11 @@ from windows.environment import PROCESS_TIMEOUT_S, WindowsEnvironments
 pytestmark = pytest.mark.timeout(600)
 CUT = dataclasses.replace(COMPLETE, cut_after=half(BIG), then=Then.RESET)
 SLOW = dataclasses.replace(COMPLETE, rate=SLOW_BYTES_PER_S)
+# Those that CPython 3.13 runs, with each kind of cache and of resuming.
+PIPS_OF_313 = pytest.mark.parametrize("pip_version", ["23.2.1", "24.0", "25.0.1", "25.1.1", "25.3", "26.1", "26.3"])
 
 
-@TWO_PIPS
+@PIPS_OF_313
 def test_the_next_run_continues_where_a_killed_pip_ended(
     windows: WindowsEnvironments, http_server: FaultServer, pip_version: str
 ) -> None:
@@ -79,3 +82,17 @@ def test_a_broken_download_continues_in_the_same_run(
     assert (ended.result.returncode, ended.sha256) == (0, BIG.sha256)
     assert http_server.asked_ranges(BIG.path) == ranges
     assert "pip-resume cannot" not in ended.result.text
+
+
+@pytest.mark.parametrize("then", [Then.GARBAGE_TLS, Then.BAD_MAC, Then.DROP], ids=lambda then: then.name)
+def test_a_broken_tls_connection_is_continued(
+    windows: WindowsEnvironments, https_server: FaultServer, certificates: Certificates, then: Then
+) -> None:
+    publish_scripted(https_server, dataclasses.replace(CUT, then=then), COMPLETE)
+    pip = windows.with_plugin("26.3")
+
+    ended = download_big(pip, *index_options(https_server, certificates))
+
+    assert (ended.result.returncode, ended.sha256) == (0, BIG.sha256)
+    assert https_server.sent(BIG.path) <= len(BIG.content) + OVERLAP_BYTES
+    assert ended.result.text.count("Connection lost at ") == 1
