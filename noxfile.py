@@ -20,6 +20,8 @@ nox.options.sessions = ["lint", "types", "tests", "windows_selection", "e2e"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
+# Where there is no 3.15 yet, 3.13 is the newest; `newest_pythons` runs 3.14 and 3.15.
+OLDEST_AND_NEWEST = (PYTHONS[0], "3.13", PYTHONS[-1])
 # pip has type annotations, so checking against two pips shows changes in the internals that the plugin uses. The old
 # pip needs these options because of the packages that it vendors. A type error that only one of the two pips causes is
 # ignored with `unused-ignore` as well.
@@ -93,18 +95,21 @@ def types(session: nox.Session, pip: str) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the unit and integration tests on every supported Python, with --all the slow ones too.
+    """Run the unit and integration tests, with --all all of them on every supported Python.
 
+    Otherwise integration tests run on the oldest, the newest and the running Python, and slow tests on the running one.
     The other arguments go to pytest; files or folders among them are run alone.
     """
     install_groups(session, "test")
     is_running_python = session.python == f"{sys.version_info.major}.{sys.version_info.minor}"
     profile = "laws" if is_running_python else "brief"
-    folders = ["tests/unit", "tests/integration", "tests/servers", "tests/environments", "tests/storage"]
+    folders = ["tests/unit", "tests/servers", "tests/environments", "tests/storage"]
     if is_running_python:
         folders.append("tests/never_worse")
-    # What is slow runs on the two Pythons that differ most. The weekly workflow runs all of it everywhere.
-    is_brief = not is_running_python and session.python != PYTHONS[0] and "--all" not in session.posargs
+    # What takes long runs on the Pythons that differ most. The weekly workflow runs all of it everywhere.
+    is_brief = not is_running_python and "--all" not in session.posargs
+    if not is_brief or session.python in OLDEST_AND_NEWEST or session.posargs:
+        folders.append("tests/integration")
     marks = ["-m", "not storm and not slow"] if is_brief else []
     arguments = [argument for argument in session.posargs if argument != "--all"]
     if any(argument.startswith("tests") for argument in arguments):

@@ -8,7 +8,7 @@ import shutil
 import signal
 from typing import TYPE_CHECKING
 
-from benchmarks.cases import OTHER_FILES_BYTES, Case
+from benchmarks.cases import MIB, OTHER_FILES_BYTES, Case
 from benchmarks.measure import Command, Figures, Watch, measure_success
 from benchmarks.pairs import PLAIN, WITH_PLUGIN, Contender, Pair, variables_below
 from benchmarks.results import Result, Round
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.served_wheels import ServedWheel, Site
+
+_KEPT_BYTES = 16 * MIB
+"""Files of runs that download less are removed after the last run of their case."""
 
 
 class Wheels:
@@ -47,6 +50,7 @@ class CaseRuns:
         self._wheels = wheels.of(case)
         self._home = home
         self._saved_cache = home.with_name(f"{home.name}-saved")
+        self._discarded = home.with_name(f"{home.name}-discarded")
 
     def prepare(self) -> None:
         """Do once what every run needs: fill the cache, or store a partial download."""
@@ -73,7 +77,7 @@ class CaseRuns:
 
     def remove(self) -> None:
         """Remove all files of the runs."""
-        for directory in (self._home, self._saved_cache):
+        for directory in (self._home, self._saved_cache, self._discarded):
             shutil.rmtree(directory, ignore_errors=True)
 
     @property
@@ -91,9 +95,21 @@ class CaseRuns:
     def _clear(self) -> None:
         names = ("tmp", "result") if self._case.keeps_cache else ("tmp", "result", "cache")
         for name in names:
-            shutil.rmtree(self._home / name, ignore_errors=True)
+            self._discard(self._home / name)
         for name in ("tmp", "cache"):
             (self._home / name).mkdir(parents=True, exist_ok=True)
+
+    def _discard(self, directory: Path) -> None:
+        """Remove a directory; keep small ones until the end.
+
+        ext4 passes over inodes that were freed in the last minutes (``recently_deleted`` in ``fs/ext4/ialloc.c``), so
+        that a run after others that were removed took three times as long to create its files.
+        """
+        if sum(wheel.size for wheel in self._wheels) > _KEPT_BYTES:
+            shutil.rmtree(directory, ignore_errors=True)
+        elif directory.exists():
+            self._discarded.mkdir(parents=True, exist_ok=True)
+            directory.rename(self._discarded / str(len(list(self._discarded.iterdir()))))
 
     def _store_partial(self, length: int) -> None:
         """Store the first `length` bytes of the file, as an earlier run would have."""
@@ -124,14 +140,25 @@ def split_cpus() -> tuple[frozenset[int], frozenset[int]]:
 
 
 def measure_case(case: Case, pair: Pair, wheels: Wheels, work: Path, rounds: int, place: str) -> Result:
-    """Measure a case: plain pip, the plugin, plain pip, the plugin, and so on. `place` names the file system."""
+    """Measure a case in rounds, in which plain pip and the plugin are the first in turn. `place` names the file system.
+
+    So neither always has the memory that the other one has just released: in a virtual machine it is cheaper than
+    memory that nobody has used for a while.
+    """
     plain = CaseRuns(case, pair.plain, wheels, work / PLAIN)
     ours = CaseRuns(case, pair.ours, wheels, work / WITH_PLUGIN)
     try:
         plain.prepare()
         ours.prepare()
-        measured = tuple(Round(plain.run(), ours.run()) for _ in range(rounds))
+        measured = tuple(_round(plain, ours, is_plain_first=number % 2 == 0) for number in range(rounds))
     finally:
         plain.remove()
         ours.remove()
     return Result(case.name, case.title, pair.pip_version, measured, place)
+
+
+def _round(plain: CaseRuns, ours: CaseRuns, *, is_plain_first: bool) -> Round:
+    if is_plain_first:
+        return Round(plain.run(), ours.run())
+    with_plugin = ours.run()
+    return Round(plain.run(), with_plugin)
