@@ -144,8 +144,7 @@ class _Run:
             # A body from 0 that is cut says nothing about Range: a plain request gets the same.
             is_cut = lost.stage is Stage.BODY and not isinstance(lost, UselessBody)
             is_plain_body = is_cut and exchange is not None and exchange.ignored_range
-            cut = exchange.response if is_cut and exchange is not None else None
-            return self._after_loss(lost, cut, was_ranged=request.is_ranged and not is_plain_body)
+            return self._after_loss(lost, was_ranged=request.is_ranged and not is_plain_body)
 
     def _verify_held(self) -> Finished | None:
         """Verify a file that needs no request."""
@@ -248,7 +247,10 @@ class _Run:
         except ConnectionLost as lost:
             if exchange.head.from_cache:
                 return verification.wrong_file(state, exchange)
-            learning.lost_body(state, exchange, cursor, is_file=not isinstance(lost, UselessBody))
+            is_file = not isinstance(lost, UselessBody)
+            learning.lost_body(state, exchange, cursor, is_file=is_file)
+            # The fields of a page must not get into pip's cache with the file.
+            lost.brought_by = exchange.response if is_file and cursor.gained and not cursor.is_different else None
             raise
 
     def _announce(self, exchange: Exchange) -> None:
@@ -269,16 +271,13 @@ class _Run:
             self._state.ask_plainly(reason, is_ranged=True)
             self._state.attempts.begin_at(0)
 
-    def _after_loss(self, lost: ConnectionLost, cut: Response | None, *, was_ranged: bool) -> Finished | None:
-        """Wait for the next attempt. ``cut`` is the response whose body was lost, None if none had a part of the file.
-
-        Raises GaveUp, or PipError if pip has the better message.
-        """
+    def _after_loss(self, lost: ConnectionLost, *, was_ranged: bool) -> Finished | None:
+        """Wait for the next attempt. Raises GaveUp, or PipError if pip has the better message."""
         state = self._state
         held = state.copy.held
         if held.offset and lost.stage is Stage.BODY and verification.is_complete_after_all(state):
             # Whatever ended the body: nothing is missing.
-            return verification.hand_over(state, cut)
+            return verification.hand_over(state, lost.brought_by)
         try:
             costs = Costs.A_BODY if state.plain.was_last else state.trust.costs
             if state.attempts.wait_after(lost, held, costs=costs):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from integration.machine import Machine, hashed_link
-from integration.samples import CONTENT, CUT, FILE, PATH, SIZE, cut, link_with_hash, link_without_hash
+from integration.samples import CONTENT, CUT, FILE, LOGIN_PAGE, PATH, SIZE, cut, link_with_hash, link_without_hash
 from pip._internal.models.link import Link
 from servers.certificates import Certificates
-from servers.fault_server import Answer, FaultServer, FileAnswer, Framing
+from servers.fault_server import Answer, FaultServer, FileAnswer, Framing, Then
 from servers.index_pages import IMMUTABLE, LONG_AGO
 
 from pip_resume.engine.reading import Speeds
@@ -202,6 +202,23 @@ class TestEntryOfSeveralResponses:
         assert fields["content-type"] == "application/octet-stream"
         assert fields["content-length"] == str(SIZE)
         assert not {"content-range", "transfer-encoding"} & set(fields)
+
+    def test_no_field_is_taken_from_a_page_that_was_cut(self, machine: Machine, http_server: FaultServer) -> None:
+        """All bytes were stored, but the length was too large, so a request is sent. Its response ends the download."""
+        link = link_with_hash(http_server)
+        too_large = {"Content-Length": str(SIZE + 100), "Cache-Control": IMMUTABLE}
+        page = Answer(200, {"Content-Type": "text/html", "ETag": '"page"'}, LOGIN_PAGE.body, 1000, Then.RESET)
+        http_server.plays(PATH, replace(FILE, fields=too_large, then=Then.STALL, cut_after=SIZE - 1), FILE)
+        machine.interrupt(link, after=SIZE - 1)
+        with machine.part_path(link).open("ab") as part:
+            part.write(CONTENT[-1:])
+        http_server.plays(PATH, page)
+
+        assert machine.download(link).content == CONTENT
+        entry = machine.cache_entry(http_server.url(PATH))
+        assert entry is not None
+        assert entry[0] == CONTENT
+        assert entry[1].get("etag") == '"v1"'
 
     def test_no_field_is_taken_from_a_response_for_a_different_url(
         self, machine: Machine, http_server: FaultServer
