@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from e2e.broken_downloads import BIG, half, index_options, stored_contents, wait_until_half_is_stored
 from environments.environment import Environment, Environments
-from environments.processes import run_checked, start_with_pipes
+from environments.processes import CommandFailed, run_checked, start_with_pipes
 from servers.fault_server import FaultServer, Then
 from servers.index_pages import Artifact, honest, publish, wheel_artifact
 
@@ -114,6 +114,10 @@ def test_a_cache_that_moves_to_another_machine_resumes(
     """Row 4.2: SIGTERM when the bytes of the first 30 s are synced. Then the cache is used on a different machine."""
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         pytest.skip("only root can replace the boot id")
+    try:
+        run_checked("unshare", "--mount", "true")
+    except CommandFailed as error:
+        pytest.skip(f"no mount namespace can be made, as below a changed root directory: {error}")
     boot_id = tmp_path / "boot_id"
     boot_id.write_text("01234567-89ab-cdef-0123-456789abcdef\n")
     for side in sides.values():
