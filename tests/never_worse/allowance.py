@@ -23,6 +23,8 @@ SHORT_DELAY_S = 1.25
 """The wait after a second connection that has brought little."""
 SMALL_PART_BYTES = 64 * 1024
 """Parts below this size are not requested without an end."""
+SLOWER_AFTER_OUTAGE = 1.1
+"""The end of an outage is noticed after a tenth of its length."""
 USABLE_SUPPORT = ("honoured", "starts early")
 """What a server does with Range if its parts are of use."""
 MOST_REFUSALS = 2
@@ -72,8 +74,7 @@ def healing_s(situation: Situation, ours: Played) -> float:
     unnoticed_s = float(silences * situation.user.timeout_s)
     if situation.user.cached in ("cut", "empty"):
         # The end of what pip's cache has is requested again. A cut there, and an outage after it, are for us only.
-        # The end of an outage is noticed after a tenth of its length.
-        unnoticed_s += 1.1 * sum(outage.lasts_s for outage in situation.outages)
+        unnoticed_s += SLOWER_AFTER_OUTAGE * sum(outage.lasts_s for outage in situation.outages)
         unnoticed_s += situation.user.timeout_s * sum(cut.how == "silence" for cut in situation.cuts)
     if situation.ranges.support == "starts early" and 0 < situation.ranges.most_bytes < SMALL_PART_BYTES:
         unnoticed_s += SHORT_DELAY_S
@@ -150,6 +151,9 @@ def may_be_luck(situation: Situation, plain: Played, ours: Played) -> bool:
     is_unproved |= has_no_place and any(refusal.of != "range" for refusal in situation.refusals)
     # Nothing can be continued, and only a request with Range gets a file: plain pip sends one, and starts over with it.
     is_unproved |= not _can_be_joined(situation) and any(refusal.of == "plain" for refusal in situation.refusals)
+    # The first bytes of a small file are not worth a range: all of it is requested again, while that is not refused.
+    is_small = situation.user.cached == "cut" and situation.file.size <= OVERLAP_BYTES
+    is_unproved |= is_small and is_joined and any(refusal.of == "plain" for refusal in situation.refusals)
     is_elsewhere = _was_before_trouble(situation, plain, ours) or _was_beyond_trouble(situation, plain)
     return is_early or is_unproved or is_elsewhere or _was_after_trouble(situation, plain, ours)
 
@@ -246,6 +250,24 @@ def asked_to_wait_s(situation: Situation, plain: Played, ours: Played) -> float:
         sum(head.status in (429, 503) for run in side.runs for head in run.requests) for side in (ours, plain)
     )
     return float(longest_s * max(told - told_plain, 0))
+
+
+def parts_s(situation: Situation, plain: Played, ours: Played) -> float:
+    """Return the seconds of trouble that began when plain pip needed no request any more, and pip-resume did.
+
+    A server that sends small parts may send the complete file to plain pip, whose If-Range it does not accept.
+    """
+    is_complete = all(request.status != 206 for request in plain.runs[-1].requests)
+    if not situation.ranges.most_bytes or not is_complete:
+        return 0.0
+    last_s, our_last_s = (max((head.at_s for head in side.runs[-1].requests), default=0.0) for side in (plain, ours))
+    troubles: list[Outage | Refusal] = [*situation.outages, *situation.refusals]
+    return sum(
+        SLOWER_AFTER_OUTAGE * trouble.lasts_s
+        for trouble in troubles
+        if _begins_s(situation, plain, trouble.begins) > last_s
+        and _begins_s(situation, ours, trouble.begins) < our_last_s
+    )
 
 
 def slept_s(situation: Situation, plain: Played, ours: Played) -> float:

@@ -13,6 +13,7 @@ from never_worse.allowance import (
     has_failed_sooner,
     healing_s,
     may_be_luck,
+    parts_s,
     sends_wrong_bytes,
     slept_s,
 )
@@ -94,6 +95,7 @@ def _later_or_dearer(situation: Situation, plain: Played, ours: Played) -> Itera
         yield Violation("more bytes", f"{ours.body_bytes}, plain pip {plain.body_bytes}, allowed {most}")
     is_one_run = plain.runs_needed == 1
     allowed_s = SLOWER_BY_S + healing_s(situation, ours) + asked_to_wait_s(situation, plain, ours)
+    allowed_s += parts_s(situation, plain, ours)
     if not is_one_run:
         allowed_s += barren_s(ours) + situation.user.timeout_s + slept_s(situation, plain, ours)
         allowed_s += SAVED_RUN_S * max(0, (plain.runs_needed or 0) - ours.runs_needed)

@@ -371,6 +371,19 @@ PINNED: dict[str, Situation] = {
         cuts=(Cut("silence", at=1.0),),
         user=User(resume_retries=1),
     ),
+    "small parts for pip-resume, all for plain pip, then every request gets 204": Situation(
+        file=File(size=300_000, link_hash="none", etag="weak", caching="not said"),
+        scheme="http",
+        ranges=Ranges(content_range="no length", at_end="416 without length", most_bytes=40_000),
+        cuts=(Cut(at=0.75),),
+        refusals=(Refusal(of="any", status=204, begins=Moment(0.928), lasts_s=32.5),),
+        user=User(gap_s=60.0, cached="wrong bytes"),
+    ),
+    "a small file, the start of it in pip's cache, and then only ranges are answered": Situation(
+        file=File(size=5_000, last_modified="none"),
+        refusals=(Refusal("silence", lasts_s=1.3), Refusal(of="plain", begins=Moment(0.25), lasts_s=214.9)),
+        user=User(stops=(Stop(share=0.75),), gap_s=60.0, cached="cut"),
+    ),
     "an error page, ranges are refused, and each connection ends after 900 kB for 10 s": Situation(
         cuts=(Cut("error page", at=0.02), Cut(every=900_000, until_s=10.0)),
         refusals=(Refusal(),),
