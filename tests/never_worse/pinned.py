@@ -384,6 +384,13 @@ PINNED: dict[str, Situation] = {
         refusals=(Refusal("silence", lasts_s=1.3), Refusal(of="plain", begins=Moment(0.25), lasts_s=214.9)),
         user=User(stops=(Stop(share=0.75),), gap_s=60.0, cached="cut"),
     ),
+    "a download that takes longer than its max-age": Situation(
+        file=File(link_hash="md5", etag="none"),
+        ranges=Ranges("200 with Content-Range", content_range="missing"),
+        outages=(Outage("silence", Moment(0.1, 0.05), lasts_s=1.0),),
+        slow=(Slow(100.0, Moment(0.02), only_open=True),),
+        user=User(cached="cut"),
+    ),
     "an error page, ranges are refused, and each connection ends after 900 kB for 10 s": Situation(
         cuts=(Cut("error page", at=0.02), Cut(every=900_000, until_s=10.0)),
         refusals=(Refusal(),),

@@ -22,6 +22,7 @@ LINK_HOST, OTHER_HOST, LOGIN_HOST = "files.test", "mirror.test", "login.test"
 FILE_PATH = f"/packages/{FILENAME}"
 INDEX_PATH = "/simple/demo/"
 SIGNED_FOR_S = 300
+MAX_AGE_S = 3600
 SHIFT_LATE, SHIFT_EARLY, SHIFT_OTHER = 5, 5000, 1000
 _LONG_AGO_S = 1_578_045_600
 """Last-Modified of the first build: January 2020."""
@@ -157,7 +158,7 @@ def _file(world: World, request: Request, at_s: float) -> Reply:
     complete = content.build(world.size, name) if world.other_content is None else world.other_content
     fields = {"Content-Type": "application/octet-stream", **_validators(world, name, at_s)}
     if file.caching != "not said":
-        fields["Cache-Control"] = "no-store" if file.caching == "no-store" else "public, max-age=3600"
+        fields["Cache-Control"] = "no-store" if file.caching == "no-store" else f"public, max-age={MAX_AGE_S}"
     if file.is_labelled_gzip:
         fields["Content-Encoding"] = "gzip"
     if _is_unchanged(request, fields):
