@@ -106,7 +106,7 @@ def tests(session: nox.Session) -> None:
     folders = ["tests/unit", "tests/servers", "tests/environments", "tests/storage"]
     if is_running_python:
         folders.append("tests/never_worse")
-    # What takes long runs on the Pythons that differ most. The weekly workflow runs all of it everywhere.
+    # Integration tests run on the Pythons that differ most, slow tests on one. The weekly workflow runs all everywhere.
     is_brief = not is_running_python and "--all" not in session.posargs
     if not is_brief or session.python in OLDEST_AND_NEWEST or session.posargs:
         folders.append("tests/integration")
@@ -183,7 +183,7 @@ def network(session: nox.Session) -> None:
 
 @nox.session
 def windows(session: nox.Session) -> None:
-    """Run pips of a Windows Python under wine, and tests in it (about ten minutes); arguments go to pytest.
+    """Run pips of a Windows Python under wine, and tests in it (about twenty minutes); arguments go to pytest.
 
     Needs the archive that tests/windows/kit.py describes, and root on Debian where wine is not installed.
     """

@@ -70,8 +70,6 @@ class ConnectionLost(ResumeError):
     """
 
     stage = Stage.BODY
-    brought_by: Any = None
-    """The response whose body has brought new bytes before it was lost, an interfaces.Response. None if none has."""
 
 
 class NoResponse(ConnectionLost):

@@ -129,13 +129,13 @@ class Attempts:
         """Wait a second before a request that need not wait for anything, so that there are not too many of them."""
         self._wait(SHORT_DELAY_S, self._watch.elapsed_s - self._progress_s)
 
-    def wait_as_asked(self, busy: ServerBusy, held: Held) -> None:
-        """Wait as long as the server says before the one request that follows although the limits are spent."""
-        asked_s = min(busy.retry_after_s or 0.0, self._options.retry_after_cap_s)
-        if asked_s:
-            length = held.checkpoint.complete_length
-            self._display.attempt_failed(self._failed[-1], length, self._budget, self._limits, asked_s)
-        self._wait(asked_s, self._watch.elapsed_s - self._progress_s)
+    def wait_as_asked(self, lost: ConnectionLost, held: Held) -> None:
+        """Wait as long as the server has asked for, before the one request that follows when the limits are spent."""
+        delay_s = min(_asked_s(lost), self._options.retry_after_cap_s)
+        if delay_s:
+            failure, length = self._failed[-1], held.checkpoint.complete_length
+            self._display.attempt_failed(failure, length, self._budget, self._limits, delay_s)
+        self._wait(delay_s, self._watch.elapsed_s - self._progress_s)
         self._attempt_s = self._watch.elapsed_s
 
     def wait_after(self, lost: ConnectionLost, held: Held, *, costs: Costs = Costs.A_BODY) -> bool:
@@ -155,7 +155,7 @@ class Attempts:
         if self._budget.without_progress == 0:
             self._progress_s = self._byte_s
         idle_s = self._watch.elapsed_s - self._progress_s
-        asked_s = (lost.retry_after_s if isinstance(lost, ServerBusy) else None) or 0.0
+        asked_s = _asked_s(lost)
         is_asked_too_long = asked_s > self._options.longest_retry_after_s
         allowed = self._limits_after(lost)
         if is_asked_too_long or self._budget.is_spent(allowed, idle_s):
@@ -206,3 +206,8 @@ class Attempts:
     def _report(self, held: Held, retry_after_s: float | None) -> Report:
         known = held.checkpoint
         return Report(known.filename, held.offset, known.complete_length, tuple(self._failed), retry_after_s)
+
+
+def _asked_s(lost: ConnectionLost) -> float:
+    """Return the seconds that the server has asked to wait for; 0 if it has asked for none."""
+    return (lost.retry_after_s if isinstance(lost, ServerBusy) else None) or 0.0

@@ -144,7 +144,8 @@ class _Run:
             # A body from 0 that is cut says nothing about Range: a plain request gets the same.
             is_cut = lost.stage is Stage.BODY and not isinstance(lost, UselessBody)
             is_plain_body = is_cut and exchange is not None and exchange.ignored_range
-            return self._after_loss(lost, was_ranged=request.is_ranged and not is_plain_body)
+            self._after_loss(lost, was_ranged=request.is_ranged and not is_plain_body)
+            return None
 
     def _verify_held(self) -> Finished | None:
         """Verify a file that needs no request."""
@@ -245,13 +246,20 @@ class _Run:
             self._after_wrong_part(str(wrong))
             return None
         except ConnectionLost as lost:
-            if exchange.head.from_cache:
-                return verification.wrong_file(state, exchange)
-            is_file = not isinstance(lost, UselessBody)
-            learning.lost_body(state, exchange, cursor, is_file=is_file)
-            # The fields of a page must not get into pip's cache with the file.
-            lost.brought_by = exchange.response if is_file and cursor.gained and not cursor.is_different else None
-            raise
+            return self._after_lost_body(exchange, cursor, lost)
+
+    def _after_lost_body(self, exchange: Exchange, cursor: Cursor, lost: ConnectionLost) -> Finished | None:
+        """Hand the file over if nothing is missing, whatever ended the body. Raises ``lost`` if more is needed."""
+        state = self._state
+        if exchange.head.from_cache:
+            return verification.wrong_file(state, exchange)
+        is_file = not isinstance(lost, UselessBody)
+        learning.lost_body(state, exchange, cursor, is_file=is_file)
+        if not state.copy.held.offset or not verification.is_complete_after_all(state):
+            raise lost
+        # The fields of a page must not get into pip's cache with the file.
+        is_part = is_file and cursor.gained > 0 and not cursor.is_different
+        return verification.hand_over(state, exchange.response if is_part else None)
 
     def _announce(self, exchange: Exchange) -> None:
         """Write pip's line for a download, once."""
@@ -271,13 +279,10 @@ class _Run:
             self._state.ask_plainly(reason, is_ranged=True)
             self._state.attempts.begin_at(0)
 
-    def _after_loss(self, lost: ConnectionLost, *, was_ranged: bool) -> Finished | None:
+    def _after_loss(self, lost: ConnectionLost, *, was_ranged: bool) -> None:
         """Wait for the next attempt. Raises GaveUp, or PipError if pip has the better message."""
         state = self._state
         held = state.copy.held
-        if held.offset and lost.stage is Stage.BODY and verification.is_complete_after_all(state):
-            # Whatever ended the body: nothing is missing.
-            return verification.hand_over(state, lost.brought_by)
         try:
             costs = Costs.A_BODY if state.plain.was_last else state.trust.costs
             if state.attempts.wait_after(lost, held, costs=costs):
@@ -285,14 +290,13 @@ class _Run:
         except GaveUp as gave_up:
             is_status = isinstance(lost, ServerBusy) and gave_up.report.retry_after_s is None
             if learning.plan_last_request(state, was_ranged=was_ranged, is_status=is_status):
-                if isinstance(lost, ServerBusy) and is_status and not was_ranged:
-                    # Plain pip would wait, too. It would not have sent a range.
+                if is_status and not was_ranged:
+                    # Plain pip would wait before its next request, too. After a range it would not have to.
                     state.attempts.wait_as_asked(lost, held)
-                return None
+                return
             if isinstance(lost, ServerBusy) and held.offset == 0:
                 state.transport.reject(lost.response)
             is_pips = isinstance(lost, NoResponse) and (lost.is_for_pip or not state.attempts.has_response)
             if isinstance(lost, NoResponse) and lost.error is not None and is_pips:
                 raise PipError(lost.error) from lost
             raise
-        return None

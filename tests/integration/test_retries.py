@@ -570,6 +570,25 @@ class TestRefusedRange:
         ]
         assert downloads.stored(http_server.url(PATH)) == CONTENT[:HALF]
 
+    @pytest.mark.parametrize(("retry_after", "wait_s"), [("70", 70), (None, 0)])
+    def test_the_last_plain_request_is_sent_when_the_server_has_asked_for_it(
+        self,
+        downloads: Downloads,
+        gateway: Gateway,
+        retry_after: str | None,
+        wait_s: float,
+    ) -> None:
+        """Ranges get a page, and the limits are spent when the first plain request is answered with 503."""
+        gateway.plays(PATH, FIRST_HALF, busy(503, retry_after), COMPLETE)
+        gateway.answers_ranges(PATH, Answer(200, {"Content-Type": "text/html"}, b"<html>log in</html>" * 200))
+        downloads.give_up(gateway.url(PATH), options=ONE_ATTEMPT)
+        two_retries = ONE_ATTEMPT._replace(connect_waits_s=(0.0, 0.5))
+
+        assert downloads.run(gateway.url(PATH), options=two_retries) == CONTENT
+
+        assert gateway.asked_ranges(PATH)[-2:] == [None, None]
+        assert downloads.requested_s[-1] - downloads.requested_s[-2] == pytest.approx(wait_s)
+
     @pytest.mark.parametrize("status", [401, 407])
     def test_a_status_about_the_user_is_pips_to_report_after_one_plain_request(
         self, downloads: Downloads, http_server: FaultServer, status: int

@@ -253,15 +253,18 @@ def asked_to_wait_s(situation: Situation, plain: Played, ours: Played) -> float:
 
 
 def parts_s(situation: Situation, plain: Played, ours: Played) -> float:
-    """Return the seconds of trouble that began when plain pip needed no request any more, and pip-resume did.
+    """Return the seconds of trouble that began after the last request of plain pip, and before that of pip-resume.
 
-    A server that sends small parts may send the complete file to plain pip, whose If-Range it does not accept.
+    Only for a server that sends small parts: it sends the complete file to plain pip, whose If-Range it rejects.
     """
     is_complete = all(request.status != 206 for request in plain.runs[-1].requests)
     if not situation.ranges.most_bytes or not is_complete:
         return 0.0
     last_s, our_last_s = (max((head.at_s for head in side.runs[-1].requests), default=0.0) for side in (plain, ours))
-    troubles: list[Outage | Refusal] = [*situation.outages, *situation.refusals]
+    troubles: list[Outage | Refusal] = [
+        *situation.outages,
+        *(refusal for refusal in situation.refusals if refusal.of != "range"),
+    ]
     return sum(
         SLOWER_AFTER_OUTAGE * trouble.lasts_s
         for trouble in troubles
@@ -271,9 +274,9 @@ def parts_s(situation: Situation, plain: Played, ours: Played) -> float:
 
 
 def slept_s(situation: Situation, plain: Played, ours: Played) -> float:
-    """Return the seconds that sleeps cost within a run of pip-resume that fell between two runs of plain pip.
+    """Return the seconds that sleeps cost which began in a run of pip-resume, and in no run of plain pip.
 
-    The connections of that run are gone after them, which is noticed after ``--timeout``.
+    After a sleep the connections of the run are gone. That is noticed after ``--timeout``.
     """
 
     def is_in_run(side: Played, begins_s: float) -> bool:

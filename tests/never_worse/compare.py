@@ -137,10 +137,11 @@ def _next_run(situation: Situation, plain: Played, ours: Played) -> Iterator[Vio
         yield Violation("next run fails", f"{ours.next_run.ended.how}: {ours.next_run.ended.text}")
         return
     most = plain.next_run.body_bytes + OVERLAP_BYTES
-    # By the end of so slow a download, what pip has cached is too old.
     is_too_old = situation.file.caching == "max-age" and ours.ended_s - ours.runs[-1].begun_s > MAX_AGE_S
     if situation.file.etag == "changing" or is_too_old:
-        return  # Whether the ETag in pip's cache is the one of the moment is luck.
+        # It is luck whether the ETag in pip's cache is that of the moment. And a download that takes longer than
+        # max-age leaves nothing fresh there.
+        return
     if sends_wrong_bytes(situation):
         most += situation.file.size  # Wrong bytes may be stored. They cost one fresh download.
     if plain.runs_needed is None and situation.user.cached in ("cut", "empty"):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from e2e.broken_downloads import BIG, half, stored_bytes, wait_until_stored
+from e2e.single_file import COMPLETE
 from environments.processes import RunningProcess
-from servers.fault_server import FaultServer
+from servers.fault_server import FaultServer, Then
 from windows.environment import PROCESS_TIMEOUT_S, WindowsEnvironment
 
-SLOW_BYTES_PER_S = 60_000
+CUT = dataclasses.replace(COMPLETE, cut_after=half(BIG), then=Then.RESET)
+SLOW = dataclasses.replace(COMPLETE, rate=60_000)
 """Slow enough that a second pip starts before the first one has finished."""
 BEGUN_BYTES = 300_000
 """Some blocks of the file, far from its end."""

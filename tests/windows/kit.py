@@ -33,7 +33,7 @@ PREPARE_TIMEOUT_S = 300.0
 # replaces the shell, so that a signal reaches the Windows process.
 # A newer cryptography needs bcryptprimitives.dll, which wine 8 does not have. pytest needs colorama on Windows.
 MORE_REQUIREMENTS = ("cryptography<42", "colorama")
-WINDOWS_PYTHON = "3.13"
+WINDOWS_PYTHON = (3, 13)
 WRAPPER = '#!/bin/sh\nexec wine "$(dirname "$0")/../python.exe" "$@"\n'
 SETTINGS = (
     # Version 10 of Windows: CPython 3.13 needs 8.1 or newer.
@@ -98,7 +98,8 @@ def fetch_wheels_for_tests(into: Path) -> None:
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     # pip evaluates markers for the Python that runs it, so they are evaluated here.
     wanted = [Requirement(each) for each in groups["test"]]
-    here = {"python_version": WINDOWS_PYTHON, "sys_platform": "win32"}
+    version = "{}.{}".format(*WINDOWS_PYTHON)
+    here = {"python_version": version, "sys_platform": "win32"}
     names = [f"{each.name}{each.specifier}" for each in wanted if each.marker is None or each.marker.evaluate(here)]
-    target = ("--only-binary=:all:", "--platform", "win_amd64", "--python-version", WINDOWS_PYTHON)
+    target = ("--only-binary=:all:", "--platform", "win_amd64", "--python-version", version)
     run_machine_pip("download", *target, "--dest", into, *names, *MORE_REQUIREMENTS, timeout_s=PREPARE_TIMEOUT_S)

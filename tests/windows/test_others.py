@@ -11,11 +11,10 @@ from environments.processes import RunningProcess
 from servers.certificates import Certificates
 from servers.fault_server import FaultServer
 from servers.script import FileAnswer
-from windows.downloads import SLOW_BYTES_PER_S, kill_at_half, start_and_wait_until_begun, start_download
+from windows.downloads import SLOW, kill_at_half, start_and_wait_until_begun, start_download
 from windows.environment import PROCESS_TIMEOUT_S, WindowsEnvironment, WindowsEnvironments
 
 pytestmark = pytest.mark.timeout(600)
-SLOW = dataclasses.replace(COMPLETE, rate=SLOW_BYTES_PER_S)
 UNCACHEABLE = dataclasses.replace(SLOW, fields={"Cache-Control": "no-store"})
 # It opens each file of the plugin whose name ends in this way, without sharing it, and closes it after this time.
 SCANNER = """

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from e2e.broken_downloads import BIG, OVERLAP_BYTES, files_of_the_plugin, half, index_options
-from e2e.single_file import COMPLETE, STALLED, download_big, publish_scripted
+from e2e.single_file import COMPLETE, STALLED, cached_completely, download_big, publish_scripted
 from environments.processes import CommandFailed, run_checked
-from servers.fault_server import FaultServer, Then
-from windows.downloads import kill_at_half
+from servers.certificates import Certificates
+from servers.fault_server import FaultServer
+from windows.downloads import CUT, kill_at_half
 from windows.environment import WindowsEnvironment, WindowsEnvironments
 
 pytestmark = pytest.mark.timeout(600)
-CUT = dataclasses.replace(COMPLETE, cut_after=half(BIG), then=Then.RESET)
 LONGEST_PATH = 259
 """MAX_PATH of Windows without the zero at its end."""
 PIPS_NAME = len("/http-v2/1/2/3/4/5/") + 56 + len(".body12345678.tmp")
@@ -62,33 +60,45 @@ def in_deep_cache(pip: WindowsEnvironment, length: int) -> WindowsEnvironment:
 
 
 @pytest.mark.parametrize(
-    ("length", "is_kept"),
+    "length",
     [
-        pytest.param(LONGEST_PATH - PIPS_NAME, True, id="the longest in which pip's own cache works"),
-        pytest.param(LONGEST_PATH - 12, False, id="too long for pip's cache"),
+        pytest.param(LONGEST_PATH - PIPS_NAME, id="pip's files have paths of up to MAX_PATH"),
+        pytest.param(LONGEST_PATH - 12, id="only the directory has"),
     ],
 )
-def test_a_cache_directory_with_a_long_path(
-    windows: WindowsEnvironments, http_server: FaultServer, length: int, is_kept: bool
+def test_a_cache_directory_with_a_long_path_works_as_with_plain_pip(
+    windows: WindowsEnvironments,
+    https_server: FaultServer,
+    certificates: Certificates,
+    length: int,
 ) -> None:
-    publish_scripted(http_server, COMPLETE)
-    plain = download_big(in_deep_cache(windows.without_plugin("26.3"), length), *index_options(http_server))
-    publish_scripted(http_server, CUT, COMPLETE)
+    """wine has longer paths as well, and so has Windows where they were enabled."""
+    plain = in_deep_cache(windows.without_plugin("26.3"), length)
     pip = in_deep_cache(windows.with_plugin("26.3"), length)
+    options = index_options(https_server, certificates)  # pip caches nothing that comes over http.
+    publish_scripted(https_server, COMPLETE, CUT, COMPLETE)
+
+    by_plain_pip = download_big(plain, *options)
+    ended = download_big(pip, *options)
+
+    assert by_plain_pip.result.returncode == 0
+    assert (ended.result.returncode, ended.sha256) == (0, BIG.sha256), ended.result.text
+    assert https_server.asked_ranges(BIG.path) == [None, None, f"bytes={half(BIG)}-"]
+    assert "pip-resume" not in ended.result.text
+    assert cached_completely(pip.cache_dir) == cached_completely(plain.cache_dir)
+
+
+def test_the_next_run_continues_where_the_files_of_pips_cache_have_paths_of_up_to_max_path(
+    windows: WindowsEnvironments, http_server: FaultServer
+) -> None:
+    publish_scripted(http_server, STALLED, COMPLETE)
+    pip = in_deep_cache(windows.with_plugin("26.3"), LONGEST_PATH - PIPS_NAME)
+    kill_at_half(pip, *index_options(http_server))
 
     ended = download_big(pip, *index_options(http_server))
 
-    assert (ended.result.returncode, ended.sha256) == (0, BIG.sha256), ended.result.text
-    assert plain.result.returncode == 0
-    assert http_server.asked_ranges(BIG.path) == [None, None, f"bytes={half(BIG)}-"]
-    assert "pip-resume" not in ended.result.text
-    publish_scripted(http_server, STALLED, COMPLETE)
-    if is_kept:
-        shutil.rmtree(pip.cache_dir)
-        kill_at_half(pip, *index_options(http_server))
-        ended = download_big(pip, *index_options(http_server))
-        assert http_server.asked_ranges(BIG.path)[-1] == f"bytes={half(BIG) - OVERLAP_BYTES}-"
-        assert (ended.result.returncode, ended.sha256) == (0, BIG.sha256)
+    assert http_server.asked_ranges(BIG.path) == [None, f"bytes={half(BIG) - OVERLAP_BYTES}-"]
+    assert (ended.result.returncode, ended.sha256) == (0, BIG.sha256)
 
 
 @pytest.fixture

@@ -7,20 +7,19 @@ import dataclasses
 import pytest
 from e2e.broken_downloads import BIG, OVERLAP_BYTES, half, index_options, stored_bytes
 from e2e.single_file import COMPLETE, STALLED, download_big, publish_scripted
+from environments.pips import MORE_PIPS, PIPS, why_unsupported
 from servers.certificates import Certificates
 from servers.fault_server import FaultServer, Then
 from servers.script import FileAnswer
-from windows.downloads import SLOW_BYTES_PER_S, kill_at_half, start_and_wait_until_begun
+from windows.downloads import CUT, SLOW, kill_at_half, start_and_wait_until_begun
 from windows.environment import PROCESS_TIMEOUT_S, WindowsEnvironments
+from windows.kit import WINDOWS_PYTHON
 
 pytestmark = pytest.mark.timeout(600)
-CUT = dataclasses.replace(COMPLETE, cut_after=half(BIG), then=Then.RESET)
-SLOW = dataclasses.replace(COMPLETE, rate=SLOW_BYTES_PER_S)
-# Those that CPython 3.13 runs, with each kind of cache and of resuming.
-PIPS_OF_313 = pytest.mark.parametrize("pip_version", ["23.2.1", "24.0", "25.0.1", "25.1.1", "25.3", "26.1", "26.3"])
+PIPS_OF_WINDOWS = sorted(version for version in (*PIPS, *MORE_PIPS) if why_unsupported(version, WINDOWS_PYTHON) is None)
 
 
-@PIPS_OF_313
+@pytest.mark.parametrize("pip_version", PIPS_OF_WINDOWS)
 def test_the_next_run_continues_where_a_killed_pip_ended(
     windows: WindowsEnvironments, http_server: FaultServer, pip_version: str
 ) -> None:
