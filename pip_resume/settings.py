@@ -9,6 +9,7 @@ The durations of ``pip-resume purge`` need a unit.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Callable, NamedTuple, TypeVar
 
@@ -25,6 +26,8 @@ OUR_NAMES = (SWITCH, KEEP_DAYS, MAX_SIZE, PATIENCE)
 
 # pip 25.1 and newer read this variable as their option --resume-retries, so it cannot be one of ours.
 PIPS_OWN_NAME = "PIP_RESUME_RETRIES"
+_VALUES = (KEEP_DAYS, MAX_SIZE, PATIENCE, PIPS_OWN_NAME)
+"""The variables that have a value. SWITCH is read where Python starts."""
 
 # Two weeks: a download that has not been continued for so long will probably never be.
 DEFAULT_KEEP_DAYS = 14.0
@@ -65,10 +68,17 @@ class Settings(NamedTuple):
 
 def parse_settings(environ: Mapping[str, str]) -> Settings:
     """Read the variables; an empty one counts as unset, as it does for pip's own options. Raises nothing."""
+    return _parse(tuple(environ.get(name, "") for name in _VALUES))
+
+
+@functools.lru_cache(maxsize=4)
+def _parse(texts: tuple[str, ...]) -> Settings:
+    """Read the values of the variables _VALUES."""
+    values = dict(zip(_VALUES, texts))
     complaints = []
 
     def read(name: str, parse: Callable[[str], _T | None], expected: str, default: str) -> _T | None:
-        text = environ.get(name, "")
+        text = values[name]
         value = parse(text) if text else None
         if text and value is None:
             complaints.append(f"{name} is {_quote(text)}, which is not {expected}; using the default, {default}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from pip_resume.storage.container import is_zip
@@ -15,7 +16,8 @@ def has_right_digest(state: State) -> bool:
     copy = state.copy
     if not copy.has_digest or not copy.has_any:
         return False
-    with state.display.checking(copy.current.unhashed_bytes):
+    unhashed = copy.current.unhashed_bytes
+    with state.display.checking(unhashed) if unhashed else contextlib.nullcontext():
         try:
             return copy.current.has_right_digest()
         except OSError:

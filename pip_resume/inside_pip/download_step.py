@@ -236,7 +236,7 @@ def _prune(paths: Iterable[Path], wanted: settings.Settings) -> None:
 
 
 def _store(session: PipSession) -> Store | None:
-    directory = http_cache.cache_directory(session)
+    directory = RUN.of_session(session, http_cache.cache_directory)
     if directory is None or is_too_deep(directory):
         return None
     return Store(directory, current_boot_id())

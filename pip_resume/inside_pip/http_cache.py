@@ -99,14 +99,15 @@ def evict(session: PipSession, url: str) -> None:
 def entry_fields(
     response_fields: Mapping[str, str], response_url: str, checkpoint: Checkpoint, length: int
 ) -> dict[str, str]:
-    """Return the fields of an entry for the complete file: this run's, completed by those of an earlier run."""
+    """Return the fields of an entry for the complete file: this run's, completed by those of an earlier run.
+
+    Names are in lower case.
+    """
     fields: dict[str, str] = {}
     earlier = checkpoint.fields or {}
     if checkpoint.url_key == url_key(response_url):
         fields.update(earlier)
-    fields.update(
-        {name.lower(): value for name, value in response_fields.items() if name.lower() not in _ABOUT_THE_PART}
-    )
+    fields.update({name: value for name, value in response_fields.items() if name not in _ABOUT_THE_PART})
     if (
         "no-store" in earlier.get("cache-control", "").lower()
         and "no-store" not in fields.get("cache-control", "").lower()
@@ -199,8 +200,10 @@ def _store_entry_first(cache: Any, key: str, entry: bytes) -> bool:
     Otherwise the next pip would find the file neither in the store nor in the cache, until its entry is written. pip
     passes over an entry without a body since 24.0.
     """
+    if CAN_LINK:
+        return False
     body = compat.cache_body_path(cache, key)
-    if CAN_LINK or body is None or os.path.lexists(body):
+    if body is None or os.path.lexists(body):
         return False
     cache.set(key, entry)
     if cache.get(key) is None and body.with_name(body.name[: -len(compat.BODY)]).exists():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from pip._vendor.requests.adapters import HTTPAdapter
 
 from pip_resume.inside_pip import compat
+from pip_resume.inside_pip.run import RUN
 
 if TYPE_CHECKING:
     from pip._internal.network.session import PipSession
@@ -32,7 +33,7 @@ def for_first_request(session: PipSession) -> PipSession:
     The one difference: response bodies are not copied for the cache. Up to pip 23.2 the copy is in memory, since then
     in a temporary file, and CacheControl may take a body that is cut for complete.
     """
-    return _copy(session, lambda _adapter: None)
+    return RUN.of_session(session, _without_changes)
 
 
 def for_later_requests(session: PipSession, *, with_cache: bool = False) -> PipSession:
@@ -42,6 +43,10 @@ def for_later_requests(session: PipSession, *, with_cache: bool = False) -> PipS
     and its Retry-After.
     """
     return _copy(session, _without_retries if with_cache else _without_cache_and_retries)
+
+
+def _without_changes(session: PipSession) -> PipSession:
+    return _copy(session, lambda _adapter: None)
 
 
 def _copy(session: PipSession, change: Callable[[Any], None]) -> PipSession:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable, TypeVar, cast
 
 from pip_resume.engine.reading import Speeds
 from pip_resume.protocol.retry import Reached
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_T = TypeVar("_T")
 
 
 class PipRun:
@@ -21,6 +23,7 @@ class PipRun:
         self._at_end: list[Callable[[], None]] = []
         self._hosts: set[str] = set()
         self._cached_urls: dict[str, str] = {}
+        self._of_sessions: dict[Callable[[Any], Any], tuple[dict[str, Any], list[Any], Any]] = {}
         self.keys: set[str] = set()
         """The keys of all artifacts that this run has wanted."""
         self.projects: set[str] = set()
@@ -40,6 +43,18 @@ class PipRun:
             return False
         self._seen.add((kind, what))
         return True
+
+    def of_session(self, session: Any, make: Callable[[Any], _T]) -> _T:
+        """Return ``make(session)``, for what depends on nothing but a session of pip and its adapters.
+
+        ``make`` is called again only for another session, or if an attribute or an adapter was exchanged: with
+        ``--trusted-host`` in a requirements file, pip adds adapters.
+        """
+        attributes, adapters = dict(vars(session)), list(session.adapters.values())
+        known = self._of_sessions.get(make)
+        if known is None or known[0] != attributes or known[1] != adapters:
+            known = self._of_sessions[make] = (attributes, adapters, make(session))
+        return cast("_T", known[2])
 
     def answered(self, host: str) -> None:
         """Take note that a host (with its port) has answered."""

@@ -200,7 +200,7 @@ class PipTransport:
     def store_in_cache(self, partial: Partial, body: Path, response: Response | None) -> bool:
         try:
             if response is not None and response.head.status < 300:
-                request, fields = _pips(response).request, _pips(response).headers
+                request, fields = _pips(response).request, response.head.fields
             elif response is not None and partial.checkpoint.url_key == response.head.url_key:
                 request, fields = _pips(response).request, {}  # A 416 has no fields of the file.
             elif partial.checkpoint.url_key == url_key(self._artifact.url):
@@ -249,7 +249,7 @@ def _pips(response: Response) -> Any:
 
 def head_of(response: PipsResponse, *, from_cache: bool | None = None) -> ResponseHead:
     """Return status and fields of a response, and whether pip's cache gave it (None: as the response says)."""
-    fields = {name.lower(): value for name, value in response.headers.items()}
+    fields = dict(response.headers.lower_items())
     cached = bool(getattr(response, "from_cache", False)) if from_cache is None else from_cache
     urls = [each.url or "" for each in (*response.history, response)]
     is_https = all(url.lower().startswith("https:") for url in urls)

@@ -105,7 +105,9 @@ def parse_content_range(text: str | None) -> ContentRange | None:
     RFC 9110 section 14.4: a value is invalid if last-pos is less than first-pos, or if the complete-length is not
     greater than last-pos. A recipient must not combine such a response with stored bytes.
     """
-    match = re.fullmatch(_CONTENT_RANGE, (text or "").strip(_OWS), re.IGNORECASE | re.ASCII)
+    if not text:
+        return None
+    match = re.fullmatch(_CONTENT_RANGE, text.strip(_OWS), re.IGNORECASE | re.ASCII)
     if match is None:
         return None
     numbers = {name: None if digits is None else int(digits) for name, digits in match.groupdict().items()}
@@ -126,7 +128,9 @@ def parse_loose_content_range(text: str | None) -> ContentRange | None:
 
     ``N-M/T``, ``bytes=N-M/T`` and additional white space. Only where a digest decides in the end.
     """
-    match = re.fullmatch(_LOOSE_CONTENT_RANGE, (text or "").strip(_OWS), re.IGNORECASE | re.ASCII)
+    if not text:
+        return None
+    match = re.fullmatch(_LOOSE_CONTENT_RANGE, text.strip(_OWS), re.IGNORECASE | re.ASCII)
     if match is None:
         return None
     complete_length = match["complete"] or "*"

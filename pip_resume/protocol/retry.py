@@ -7,6 +7,7 @@ Time and chance are arguments.
 from __future__ import annotations
 
 import enum
+import functools
 from typing import NamedTuple
 
 DEFAULT_RETRIES = 5
@@ -88,6 +89,7 @@ class Limits(NamedTuple):
         return self.waited_s / self.attempts if self.attempts else 0.0
 
 
+@functools.lru_cache(maxsize=8)
 def limits(options: Options) -> Limits:
     """Return the limits of a download. They are never shorter than those of plain pip with the same options.
 
@@ -113,6 +115,7 @@ def limits_of_pip(options: Options) -> Limits:
     return Limits(retries * (1 + len(connect_waits_s)), 0.0, waits_s, waited_s)
 
 
+@functools.lru_cache(maxsize=8)
 def limits_before_response(options: Options, reached: Reached) -> Limits:
     """Return the limits while the link's host has not answered this download: at least those of pip's ``--retries``.
 
@@ -234,6 +237,7 @@ class Budget(NamedTuple):
         return max(outage_delay_s, useless_delay_s) * (1 - JITTER * chance)
 
 
+@functools.lru_cache(maxsize=8)
 def connect_waits_s(retries: int, factor: float, longest_s: float) -> tuple[float, ...]:
     """Return the waits of urllib3's Retry before each of ``retries`` further connections (``get_backoff_time``).
 

@@ -67,8 +67,10 @@ def _is_416_at_the_end(case: Case) -> bool:
 
 
 def _is_empty_part_at_the_end(case: Case) -> bool:
+    if not case.is_part:
+        return False
     length = parse_empty_content_range(case.head.fields.get("content-range"))
-    return case.is_part and length is not None and _is_at_the_end(case, length)
+    return length is not None and _is_at_the_end(case, length)
 
 
 def _is_at_the_end(case: Case, sent_length: int | None) -> bool:

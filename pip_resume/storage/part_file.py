@@ -215,8 +215,11 @@ class PartFile:
     def remove(self) -> None:
         """Remove the name, if it still leads to this file, and then close the file.
 
-        In this order, so that nobody claims it in between. Raises OSError if the system forbids it.
+        In this order, so that nobody claims it in between. Raises OSError if the system forbids it. Does nothing once
+        the file is closed.
         """
+        if self._descriptor < 0:
+            return
         try:
             if self.is_at_name():
                 self.directory.remove(self.name)

@@ -50,7 +50,9 @@ class Store:
     def __init__(self, cache_directory: Path, boot_id: str) -> None:
         """``boot_id`` names the running boot of the system; empty if the system has no such name."""
         self.cache_directory = cache_directory
-        self.path = cache_directory / DIRECTORY
+        self.paths = _paths(cache_directory)
+        """The stores of this pip and of older or newer ones, this pip's first."""
+        self.path = self.paths[0]
         self._boot_id = boot_id
         self._opened: dict[Path, Directory] = {}
         self._replaced: list[Directory] = []
@@ -62,16 +64,10 @@ class Store:
         while self._replaced:
             self._replaced.pop().close()
 
-    @functools.cached_property
-    def paths(self) -> tuple[Path, ...]:
-        """The stores of this pip and of older or newer ones, this pip's first."""
-        parent, name = self.cache_directory.parent, self.cache_directory.name
-        others = [other for other in HTTP_CACHES if other != name] if name in HTTP_CACHES else []
-        return (self.path, *(parent / other / DIRECTORY for other in others))
-
     def holds(self, artifact: Artifact) -> bool:
         """Whether an earlier run, or another pip at this moment, has stored bytes of this artifact."""
-        return any(True for _ in self._find(artifact))
+        # Most runs have no store at all, and ask this for each file.
+        return any(map(os.path.lexists, self.paths)) and bool(self._find(artifact))
 
     def progress(self, artifact: Artifact) -> Progress | None:
         """Return how far the pip is that holds the lock of this artifact; None if no pip does."""
@@ -289,6 +285,13 @@ def _copy_at_once(partial: StoredPartial, length: int) -> None:
     except BaseException:
         partial.discard()
         raise
+
+
+@functools.lru_cache(maxsize=4)
+def _paths(cache_directory: Path) -> tuple[Path, ...]:
+    parent, name = cache_directory.parent, cache_directory.name
+    others = [other for other in HTTP_CACHES if other != name] if name in HTTP_CACHES else []
+    return (cache_directory / DIRECTORY, *(parent / other / DIRECTORY for other in others))
 
 
 @functools.lru_cache(maxsize=4)
