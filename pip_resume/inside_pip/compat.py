@@ -97,7 +97,7 @@ def shown_url(download_module: ModuleType, link: Link) -> str:
 
     That is the file name for PyPI, and for every host since 26.1; otherwise the URL.
     """
-    is_quiet = logging.getLogger(download_module.__name__).getEffectiveLevel() > logging.INFO
+    is_quiet = download_module.logger.getEffectiveLevel() > logging.INFO
     pypi = getattr(download_module, "PyPI", None)
     by_name = not is_quiet if pypi is None else link.netloc == pypi.file_storage_domain
     # pip writes the query as well. It may contain a token.
@@ -276,9 +276,9 @@ def cache_body_mode(cache: Any) -> int:
 
     The cache itself is asked, once for each directory, with an entry that is removed at once. Raises OSError.
     """
-    directory = Path(cache.directory)
-    mode = RUN.cached_body_modes.get(directory)
+    mode = RUN.cached_body_modes.get(cache.directory)
     if mode is None:
+        directory = Path(cache.directory)
         # A key of its own, since other pips may ask at this moment.
         key = f"pip-resume:permissions:{os.getpid()}:{os.urandom(8).hex()}"
         path = Path(cache._get_cache_path(key))
@@ -290,7 +290,7 @@ def cache_body_mode(cache: Any) -> int:
         for parent in new:  # The deepest is the first.
             with contextlib.suppress(OSError):  # Another pip has put something there meanwhile.
                 parent.rmdir()
-        RUN.cached_body_modes[directory] = mode
+        RUN.cached_body_modes[cache.directory] = mode
     return mode
 
 

@@ -44,6 +44,8 @@ class PipDisplay:
         self._link = link
         self._bar_type = bar_type
         self._logger: logging.Logger = download_module.logger
+        self._has_log = self._logger.isEnabledFor(logging.DEBUG)
+        """Whether the lines of -vv are written, to the terminal or to the file of --log."""
         has_bar = not self._is_quiet and bar_type not in ("off", "raw")
         self._status = StatusLine(is_wanted=has_bar)
         self._rows = SharedRow(is_wanted=has_bar)
@@ -108,8 +110,7 @@ class PipDisplay:
 
     def _ticking(self, text: str) -> AbstractContextManager[None]:
         # With -vv other modules may write lines of the log meanwhile.
-        has_log = self._logger.isEnabledFor(logging.DEBUG)
-        return contextlib.nullcontext() if has_log else self._status.ticking(text)
+        return contextlib.nullcontext() if self._has_log else self._status.ticking(text)
 
     @contextlib.contextmanager
     def bar(
@@ -252,18 +253,21 @@ class PipDisplay:
             self._warn("pip-resume cannot keep partial downloads for the next run: %s%s", printable(reason), where)
 
     def requested(self, request: Request, held: Held) -> None:
-        what = "GET" if request.first_pos is None else f"GET from {request.first_pos}"
-        extras = (" with If-Range" if request.if_range else "") + (" past caches" if request.no_cache else "")
-        self._logger.debug("pip-resume: %s%s; %s", what, extras, _held(held))
+        if self._has_log:
+            what = "GET" if request.first_pos is None else f"GET from {request.first_pos}"
+            extras = (" with If-Range" if request.if_range else "") + (" past caches" if request.no_cache else "")
+            self._logger.debug("pip-resume: %s%s; %s", what, extras, _held(held))
 
     def judged(self, head: ResponseHead, verdict: Verdict) -> None:
-        source = "from pip's cache " if head.from_cache else ""
-        decision = (verdict.action.name, verdict.row, verdict.section)
-        self._logger.debug("pip-resume: %s%s: %s; row '%s' (%s)", source, head.status, *decision)
+        if self._has_log:
+            source = "from pip's cache " if head.from_cache else ""
+            decision = (verdict.action.name, verdict.row, verdict.section)
+            self._logger.debug("pip-resume: %s%s: %s; row '%s' (%s)", source, head.status, *decision)
 
     def concluded(self, ending: Ending, held: Held) -> None:
-        decision = (ending.outcome.name, ending.name, ending.section)
-        self._logger.debug("pip-resume: end of the body: %s; row '%s' (%s); %s", *decision, _held(held))
+        if self._has_log:
+            decision = (ending.outcome.name, ending.name, ending.section)
+            self._logger.debug("pip-resume: end of the body: %s; row '%s' (%s); %s", *decision, _held(held))
 
     def spent(self, row: LastRequest) -> None:
         decision = "ASK_PLAINLY" if row.is_sent else "GIVE_UP"

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-from typing import TYPE_CHECKING, Any, Callable, TypeVar, cast
+from typing import Any, Callable, TypeVar, cast
 
 from pip_resume.engine.reading import Speeds
 from pip_resume.protocol.retry import Reached
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _T = TypeVar("_T")
 
@@ -26,9 +23,9 @@ class PipRun:
         self._of_sessions: dict[Callable[[Any], Any], tuple[dict[str, Any], list[Any], Any]] = {}
         self.keys: set[str] = set()
         """The keys of all artifacts that this run has wanted."""
-        self.projects: set[str] = set()
-        """The projects of which this run has got a file, as canonical_project names them."""
-        self.cached_body_modes: dict[Path, int] = {}
+        self.filenames: set[str] = set()
+        """The names of the files that this run has got."""
+        self.cached_body_modes: dict[str, int] = {}
         """See compat.cache_body_mode."""
         self.unchecked_urls: set[str] = set()
         """The links whose file came from pip's cache, and was left to pip's own check."""

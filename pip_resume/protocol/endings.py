@@ -226,4 +226,7 @@ ENDINGS: tuple[Ending, ...] = (
 
 def conclude(ended: Ended) -> Ending:
     """Tell what the end of a body means: the first row of ENDINGS that applies."""
-    return next(row for row in ENDINGS if row.applies(ended))
+    for row in ENDINGS:
+        if row.applies(ended):
+            break
+    return row

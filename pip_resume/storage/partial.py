@@ -170,7 +170,7 @@ class Partial:
         with contextlib.suppress(OSError):
             status = self._part.directory.status_of(self._part.name)
             if CAN_LINK and stat.S_IMODE(status.st_mode) == mode and not mode & OTHERS_MAY_WRITE:
-                os.link(self._part.path, target)
+                self._part.directory.link_out(self._part.name, target)
                 return True
         return False
 

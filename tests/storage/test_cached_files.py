@@ -14,7 +14,7 @@ from pip._vendor.requests import Request
 from storage.conftest import CONTENT, HALF
 
 from pip_resume.artifact import Artifact
-from pip_resume.inside_pip import http_cache
+from pip_resume.inside_pip import compat, http_cache
 from pip_resume.storage.store import Store
 from pip_resume.storage.stored_partial import StoredPartial
 
@@ -36,6 +36,32 @@ def is_cached(session: PipSession, artifact: Artifact) -> bool:
         raw: Any = found.raw
         assert raw.read() == CONTENT
     return True
+
+
+def cache_of(session: PipSession, artifact: Artifact) -> Any:
+    adapter: Any = session.get_adapter(artifact.url)
+    return adapter.cache
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o755, 0o775])
+def test_the_entry_is_as_pip_writes_it(
+    session: PipSession, artifact: Artifact, partial: StoredPartial, tmp_path: Path, mode: int
+) -> None:
+    cache = cache_of(session, artifact)
+    if not compat.has_separate_body(cache):
+        pytest.skip("this pip has entry and body in one file")
+    Path(cache.directory).chmod(mode)
+    partial.append(CONTENT[HALF:])
+    placed = tmp_path / artifact.filename
+    partial.place(placed)
+    request = session.prepare_request(Request("GET", artifact.url))
+    assert http_cache.store(session, request, FIELDS, placed, partial.link_to, partial.copy_to)
+
+    entry = Path(cache._get_cache_path(artifact.url))
+    content, entry_mode = entry.read_bytes(), entry.stat().st_mode
+    cache.set(artifact.url, content)
+    assert (content, entry_mode) == (entry.read_bytes(), entry.stat().st_mode)
+    assert {path.name for path in entry.parent.iterdir()} == {entry.name, f"{entry.name}.body"}
 
 
 def test_at_each_sync_the_file_is_in_the_store_or_in_the_cache(

@@ -1,0 +1,41 @@
+"""A small file is written as a whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pip_resume.storage.whole_file import write_whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="used on POSIX only")
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o664])
+def test_the_file_has_the_content_and_the_mode(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "entry"
+    write_whole(str(path), b"content", mode)
+    assert path.read_bytes() == b"content"
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_it_replaces_what_is_there_and_does_not_write_through_a_symlink(tmp_path: Path) -> None:
+    victim, path = tmp_path / "victim", tmp_path / "entry"
+    victim.write_bytes(b"victim")
+    path.symlink_to(victim)
+    write_whole(str(path), b"content", 0o600)
+    assert (path.read_bytes(), victim.read_bytes()) == (b"content", b"victim")
+    assert not path.is_symlink()
+
+
+def test_nothing_is_left_of_a_file_that_cannot_be_put_in_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "entry"
+    path.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write_whole(str(path), b"content", 0o600)
+    assert [path] == list(tmp_path.iterdir())
