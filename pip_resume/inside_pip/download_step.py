@@ -155,7 +155,7 @@ def _download(module: ModuleType, downloader: Any, link: Link, location: str) ->
     display = PipDisplay(module, link, downloader._progress_bar)
     artifact = _artifact(link)
     transport = PipTransport(module, session, link, artifact)
-    options = options_of(downloader, session)
+    options = RUN.of_session(options_of, session, downloader)
     store = _store(session)
     try:
         if store is not None:
@@ -236,7 +236,7 @@ def _prune(paths: Iterable[Path], wanted: settings.Settings) -> None:
 
 
 def _store(session: PipSession) -> Store | None:
-    directory = RUN.of_session(session, http_cache.cache_directory)
+    directory = RUN.of_session(http_cache.cache_directory, session)
     if directory is None or is_too_deep(directory):
         return None
     return Store(directory, current_boot_id())

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pip._internal.network.session import PipSession
 
 
-def options_of(downloader: Any, session: PipSession) -> Options:
+def options_of(session: PipSession, downloader: Any) -> Options:
     """Return what this run's options say about patience. Our own variable counts on every pip.
 
     ``PIP_RESUME_RETRIES`` is pip's --resume-retries since 25.1; for older pips it is read here.

@@ -33,7 +33,7 @@ def for_first_request(session: PipSession) -> PipSession:
     The one difference: response bodies are not copied for the cache. Up to pip 23.2 the copy is in memory, since then
     in a temporary file, and CacheControl may take a body that is cut for complete.
     """
-    return RUN.of_session(session, _without_changes)
+    return RUN.of_session(_without_changes, session)
 
 
 def for_later_requests(session: PipSession, *, with_cache: bool = False) -> PipSession:

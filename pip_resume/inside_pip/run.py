@@ -20,7 +20,7 @@ class PipRun:
         self._at_end: list[Callable[[], None]] = []
         self._hosts: set[str] = set()
         self._cached_urls: dict[str, str] = {}
-        self._of_sessions: dict[Callable[[Any], Any], tuple[dict[str, Any], list[Any], Any]] = {}
+        self._of_sessions: dict[Callable[..., Any], tuple[list[Any], Any]] = {}
         self.keys: set[str] = set()
         """The keys of all artifacts that this run has wanted."""
         self.filenames: set[str] = set()
@@ -41,17 +41,17 @@ class PipRun:
         self._seen.add((kind, what))
         return True
 
-    def of_session(self, session: Any, make: Callable[[Any], _T]) -> _T:
-        """Return ``make(session)``, for what depends on nothing but a session of pip and its adapters.
+    def of_session(self, make: Callable[..., _T], session: Any, *more: object) -> _T:
+        """Return ``make(session, *more)``, for what depends on these objects and the environment alone.
 
-        ``make`` is called again only for another session, or if an attribute or an adapter was exchanged: with
-        ``--trusted-host`` in a requirements file, pip adds adapters.
+        ``make`` is called again only if one of them is a different one, or if an attribute or an adapter of the session
+        was exchanged: for ``--trusted-host`` in a requirements file pip adds adapters.
         """
-        attributes, adapters = dict(vars(session)), list(session.adapters.values())
+        made_of = [*vars(session).values(), *session.adapters.values(), *more]
         known = self._of_sessions.get(make)
-        if known is None or known[0] != attributes or known[1] != adapters:
-            known = self._of_sessions[make] = (attributes, adapters, make(session))
-        return cast("_T", known[2])
+        if known is None or known[0] != made_of:
+            known = self._of_sessions[make] = (made_of, make(session, *more))
+        return cast("_T", known[1])
 
     def answered(self, host: str) -> None:
         """Take note that a host (with its port) has answered."""

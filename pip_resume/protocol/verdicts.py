@@ -124,6 +124,28 @@ VERDICTS: tuple[Row, ...] = (
         "the server refuses Range",
     ),
     Row(
+        "200 with a part of the body",
+        "RFC 9110 section 14.4",
+        lambda case: case.is_complete_file and case.content_range is not None and case.content_range.first_pos != 0,
+        Action.ASK_PLAINLY,
+        _ONLY_A_PART,
+    ),
+    Row(
+        "200 with the length of the rest",
+        "RFC 9110 section 8.6",
+        lambda case: case.is_complete_file and _is_length_of_rest(case),
+        Action.ASK_PLAINLY,
+        _ONLY_A_PART,
+    ),
+    Row(
+        "200 with a different content coding",
+        "RFC 9110 section 8.4",
+        lambda case: case.is_complete_file and case.is_ranged and case.has_different_coding,
+        Action.ASK_PLAINLY,
+        "the server now sends a different Content-Encoding",
+    ),
+    Row("200", "RFC 9110 section 14.2", lambda case: case.is_complete_file, Action.APPEND),
+    Row(
         "206 multipart",
         "RFC 9110 section 15.3.7.2",
         lambda case: case.is_part and is_multipart_byteranges(case.head.fields.get("content-type")),
@@ -193,28 +215,6 @@ VERDICTS: tuple[Row, ...] = (
         "the file on the server has a different date",
     ),
     Row("206 of the same representation", "RFC 9110 section 15.3.7.3", lambda case: case.is_part, Action.APPEND),
-    Row(
-        "200 with a part of the body",
-        "RFC 9110 section 14.4",
-        lambda case: case.is_complete_file and case.content_range is not None and case.content_range.first_pos != 0,
-        Action.ASK_PLAINLY,
-        _ONLY_A_PART,
-    ),
-    Row(
-        "200 with the length of the rest",
-        "RFC 9110 section 8.6",
-        lambda case: case.is_complete_file and _is_length_of_rest(case),
-        Action.ASK_PLAINLY,
-        _ONLY_A_PART,
-    ),
-    Row(
-        "200 with a different content coding",
-        "RFC 9110 section 8.4",
-        lambda case: case.is_complete_file and case.is_ranged and case.has_different_coding,
-        Action.ASK_PLAINLY,
-        "the server now sends a different Content-Encoding",
-    ),
-    Row("200", "RFC 9110 section 14.2", lambda case: case.is_complete_file, Action.APPEND),
     Row("anything else", "RFC 9110 section 15", lambda _case: True, Action.FAIL),
 )
 DATE_DIFFERS = "206 with a different date"
