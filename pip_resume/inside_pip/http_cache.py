@@ -164,10 +164,12 @@ def store(
     fields: Mapping[str, str],
     body: Path,
     *deliver: Callable[[Path, int], bool],
+    whole: Any = None,
 ) -> bool:
     """Make an entry for a complete file as if it had come in one response, and return True.
 
-    Return False if the controller's rules forbid that, or the file is too large for this pip.
+    Return False if the controller's rules forbid that, or the file is too large for this pip. ``whole`` is the response
+    of urllib3 that the complete file did come in, with these very fields, if there was one.
 
     Each ``deliver(path, mode)`` tries to put the file at ``path`` and tells whether it did; the first that does ends
     the search. The body is stored first, the entry last, except as ``_store_entry_first`` says.
@@ -181,7 +183,8 @@ def store(
     if not is_separate and length > MAX_BODY_IN_MEMORY:
         logger.debug("Not caching %s bytes: this pip would hold them in memory", length)
         return False
-    caught = _decide(adapter, request, fields, _Length(length) if is_separate else body.read_bytes(), cache)
+    response = _as_response(fields) if whole is None else whole
+    caught = _decide(adapter, request, response, _Length(length) if is_separate else body.read_bytes(), cache)
     if caught.entry is None:
         return False
     if is_separate:
@@ -231,18 +234,22 @@ def would_store(session: PipSession, request: PreparedRequest, fields: Mapping[s
     if not compat.has_separate_body(adapter.cache) and length > MAX_BODY_IN_MEMORY:
         return False
     # The rules compare the length in the fields with that of the body, and see nothing else of the body.
-    caught = _decide(adapter, request, {**fields, "content-length": "0"}, b"", cachecontrol_cache.DictCache())
+    response = _as_response({**fields, "content-length": "0"})
+    caught = _decide(adapter, request, response, b"", cachecontrol_cache.DictCache())
     return caught.entry is not None
 
 
-def _decide(adapter: Any, request: PreparedRequest, fields: Mapping[str, str], body: Any, cache: Any) -> _Catching:
+def _as_response(fields: Mapping[str, str]) -> HTTPResponse:
+    return HTTPResponse(
+        body=b"", headers=dict(fields), status=200, reason="OK", version=11, preload_content=False, decode_content=False
+    )
+
+
+def _decide(adapter: Any, request: PreparedRequest, response: Any, body: Any, cache: Any) -> _Catching:
     """Have the controller apply its rules to a complete body; return what it would store in this cache."""
     controller = adapter.controller
     caught = _CatchingSeparateBody(cache) if compat.has_separate_body(adapter.cache) else _Catching(cache)
     rules = type(controller)(cache=caught, cache_etags=controller.cache_etags, serializer=controller.serializer)
-    response = HTTPResponse(
-        body=b"", headers=dict(fields), status=200, reason="OK", version=11, preload_content=False, decode_content=False
-    )
     rules.cache_response(_as_plain(request), response, body)
     return caught
 

@@ -209,7 +209,10 @@ class PipTransport:
             else:
                 return False
             entry = http_cache.entry_fields(fields, request.url or "", partial.checkpoint, body.stat().st_size)
-            is_stored = http_cache.store(self._session, request, entry, body, partial.link_to, partial.copy_to)
+            is_whole = response is not None and response.head.status == 200 and entry == response.head.fields
+            whole = _pips(response).raw if response is not None and is_whole else None
+            ways = (partial.link_to, partial.copy_to)
+            is_stored = http_cache.store(self._session, request, entry, body, *ways, whole=whole)
             if is_stored:
                 RUN.cached(self._artifact.url, request.url or "")
             return is_stored and self._finds(request.url or "")

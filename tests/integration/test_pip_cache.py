@@ -132,19 +132,22 @@ CACHEABILITY = [
 ]
 
 
+@pytest.mark.parametrize("is_resumed", [False, True], ids=["in one response", "resumed"])
 @pytest.mark.parametrize(("fields", "etag", "last_modified"), CACHEABILITY)
-def test_a_resumed_file_has_the_entry_that_plain_pip_makes(
+def test_a_file_has_the_entry_that_plain_pip_makes(
     fields: dict[str, str | None],
     etag: str | None,
     last_modified: str | None,
     machine: Machine,
     plain_machine: Machine,
     https_server: FaultServer,
+    *,
+    is_resumed: bool,
 ) -> None:
     response = replace(FILE, fields=fields, etag=etag, last_modified=last_modified)
     https_server.plays(PATH, response)
     plain_machine.download_with_plain_pip(https_server.url(PATH))
-    https_server.plays(PATH, cut(response), response)
+    https_server.plays(PATH, *[cut(response)] * is_resumed, response)
 
     machine.download(link_with_hash(https_server))
 
