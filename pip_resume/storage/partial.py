@@ -167,7 +167,7 @@ class Partial:
 
         Only for complete and verified bytes that were placed. From then on the file is shared and never written again.
         """
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, NotImplementedError):
             status = self._part.directory.status_of(self._part.name)
             if CAN_LINK and stat.S_IMODE(status.st_mode) == mode and not mode & OTHERS_MAY_WRITE:
                 self._part.directory.link_out(self._part.name, target)
