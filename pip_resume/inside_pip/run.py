@@ -42,10 +42,11 @@ class PipRun:
         return True
 
     def of_session(self, make: Callable[..., _T], session: Any, *more: object) -> _T:
-        """Return ``make(session, *more)``, for what depends on these objects and the environment alone.
+        """Return ``make(session, *more)``, for what does not change as long as these objects are the same.
 
-        ``make`` is called again only if one of them is a different one, or if an attribute or an adapter of the session
-        was exchanged: for ``--trusted-host`` in a requirements file pip adds adapters.
+        ``make`` is called again only if one of the objects is a different one, or if an attribute or an adapter of the
+        session was exchanged: for ``--trusted-host`` in a requirements file pip adds adapters. What it reads elsewhere,
+        in the environment or in ``sys.argv``, is read once.
         """
         made_of = [*vars(session).values(), *session.adapters.values(), *more]
         known = self._of_sessions.get(make)

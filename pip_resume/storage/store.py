@@ -67,7 +67,7 @@ class Store:
     def holds(self, artifact: Artifact) -> bool:
         """Whether an earlier run, or another pip at this moment, has stored bytes of this artifact."""
         # Most runs have no store at all, and ask this for each file.
-        return any(map(os.path.lexists, self.paths)) and bool(self._find(artifact))
+        return any(map(_may_exist, self.paths)) and bool(self._find(artifact))
 
     def progress(self, artifact: Artifact) -> Progress | None:
         """Return how far the pip is that holds the lock of this artifact; None if no pip does."""
@@ -145,8 +145,7 @@ class Store:
 
     def _open(self, path: Path) -> Directory:
         """Open a store's directory, once. After ``pip cache purge`` there may be a new one under the same path."""
-        if is_symlink_of_others(path.parent):
-            # It may lead to any directory of this user, or to a file system that does not answer.
+        if is_symlink_of_others(path.parent):  # See _may_exist.
             raise StoreUnusable(f"{path.parent} is a symlink of a different user")
         directory = self._opened.get(path)
         if directory is None or not directory.is_at(path):
@@ -275,6 +274,11 @@ class Store:
         finally:
             if not is_lent:
                 part.close()
+
+
+def _may_exist(path: Path) -> bool:
+    # A symlink may lead to any directory of this user, or to a file system that does not answer.
+    return not is_symlink_of_others(path.parent) and os.path.lexists(path)
 
 
 def _copy_at_once(partial: StoredPartial, length: int) -> None:

@@ -13,8 +13,9 @@ def write_whole(path: str, content: bytes, mode: int) -> None:
     temporary = f"{path}{os.urandom(4).hex()}.tmp"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_FLAGS, 0o600)
     try:
-        with open(descriptor, "wb", buffering=0) as file:
+        with open(descriptor, "wb") as file:
             file.write(content)
+            file.flush()  # On a disk that is nearly full a write without a buffer may be cut, and raises nothing.
             os.chmod(descriptor, mode)
             os.fsync(descriptor)
         os.replace(temporary, path)

@@ -955,6 +955,7 @@ class TestPaths:
         victim: int,
         shared: Path,
         imported: None,  # noqa: ARG002 - imports
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """It may lead to any closed directory of the victim, or to a file system that does not answer."""
         pips = shared / "pip"
@@ -968,8 +969,18 @@ class TestPaths:
         (pips / "http").symlink_to(elsewhere.parent)
         os.chown(pips / "http", victim if owner is None else owner, GROUP, follow_symlinks=False)
 
+        looked: set[Path] = set()
+        real = os.lstat
+
+        def look(path: Path) -> os.stat_result:
+            looked.add(path)
+            return real(path)
+
         with acting_as(victim), closing(store.Store(pips / "http-v2", "boot")) as opened:
-            assert opened.holds(artifact) is is_used
+            with monkeypatch.context() as patched:
+                patched.setattr(os, "lstat", look)
+                assert opened.holds(artifact) is is_used
+            assert (pips / "http" / store.DIRECTORY in looked) is is_used
             assert bool(housekeeping.directories(pips)) is is_used
             assert bool(housekeeping.entries(opened.paths[1])) is is_used
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 from typing import TYPE_CHECKING
 
@@ -38,4 +39,21 @@ def test_nothing_is_left_of_a_file_that_cannot_be_put_in_its_place(tmp_path: Pat
     path.mkdir()
     with pytest.raises(OSError, match="directory"):
         write_whole(str(path), b"content", 0o600)
+    assert [path] == list(tmp_path.iterdir())
+
+
+def test_nothing_is_left_of_a_file_that_cannot_be_written_to_its_end(tmp_path: Path) -> None:
+    """A disk that becomes full cuts a write, and reports it only for the next one. So does this limit."""
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "entry"
+    path.write_bytes(b"old")
+    handler, limits = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            write_whole(str(path), b"content" * 1000, 0o600)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert path.read_bytes() == b"old"
     assert [path] == list(tmp_path.iterdir())
