@@ -15,9 +15,9 @@ from pip._vendor.urllib3 import HTTPResponse
 
 from pip_resume.artifact import url_key
 from pip_resume.inside_pip import compat
-from pip_resume.storage.directory import SAFE_FLAGS
+from pip_resume.storage.directory import SAFE_FLAGS, Directory
+from pip_resume.storage.record import write_atomically
 from pip_resume.storage.sharing import CAN_LINK
-from pip_resume.storage.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -195,8 +195,10 @@ def store(
         if is_entry_stored:
             return True
         if stored is not None and CAN_LINK:
-            # As pip does it, but with a third of its steps. A hundred small wheels notice them.
-            write_whole(os.fspath(stored)[: -len(compat.BODY)], caught.entry, compat.cache_body_mode(cache))
+            # As pip does it, but in half the time, which shows with a hundred small wheels.
+            with Directory.opened(stored.parent) as directory:
+                name = stored.name[: -len(compat.BODY)]
+                write_atomically(directory, name, caught.entry, compat.cache_body_mode(cache))
             return True
     cache.set(caught.key, caught.entry)
     return True

@@ -209,8 +209,9 @@ class PipTransport:
             else:
                 return False
             entry = http_cache.entry_fields(fields, request.url or "", partial.checkpoint, body.stat().st_size)
-            is_whole = response is not None and response.head.status == 200 and entry == response.head.fields
-            whole = _pips(response).raw if response is not None and is_whole else None
+            whole = None
+            if response is not None and response.head.status == 200 and entry == response.head.fields:
+                whole = _pips(response).raw
             ways = (partial.link_to, partial.copy_to)
             is_stored = http_cache.store(self._session, request, entry, body, *ways, whole=whole)
             if is_stored:

@@ -226,7 +226,4 @@ ENDINGS: tuple[Ending, ...] = (
 
 def conclude(ended: Ended) -> Ending:
     """Tell what the end of a body means: the first row of ENDINGS that applies."""
-    for row in ENDINGS:
-        if row.applies(ended):
-            break
-    return row
+    return next(row for row in ENDINGS if row.applies(ended))

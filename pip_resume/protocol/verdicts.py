@@ -224,9 +224,7 @@ DATE_DIFFERS = "206 with a different date"
 def judge(request: Request, head: ResponseHead, held: Held, trust: Trust = FULL) -> Verdict:
     """Tell what a response means: the first row of VERDICTS that applies."""
     case = Case(request, head, held, trust)
-    for row in VERDICTS:
-        if row.applies(case):
-            break
+    row = next(row for row in VERDICTS if row.applies(case))
     extent = _extent(case) if row.action is Action.APPEND else (0, None, case.sent_length)
     return Verdict(row.action, row.name, row.section, row.reason, *extent)
 

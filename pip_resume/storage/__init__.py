@@ -10,9 +10,8 @@
 `part_file`       one open file; its size is the offset
 `container`       whether an archive is undamaged, by its own checksums
 `digest`          the digest, computed while a file is written
-`file_lock`       a lock that ends with its process
-`whole_file`      a small file, written as a whole
 `directory`       an open directory, whose names are used by its descriptor
+`file_lock`       a lock that ends with its process
 `ownership`       who may use a file or a directory, by owner, mode and path
 `sharing`         files that other processes have open, too (Windows)
 """

@@ -60,14 +60,21 @@ def has_foreign_record(directory: Directory, part_name: str) -> bool:
         return False
 
 
-def write_atomically(directory: Directory, name: str, content: bytes) -> None:
-    """Put ``content`` in place of a file in one step: a reader sees the old content or the new, never a mixture."""
-    part = PartFile.create(directory, fresh_name(name.rpartition(".")[0], "tmp"), None)
+def write_atomically(directory: Directory, name: str, content: bytes, pips_mode: int | None = None) -> None:
+    """Put ``content`` in place of a file in one step: a reader sees the old content or the new, never a mixture.
+
+    ``pips_mode`` is for a file of pip's cache, which has these permission bits, and is on the disk before it has its
+    name. None for a record. Raises OSError.
+    """
+    part = PartFile.create(directory, fresh_name(name.rpartition(".")[0] or name, "tmp"), None)
     try:
         part.append(content)
+        if pips_mode is not None:
+            part.set_mode(pips_mode)
+            part.fsync()
         part.close()
         part.rename(name)
-    except OSError:
+    except BaseException:
         part.close()
         with contextlib.suppress(OSError):
             directory.remove(part.name)

@@ -1,4 +1,4 @@
-"""A small file is written as a whole, or not at all."""
+"""A file of pip's cache is written as a whole, or not at all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pip_resume.storage.whole_file import write_whole
+from pip_resume.storage.directory import Directory
+from pip_resume.storage.record import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,10 +18,15 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="used on POSIX only")
 
 
+def write(path: Path, content: bytes, mode: int = 0o600) -> None:
+    with Directory.opened(path.parent) as directory:
+        write_atomically(directory, path.name, content, mode)
+
+
 @pytest.mark.parametrize("mode", [0o600, 0o644, 0o664])
 def test_the_file_has_the_content_and_the_mode(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "entry"
-    write_whole(str(path), b"content", mode)
+    write(path, b"content", mode)
     assert path.read_bytes() == b"content"
     assert stat.S_IMODE(path.stat().st_mode) == mode
 
@@ -29,7 +35,7 @@ def test_it_replaces_what_is_there_and_does_not_write_through_a_symlink(tmp_path
     victim, path = tmp_path / "victim", tmp_path / "entry"
     victim.write_bytes(b"victim")
     path.symlink_to(victim)
-    write_whole(str(path), b"content", 0o600)
+    write(path, b"content")
     assert (path.read_bytes(), victim.read_bytes()) == (b"content", b"victim")
     assert not path.is_symlink()
 
@@ -38,7 +44,7 @@ def test_nothing_is_left_of_a_file_that_cannot_be_put_in_its_place(tmp_path: Pat
     path = tmp_path / "entry"
     path.mkdir()
     with pytest.raises(OSError, match="directory"):
-        write_whole(str(path), b"content", 0o600)
+        write(path, b"content")
     assert [path] == list(tmp_path.iterdir())
 
 
@@ -51,7 +57,7 @@ def test_nothing_is_left_of_a_file_that_cannot_be_written_to_its_end(tmp_path: P
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
         with pytest.raises(OSError, match="too large"):
-            write_whole(str(path), b"content" * 1000, 0o600)
+            write(path, b"content" * 1000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
