@@ -10,6 +10,7 @@
 `leftovers`        names the partial downloads of other releases
 `options`          what pip's options and our variables say about one run
 `patient_session`  gives pip's own requests the patience of a download
+`merged_settings`  the proxies and certificates of a request, looked for once per host
 `required_hashes`  the hashes in a requirements file
 `transport`        pip's session and its cache, for one link
 `cached_files`     leaves the hash of a file of pip's cache to pip's own check, with a second look if that fails

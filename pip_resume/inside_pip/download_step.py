@@ -25,6 +25,7 @@ from pip_resume.inside_pip import (
     compat,
     http_cache,
     leftovers,
+    merged_settings,
     patient_session,
     replacement,
     required_hashes,
@@ -58,6 +59,7 @@ def apply(download_module: ModuleType) -> None:
     required_hashes.apply(sys.modules.get(_PREPARE), _forget)
     cached_files.apply(compat.preparer(sys.modules.get(_PREPARE)))
     child_pip.apply(compat.child_pip_starter())
+    merged_settings.apply(PipSession)
     patient_session.apply(
         PipSession,
         lambda session: options_of(session, session),
@@ -78,6 +80,7 @@ def undo(download_module: ModuleType) -> None:
     cached_files.undo(compat.preparer(sys.modules.get(_PREPARE)))
     child_pip.undo(compat.child_pip_starter())
     patient_session.undo(PipSession)
+    merged_settings.undo(PipSession)
 
 
 def _replace(owner: Any, make_step: Callable[[Any], Any]) -> None:
