@@ -31,7 +31,7 @@ class PipRun:
         """The links whose file came from pip's cache, and was left to pip's own check."""
         self.doubted_urls: set[str] = set()
         """Those of them that failed this check."""
-        self.merged_settings: dict[Any, dict[str, Any]] = {}
+        self.merged_settings: dict[Any, Any] = {}
         """See merged_settings."""
         self.speeds = Speeds()
         """The fastest connection so far."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import urllib.request
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,6 @@ import pytest
 from pip._internal.network.session import PipSession
 
 from pip_resume.inside_pip import merged_settings, own_session
-from pip_resume.inside_pip.run import RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -25,24 +24,22 @@ URLS = [
     "https://mirror.example:8443/b.whl",
 ]
 MERGE = "merge_environment_settings"
+pytestmark = pytest.mark.skipif(
+    merged_settings.proxies_may_change(), reason="Windows and macOS have proxies in the settings of the system"
+)
 
 
-@pytest.fixture(autouse=True)
-def environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*os.environ,):
-        if name.lower().endswith("_proxy") or name.endswith("_CA_BUNDLE"):
-            monkeypatch.delenv(name)
-    for name, value in getattr(request, "param", {}).items():
+@pytest.fixture
+def environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, clean_environment: None) -> None:
+    for name, value in request.param.items():
         monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(autouse=True)
 def apply_and_undo() -> Iterator[None]:
-    RUN.forget()
     merged_settings.apply(PipSession)
     yield
     merged_settings.undo(PipSession)
-    RUN.forget()
 
 
 def merged(session: PipSession) -> list[Mapping[str, Any]]:
@@ -58,9 +55,9 @@ def looked_through(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     urls: list[str] = []
     original: Callable[..., Any] = PipSession.merge_environment_settings
 
-    def counted(session: PipSession, url: str, *given: Any) -> Any:
+    def counted(session: PipSession, url: str, *given: Any, **named: Any) -> Any:
         urls.append(url)
-        return original(session, url, *given)
+        return original(session, url, *given, **named)
 
     monkeypatch.setattr(PipSession, MERGE, counted)
     merged_settings.apply(PipSession)
@@ -80,6 +77,7 @@ def looked_through(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ],
     indirect=True,
 )
+@pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize("proxies", [{}, {"https": OTHER_PROXY}, {"no_proxy": "files.example"}])
 @pytest.mark.parametrize("attributes", [{}, {"verify": "/etc/own.pem"}, {"trust_env": False}, {"cert": "/etc/me.pem"}])
 def test_a_session_finds_what_it_would_find_each_time(proxies: dict[str, str], attributes: dict[str, Any]) -> None:
@@ -106,6 +104,7 @@ def test_the_environment_is_looked_through_once_per_host(looked_through: list[st
     [("verify", "/etc/new.pem"), ("cert", "/etc/me.pem"), ("trust_env", False), ("proxies", {"https": OTHER_PROXY})],
 )
 @pytest.mark.parametrize("environment", [{"https_proxy": PROXY}], indirect=True)
+@pytest.mark.usefixtures("environment")
 def test_what_pip_changes_in_its_session_counts_at_once(name: str, value: object) -> None:
     with closing(PipSession()) as session, closing(PipSession()) as plain:
         before = merged(session)
@@ -117,6 +116,7 @@ def test_what_pip_changes_in_its_session_counts_at_once(name: str, value: object
 
 
 @pytest.mark.parametrize("environment", [{"https_proxy": PROXY}], indirect=True)
+@pytest.mark.usefixtures("environment")
 def test_what_a_request_does_with_its_proxies_stays_there() -> None:
     with closing(PipSession()) as session:
         merged(session)[0]["proxies"]["https"] = OTHER_PROXY
@@ -124,7 +124,7 @@ def test_what_a_request_does_with_its_proxies_stays_there() -> None:
 
 
 @pytest.mark.parametrize("odd", [["/etc/a.pem", "/etc/b.pem"], {"a": "b"}], ids=["list", "dict"])
-def test_what_cannot_be_compared_is_left_to_requests(odd: Any, looked_through: list[str]) -> None:
+def test_what_cannot_be_hashed_is_left_to_requests(odd: Any, looked_through: list[str]) -> None:
     with closing(PipSession()) as session:
         session.cert = odd
         assert [each["cert"] for each in merged(session) + merged(session)] == [odd] * 12
@@ -138,6 +138,32 @@ def test_a_requests_with_other_parameters_is_left_to_itself(monkeypatch: pytest.
     with closing(PipSession()) as session:
         merge: Callable[..., Any] = session.merge_environment_settings
         assert merge("https://files.example/a") == {"seen": "https://files.example/a"}
+
+
+def test_named_parameters_are_the_same_as_positional_ones(looked_through: list[str]) -> None:
+    with closing(PipSession()) as session:
+        named = session.merge_environment_settings(URLS[0], proxies={}, stream=True, verify=None, cert=None)
+        assert named == merged(session)[0]
+    assert looked_through[0] == URLS[0]
+    assert looked_through.count(URLS[0]) == 1
+
+
+def test_a_requests_with_another_result_is_left_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    merged_settings.undo(PipSession)
+    monkeypatch.setattr(PipSession, MERGE, lambda _session, url, *_given: (url,))
+    merged_settings.apply(PipSession)
+    with closing(PipSession()) as session:
+        found: list[Any] = [*merged(session)]
+        assert found[:1] == [(URLS[0],)]
+
+
+def test_proxies_from_the_settings_of_the_system_are_looked_up_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows and macOS: a laptop may change networks in the middle of a run."""
+    merged_settings.undo(PipSession)
+    before = PipSession.merge_environment_settings
+    monkeypatch.setattr(urllib.request, "getproxies", dict)
+    merged_settings.apply(PipSession)
+    assert PipSession.merge_environment_settings is before
 
 
 def test_an_error_of_requests_is_raised_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
